@@ -1,0 +1,1 @@
+"""The shell: what people touch, and the orchestration behind it."""

@@ -1,0 +1,247 @@
+"""What the workspace tells while it works: small, frozen, picklable.
+
+Long work is a generator of these. Names are what has happened, in the past participle.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from ingest.types import PageBox, Passage
+
+
+@dataclass(frozen=True, slots=True)
+class CollectionInfo:
+    """A named set of documents; searches never leave it."""
+
+    id: int
+    name: str
+    documents: int
+    pages: int
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentInfo:
+    """A document as the library lists it.
+
+    ``unreadable`` counts its pages that hold ink but gave no text. ``kept`` says whether its
+    pages can be shown without the file. Times are ISO 8601, UTC.
+    """
+
+    id: int
+    collection: str
+    name: str
+    title: str
+    path: str
+    media_type: str
+    pages: int
+    ocr_pages: int
+    unreadable: int
+    chunks: int
+    bytes: int
+    added: str
+    modified: str
+    content_hash: str
+    kept: bool
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class FileStarted:
+    """Reading of a file begins; ``index`` counts from 1."""
+
+    path: str
+    index: int
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
+class PageRead:
+    """A page has become text; ``source`` is "text", "ocr", "empty" or "unreadable"."""
+
+    path: str
+    page: int
+    pages: int
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class ChunksEmbedded:
+    """So many of a file's chunks have their vectors."""
+
+    path: str
+    done: int
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentAdded:
+    """A new document is in the library for good."""
+
+    path: str
+    document: DocumentInfo
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentReplaced:
+    """A changed file took the place of its older version."""
+
+    path: str
+    document: DocumentInfo
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentMoved:
+    """A known document is now at another path; its text did not change."""
+
+    path: str
+    document: DocumentInfo
+    previous_path: str
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentUnchanged:
+    """The file is in the collection already."""
+
+    path: str
+    document: DocumentInfo
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentRemoved:
+    """A document and all that came of it left the library."""
+
+    document: DocumentInfo
+
+
+@dataclass(frozen=True, slots=True)
+class FileFailed:
+    """A file could not be added; the batch goes on."""
+
+    path: str
+    cause: str
+    remedy: str
+    needs_password: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class BatchFinished:
+    """The end of an addition, with its sums."""
+
+    added: int
+    replaced: int
+    unchanged: int
+    moved: int
+    failed: int
+
+
+@dataclass(frozen=True, slots=True)
+class Progressed:
+    """Other long work: so much of ``total`` is done."""
+
+    what: str
+    done: int
+    total: int
+
+
+class CitationStatus(StrEnum):
+    """How a quotation relates to the words on the page."""
+
+    VERIFIED = "verified"
+    REPAIRED = "repaired"
+    UNVERIFIED = "unverified"
+
+
+@dataclass(frozen=True, slots=True)
+class Citation:
+    """The place that supports a statement. ``n`` is the number in the answer, from 1.
+
+    ``page`` is the first page of the quotation, ``boxes`` all of its lines.
+    """
+
+    n: int
+    document_id: int
+    document: str
+    page: int
+    quote: str
+    status: CitationStatus
+    boxes: tuple[PageBox, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class UnreadablePage:
+    """A page that could not be searched, and why."""
+
+    document_id: int
+    document: str
+    page: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Searched:
+    """What an answer rests on."""
+
+    collection: str
+    documents: int
+    pages: int
+    chunks: int
+
+
+@dataclass(frozen=True, slots=True)
+class PassagesFound:
+    """Retrieval is done."""
+
+    passages: tuple[Passage, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class TextWritten:
+    """The next piece of the answer's text."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class CitationChecked:
+    """A citation has been compared with its page."""
+
+    citation: Citation
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """The whole answer.
+
+    ``text`` is plain; ``[n]`` in it refers to ``citations``. When ``found`` is false there are
+    no citations and ``text`` says so. ``answerer`` names what wrote it ("extractive" when no
+    model is installed).
+    """
+
+    question: str
+    found: bool
+    text: str
+    citations: tuple[Citation, ...]
+    searched: Searched
+    unreadable: tuple[UnreadablePage, ...]
+    answerer: str
+
+
+Event = (
+    FileStarted
+    | PageRead
+    | ChunksEmbedded
+    | DocumentAdded
+    | DocumentReplaced
+    | DocumentMoved
+    | DocumentUnchanged
+    | DocumentRemoved
+    | FileFailed
+    | BatchFinished
+    | Progressed
+    | PassagesFound
+    | TextWritten
+    | CitationChecked
+    | Answered
+)

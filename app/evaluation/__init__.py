@@ -1,0 +1,1 @@
+"""Measures the program on folders of documents with gold answers."""
