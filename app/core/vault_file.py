@@ -1,0 +1,229 @@
+"""``keys.json``: how a library's wrapped keys are written down and read back.
+
+Public metadata only. Written to a temporary file, synced and renamed, so that a crash leaves
+the old file or the new one. Knows no cryptography.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import json
+import os
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from app.core.vault_errors import KeysDamaged, KeysMissing
+from ingest.errors import NewerStore, StoreError, StoreFull, StoreReadOnly
+
+KEYS_FILE = "keys.json"
+_VERSION = 1
+_KINDS = ("passphrase", "keyfile", "keyring")
+_MOST_BYTES = 1 << 20
+# A manipulated file must not make opening a library take all memory or forever.
+_MOST_PASSES = 64
+_MOST_MEMORY_KIB = 2 << 20
+_MOST_LANES = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Argon2Cost:
+    """Argon2id's parameters: passes over the memory, memory in KiB, lanes."""
+
+    passes: int = 3
+    memory_kib: int = 128 << 10
+    lanes: int = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Protector:
+    """One wrap of the data key; ``salt`` and ``cost`` only where ``kind`` is "passphrase"."""
+
+    kind: str
+    nonce: bytes
+    wrapped: bytes
+    salt: bytes = b""
+    cost: Argon2Cost | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class KeysFile:
+    """The library's id, a one-way check of its data key, and the protectors."""
+
+    library: str
+    check: bytes
+    protectors: tuple[Protector, ...]
+
+    def protector(self, kind: str) -> Protector | None:
+        """The protector of this kind; there is at most one."""
+        return next((known for known in self.protectors if known.kind == kind), None)
+
+    def with_protector(self, protector: Protector) -> KeysFile:
+        """The same keys with ``protector`` in the place of its kind."""
+        others = tuple(known for known in self.protectors if known.kind != protector.kind)
+        return KeysFile(self.library, self.check, (*others, protector))
+
+
+def read_keys_file(folder: Path) -> KeysFile:
+    """Reads ``folder/keys.json``.
+
+    Raises:
+        KeysMissing, KeysDamaged, NewerStore, StoreError (may not be read).
+    """
+    path = folder / KEYS_FILE
+    try:
+        with path.open("rb") as file:
+            content = file.read(_MOST_BYTES)
+    except FileNotFoundError:
+        raise KeysMissing(
+            str(folder),
+            f"The folder has no {KEYS_FILE}, so there is no library to open.",
+            "Check the folder, or restore the file from a backup.",
+        ) from None
+    except OSError as error:
+        raise StoreError(
+            str(path), f"It cannot be read: {error.strerror}.", "Check the file's permissions."
+        ) from error
+    try:
+        return _parse(json.loads(content), path)
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise KeysDamaged(
+            str(path),
+            "The file is damaged.",
+            f"Restore {KEYS_FILE} from a backup; without it the library cannot be opened.",
+        ) from error
+
+
+def write_keys_file(folder: Path, keys: KeysFile) -> None:
+    """Writes ``folder/keys.json``, making the folder (mode 0700) where it is missing.
+
+    Raises:
+        StoreReadOnly, StoreFull, StoreError.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as error:
+        raise _storage_error(folder, error) from error
+    write_private(folder / KEYS_FILE, json.dumps(_dump(keys), indent=2) + "\n")
+
+
+def write_private(path: Path, text: str) -> None:
+    """Writes ``text`` (ASCII) to ``path``, mode 0600, whole or not at all.
+
+    Raises:
+        StoreReadOnly, StoreFull, StoreError.
+    """
+    try:
+        # mkstemp's file has mode 0600.
+        descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+        try:
+            with os.fdopen(descriptor, "w", encoding="ascii") as file:
+                file.write(text)
+                file.flush()
+                os.fsync(file.fileno())
+            Path(temporary).replace(path)
+        except BaseException:
+            with contextlib.suppress(OSError):
+                Path(temporary).unlink()
+            raise
+        _sync_folder(path.parent)
+    except OSError as error:
+        raise _storage_error(path, error) from error
+
+
+def _sync_folder(folder: Path) -> None:
+    if os.name == "nt":  # Windows cannot sync a folder; NTFS journals the rename itself.
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _storage_error(path: Path, error: OSError) -> StoreError:
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return StoreFull(str(path), "No space is left on its disk.", "Free some and try again.")
+    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        return StoreReadOnly(
+            str(path), "It cannot be written here.", "Choose a folder that you may write to."
+        )
+    return StoreError(
+        str(path), f"It cannot be written: {error.strerror}.", "Check the folder and its disk."
+    )
+
+
+def _dump(keys: KeysFile) -> dict[str, object]:
+    return {
+        "version": _VERSION,
+        "library": keys.library,
+        "check": keys.check.hex(),
+        "protectors": [_dump_protector(protector) for protector in keys.protectors],
+    }
+
+
+def _dump_protector(protector: Protector) -> dict[str, object]:
+    record: dict[str, object] = {
+        "kind": protector.kind,
+        "cipher": "AES-256-GCM",
+        "nonce": protector.nonce.hex(),
+        "wrapped": protector.wrapped.hex(),
+    }
+    if protector.cost is not None:
+        record["kdf"] = "argon2id"
+        record["salt"] = protector.salt.hex()
+        record["passes"] = protector.cost.passes
+        record["memory_kib"] = protector.cost.memory_kib
+        record["lanes"] = protector.cost.lanes
+    return record
+
+
+def _parse(record: object, path: Path) -> KeysFile:
+    if not isinstance(record, dict):
+        raise ValueError("no object")
+    version = _whole(record["version"], 1, 1 << 31)
+    if version > _VERSION:
+        raise NewerStore(
+            str(path),
+            f"It was written by a newer version of Muniment (format {version}).",
+            "Install the newer version.",
+        )
+    library = str(record["library"])
+    bytes.fromhex(library)
+    protectors = tuple(_parse_protector(entry) for entry in record["protectors"])
+    kinds = [protector.kind for protector in protectors]
+    if not kinds or len(set(kinds)) != len(kinds):
+        raise ValueError("protectors are missing or double")
+    return KeysFile(library, _exact_bytes(record["check"], 32), protectors)
+
+
+def _parse_protector(record: dict[str, object]) -> Protector:
+    kind = record["kind"]
+    if kind not in _KINDS or record["cipher"] != "AES-256-GCM":
+        raise ValueError("an unknown protector")
+    nonce = _exact_bytes(record["nonce"], 12)
+    wrapped = _exact_bytes(record["wrapped"], 48)
+    if kind != "passphrase":
+        return Protector(str(kind), nonce, wrapped)
+    if record["kdf"] != "argon2id":
+        raise ValueError("an unknown key derivation")
+    lanes = _whole(record["lanes"], 1, _MOST_LANES)
+    cost = Argon2Cost(
+        passes=_whole(record["passes"], 1, _MOST_PASSES),
+        memory_kib=_whole(record["memory_kib"], 8 * lanes, _MOST_MEMORY_KIB),
+        lanes=lanes,
+    )
+    return Protector("passphrase", nonce, wrapped, _exact_bytes(record["salt"], 16), cost)
+
+
+def _whole(value: object, least: int, most: int) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
+        raise ValueError("a number out of range")
+    return value
+
+
+def _exact_bytes(value: object, length: int) -> bytes:
+    if not isinstance(value, str) or len(value) != 2 * length:
+        raise ValueError("bytes of another length")
+    return bytes.fromhex(value)
