@@ -1,0 +1,51 @@
+# Everything a person does with this repository, one word each. `make` alone lists it.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+
+BIN := .venv/bin
+READY := .venv/.ready
+
+.PHONY: help setup run test lint format bench screenshots samples lock clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: $(READY) ## make .venv with the locked dependencies, and Qt's system libraries
+
+$(READY): requirements.lock pyproject.toml installer/setup/setup.sh installer/setup/system_libraries.sh
+	@installer/setup/setup.sh
+	@touch $@
+
+run: $(READY) ## open the window on the sample library; without a display, ask it a question
+	@installer/setup/run_samples.sh
+
+test: $(READY) ## run the tests
+	@QT_QPA_PLATFORM=offscreen $(BIN)/python -m pytest
+
+lint: $(READY) ## check style, layers and types
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/lint-imports
+	@$(BIN)/mypy
+
+format: $(READY) ## let ruff put the style right
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+bench: $(READY) ## measure parsing, ingest and search against their parts alone
+	@$(BIN)/python -m tests.bench
+
+screenshots: $(READY) ## photograph the window on the sample library, into docs/images
+	@$(BIN)/python docs/make_screenshots.py
+
+samples: $(READY) ## write resources/samples/documents and questions.json anew
+	@$(BIN)/python resources/samples/make_samples.py
+
+lock: $(READY) ## write requirements.lock from what is installed in .venv
+	@$(BIN)/python installer/setup/write_lock.py
+
+clean: ## remove .venv, the sample library and caches
+	@rm -rf .venv build .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis *.egg-info
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
