@@ -10,6 +10,9 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import NamedTuple
 
+import numpy as np
+import numpy.typing as npt
+
 
 class Box(NamedTuple):
     """A rectangle on a page, in points; ``x0 <= x1`` and ``y0 <= y1``."""
@@ -70,6 +73,22 @@ class Page:
     height: float
     lines: tuple[Line, ...]
     unreadable: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PageImage:
+    """A page that has to be read by OCR.
+
+    ``pixels`` is the visible page as RGB, shape (height, width, 3); ``width`` and ``height`` of
+    the page are in points. ``fallback`` is what its text layer gave, if anything.
+    """
+
+    number: int
+    width: float
+    height: float
+    pixels: npt.NDArray[np.uint8]
+    reason: str
+    fallback: Page | None = None
 
 
 @dataclass(frozen=True, slots=True)
