@@ -1,0 +1,178 @@
+"""From a PyMuPDF page to fragments of text in upright frames.
+
+Knows how MuPDF reports text; knows nothing of rows, columns or roles.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pymupdf
+
+from ingest.pdf.draft import Fragment, Ink
+from ingest.pdf.frames import to_upright, turn_of
+from ingest.types import Box
+
+FLAGS: int = (
+    pymupdf.TEXT_PRESERVE_LIGATURES
+    | pymupdf.TEXT_PRESERVE_WHITESPACE
+    | pymupdf.TEXT_CLIP
+    | pymupdf.TEXT_CID_FOR_UNKNOWN_UNICODE
+)
+
+# Control characters, soft hyphens, zero-width marks and byte-order marks are not shown.
+_UNSHOWN = dict.fromkeys(
+    [*range(0x09), *range(0x0E, 0x20), *range(0x7F, 0xA0), 0xAD, 0x200B, 0x2060, 0xFEFF]
+)
+_STRANGE = re.compile("[\ufffd\ue000-\uf8ff\x01-\x08\x0e-\x1f]")
+_CJK = re.compile("[\u2e80-\u9fff\uac00-\ud7af\uf900-\ufaff\uff00-\uffef]")
+
+_BOLD = 16
+_PAINTED = 16 | 32  # filled or stroked
+_NO_UNICODE = 128 | 256  # the value is a character or glyph number
+
+
+def is_cjk(character: str) -> bool:
+    """Whether a character belongs to a script written without spaces between words."""
+    return _CJK.match(character) is not None
+
+
+def read_fragments(page: pymupdf.Page) -> tuple[dict[int, list[Fragment]], Ink]:
+    """All text on the visible page, by turn, in the order of the file, and how it is made.
+
+    Fragments whose middle lies outside the visible page are left out. Raises what PyMuPDF raises.
+    """
+    content = page.get_textpage(flags=FLAGS).extractDICT()
+    rotation = page.rotation
+    matrix = page.rotation_matrix if rotation else None
+    width, height = page.rect.width, page.rect.height
+    turns: dict[int, list[Fragment]] = {}
+    ink = Ink()
+    seen: set[tuple[str, int, int]] = set()
+    for block in content["blocks"]:
+        for line in block.get("lines", ()):
+            found = _fragment(line, ink)
+            if found is None:
+                continue
+            text, box, base, size, bold = found
+            dx, dy = line["dir"]
+            bx, by = box.x0, base
+            if matrix is not None:
+                rect = pymupdf.Rect(box) * matrix
+                box = Box(rect.x0, rect.y0, rect.x1, rect.y1)
+                dx, dy = dx * matrix.a + dy * matrix.c, dx * matrix.b + dy * matrix.d
+                point = pymupdf.Point(bx, by) * matrix
+                bx, by = point.x, point.y
+            middle_x, middle_y = (box.x0 + box.x1) / 2, (box.y0 + box.y1) / 2
+            if not (0 <= middle_x <= width and 0 <= middle_y <= height):
+                continue
+            # Shadows and false bold print the same text twice, a hair apart.
+            key = (text, round(box.x0 / 2), round(box.y0 / 2))
+            if key in seen:
+                continue
+            seen.add(key)
+            turn = turn_of(dx, dy)
+            if turn:
+                box = to_upright(box, turn)
+                base = box.y1 if line["wmode"] else to_upright(Box(bx, by, bx, by), turn).y0
+            elif matrix is not None:
+                base = by
+            whole = Fragment(text, box.x0, box.y0, box.x1, box.y1, base, size, bold)
+            turns.setdefault(turn, []).extend(_split(whole) if "   " in text else (whole,))
+    _stand_up(turns)
+    return turns, ink
+
+
+def _fragment(line: dict[str, Any], ink: Ink) -> tuple[str, Box, float, float, bool] | None:
+    """One line of MuPDF's as text, box, baseline, size and bold; None when it is blank."""
+    pieces: list[str] = []
+    x0 = y0 = 1e9
+    x1 = y1 = -1e9
+    longest = 0
+    base = size = 0.0
+    bold_characters = characters = 0
+    for span in line["spans"]:
+        raw = span["text"]
+        pieces.append(raw)
+        count = len(raw) - raw.count(" ")
+        if not count or raw.isspace():
+            continue
+        characters += count
+        style = span["char_flags"]
+        if style & _NO_UNICODE:
+            ink.strange += count
+        elif not raw.isascii() or not raw.isprintable():
+            ink.strange += len(_STRANGE.findall(raw))
+        if not style & _PAINTED or span["alpha"] == 0:
+            ink.hidden += count
+        flags = span["flags"]
+        if flags & _BOLD:
+            bold_characters += count
+        box = span["bbox"]
+        x0, y0 = min(x0, box[0]), min(y0, box[1])
+        x1, y1 = max(x1, box[2]), max(y1, box[3])
+        if count > longest:
+            longest = count
+            size = span["size"]
+            base = span["origin"][1]
+    if not characters:
+        return None
+    ink.characters += characters
+    text = "".join(pieces)
+    if not text.isascii() or not text.isprintable():
+        text = text.translate(_UNSHOWN)
+    # Layouts typed with spaces keep their wide gaps: tables are found by them.
+    text = text.strip()
+    if "   " not in text:
+        text = " ".join(text.split())
+    if not text:
+        return None
+    return text, Box(x0, y0, x1, y1), base, size, bold_characters * 2 > characters
+
+
+def _split(whole: Fragment) -> list[Fragment]:
+    """Cut a run at gaps of three or more spaces, its width shared out evenly by characters."""
+    advance = (whole.x1 - whole.x0) / len(whole.text)
+    parts = []
+    for match in re.finditer(r"\S+(?:\s{1,2}\S+)*", whole.text):
+        x0, x1 = whole.x0 + match.start() * advance, whole.x0 + match.end() * advance
+        text = " ".join(match.group().split())
+        parts.append(Fragment(text, x0, whole.y0, x1, whole.y1, whole.base, whole.size, whole.bold))
+    return parts
+
+
+def _stand_up(turns: dict[int, list[Fragment]]) -> None:
+    """Move stacks of single CJK characters, set one by one downwards, to the downward turn."""
+    upright = turns.get(0)
+    if not upright or sum(len(f.text) == 1 for f in upright) * 2 < len(upright):
+        return
+    stays: list[Fragment] = []
+    stack: list[Fragment] = []
+
+    def close() -> None:
+        if len(stack) >= 3:
+            down = turns.setdefault(1, [])
+            for f in stack:
+                box = to_upright(Box(f.x0, f.y0, f.x1, f.y1), 1)
+                down.append(Fragment(f.text, *box, box.y1, f.size, f.bold))
+        else:
+            stays.extend(stack)
+        stack.clear()
+
+    for f in upright:
+        if len(f.text) != 1 or not is_cjk(f.text):
+            close()
+            stays.append(f)
+            continue
+        if stack:
+            last = stack[-1]
+            step = f.y0 - last.y0
+            if abs(f.x0 - last.x0) > 0.3 * f.size or not 0.3 * f.size < step < 2.5 * f.size:
+                close()
+        stack.append(f)
+    close()
+    if stays:
+        turns[0] = stays
+    else:
+        del turns[0]

@@ -1,0 +1,111 @@
+"""Running headers, footers and page numbers, found by comparing pages.
+
+Marks lines, never removes them. Knows nothing of PDF.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+
+from ingest.pdf.draft import Draft, PageDraft
+from ingest.types import Role
+
+_BAND = 0.12  # of the page's height, at the top and at the bottom
+_PAGES = 3  # repetition on fewer pages proves nothing
+
+_DIGITS = re.compile(r"\d+|\b[ivxlcIVXLC]+\b")
+PAGE_NUMBER = re.compile(
+    r"[\s\-–—_|\[(]*(?:(?:page|seite|p|pg|pag|página|sheet|slide)\b\.?\s*)?"
+    r"(?:[A-Z]{1,2}[-–.]?\d{1,4}|\d{1,4}|[ivxlc]{1,7}|[IVXLC]{1,7})"
+    r"(?:\s*(?:of|/|von|de|sur|out of)\s*\d{1,4})?[\s\-–—_|\]).]*",
+    re.I,
+)
+_STAMP = re.compile(
+    r"download(?:ed)?\b.*\d|(?:printed|retrieved|accessed|generated|exported)\b.*\d|"
+    r"(?:©|copyright\b|\(c\)\s).*|all rights reserved.*|confidential\b.{0,40}|"
+    r"(?:https?://|www\.)\S+",
+    re.I,
+)
+
+
+def mark_furniture(pages: list[PageDraft]) -> None:
+    """Give the role FURNITURE to what repeats in the margin bands of the pages.
+
+    Text repeats when it is the same but for its numbers, at the same height, on three pages or
+    more. Page numbers standing alone, and stamps such as "Downloaded on ...", need no repetition
+    when they are the outermost line and stand clear of the text.
+    """
+    heights: dict[str, list[tuple[float, int]]] = defaultdict(list)
+    bands = [_band(page) for page in pages]
+    for page, lines in zip(pages, bands, strict=True):
+        for line in lines:
+            heights[_key(line)].append((line.box.y0, page.number))
+    for page, lines in zip(pages, bands, strict=True):
+        top = [x for x in lines if x.box.y1 < page.height / 2]
+        bottom = [x for x in lines if x.box.y1 >= page.height / 2]
+        top.sort(key=lambda line: line.box.y0)
+        bottom.sort(key=lambda line: -line.box.y1)
+        for edge in (top, bottom):
+            _mark_edge(edge, page, heights, len(pages))
+
+
+def _key(line: Draft) -> str:
+    return _DIGITS.sub("#", line.text).casefold()
+
+
+def _band(page: PageDraft) -> list[Draft]:
+    low, high = _BAND * page.height, (1 - _BAND) * page.height
+    return [
+        line
+        for line in page.lines
+        if ((line.box.y0 + line.box.y1) / 2 < low or (line.box.y0 + line.box.y1) / 2 > high)
+        and len(line.text) < 200
+    ]
+
+
+def _mark_edge(
+    edge: list[Draft],
+    page: PageDraft,
+    heights: dict[str, list[tuple[float, int]]],
+    total: int,
+) -> None:
+    """Mark one band from the outside inwards."""
+    outermost = True
+    row_y = -1.0
+    for line in edge:
+        same = {n for y, n in heights[_key(line)] if abs(y - line.box.y0) < 5}
+        often = len(same)
+        repeated = often >= _PAGES and (outermost or often >= 0.5 * total)
+        if line.role in (Role.TABLE, Role.TABLE_HEADER):
+            repeated = repeated and often >= max(4, 0.4 * total)
+        if repeated and not re.search(r"[^\W\d_]", line.text):
+            repeated = PAGE_NUMBER.fullmatch(line.text) is not None
+        alone = (outermost or abs(line.box.y0 - row_y) < 2) and _stands_alone(line, page)
+        if repeated or alone:
+            line.role = Role.FURNITURE
+            line.level = 0
+            row_y = line.box.y0
+        else:
+            outermost = False
+
+
+def _stands_alone(line: Draft, page: PageDraft) -> bool:
+    known = PAGE_NUMBER.fullmatch(line.text) or _STAMP.fullmatch(line.text)
+    if not known and not _numbered_header(line, page):
+        return False
+    size = max(line.box.y1 - line.box.y0, 1.0)
+    for other in page.lines:
+        if other is line or other.role is Role.FURNITURE:
+            continue
+        if other.box.y0 < line.box.y1 + 0.35 * size and other.box.y1 > line.box.y0 - 0.35 * size:
+            return False
+    return True
+
+
+def _numbered_header(line: Draft, page: PageDraft) -> bool:
+    """A book's running header: a page number set apart at the outer end of a short line."""
+    if line.parts < 2 or len(line.text) > 90 or line.role is Role.TABLE:
+        return False
+    words = line.text.split()
+    return words[0].isdigit() != words[-1].isdigit() and line.box.y1 < 0.15 * page.height

@@ -1,0 +1,148 @@
+"""Whether a page's text layer can be trusted, or its pixels have to be read instead.
+
+Knows how much text there is, how it is painted and what images lie on the page. Knows no
+language: words are judged by their shape only.
+"""
+
+from __future__ import annotations
+
+import re
+
+import pymupdf
+
+from ingest.pdf.draft import Draft, Ink
+from ingest.types import Box
+
+_STRANGE_SHARE = 0.25  # of the characters
+_LAYER_ODD = 0.2  # of the words, in a layer under or behind a page-filling image
+_TEXT_ODD = 0.55  # of the words, in ordinary text
+_THIN = 100  # characters between the margins beside an image that covers most of the page
+_COVER = 0.6  # of the page
+
+_EDGE = "\"'“”‘’«»()[]{}.,;:!?*•·–—-/&%$€£#+=<>|~§†"
+_VOWEL = re.compile(r"[aeiouyäöüàáâãåæçèéêëìíîïòóôõøùúûýÿœ]", re.I)
+_LATIN = re.compile(r"[A-Za-zÀ-ɏ]")
+_ORDINARY = re.compile(
+    r"[A-ZÀ-Þ]?[a-zß-ÿœĀ-ɏﬀ-ﬆ]+|[A-ZÀ-Þ]+s?|\d[\d.,:/-]*(?:st|nd|rd|th|[a-zA-Z%]{1,2})?|[A-Z]{1,4}-?\d+"
+)
+_ONE_LETTER = frozenset("aAiIoOuUyYeEàÀ")
+_PART = re.compile(r"[-–—/'’.&@:_,]+")
+
+
+def odd_words(text: str) -> tuple[float, int]:
+    """The share of words whose shape no language written in Latin letters uses, and how many
+    words were judged. Numbers and other scripts are not judged."""
+    judged = odd = 0
+    for word in text.split():
+        bare = word.strip(_EDGE)
+        if not bare:
+            if len(word) > 2 and len(set(word)) > 2:
+                judged += 1
+                odd += 1
+            continue
+        if not _LATIN.search(bare):
+            if not bare.isascii() or any(c.isdigit() for c in bare):
+                continue
+            judged += 1
+            odd += 1
+            continue
+        judged += 1
+        if len(bare) == 1:
+            odd += bare not in _ONE_LETTER
+            continue
+        for part in _PART.split(bare):
+            if part and not _ordinary(part):
+                odd += 1
+                break
+    return (odd / judged if judged else 0.0), judged
+
+
+def _ordinary(part: str) -> bool:
+    if not _ORDINARY.fullmatch(part):
+        return False
+    return len(part) < 4 or part.isupper() or not part.isalpha() or bool(_VOWEL.search(part))
+
+
+def _unlike_language(text: str) -> bool:
+    """Letters that stand for others (a font with a shuffled encoding) miss their vowels."""
+    letters = [c for c in text if "A" <= c <= "Z" or "a" <= c <= "z"]
+    if len(letters) < 200 or len(letters) * 2 < len(text.replace(" ", "")):
+        return False
+    vowels = sum(c in "aeiouAEIOU" for c in letters)
+    return not 0.22 <= vowels / len(letters) <= 0.6
+
+
+def images_on(page: pymupdf.Page) -> list[tuple[Box, int]]:
+    """The images on the visible page with their width in pixels."""
+    if not page.get_images():
+        # Inline images have no object of their own; only asked for when a page has no text.
+        return []
+    return _placed(page)
+
+
+def _placed(page: pymupdf.Page) -> list[tuple[Box, int]]:
+    matrix = page.rotation_matrix
+    placed = []
+    for info in page.get_image_info():
+        rect = (pymupdf.Rect(info["bbox"]) * matrix) & page.rect
+        if not rect.is_empty:
+            turned = page.rotation in (90, 270)
+            wide = info["height"] if turned else info["width"]
+            placed.append((Box(rect.x0, rect.y0, rect.x1, rect.y1), wide))
+    return placed
+
+
+def judge(
+    page: pymupdf.Page, ink: Ink, lines: list[Draft], width: float, height: float
+) -> tuple[str, float]:
+    """Why the page needs OCR, empty if it does not, and the resolution of the image that fills
+    it (dots per inch, 0 without one)."""
+    if not ink.characters:
+        if _is_blank(page):
+            return "", 0.0
+        return "no text layer", _resolution(_placed(page), width, height)
+    text = "\n".join(line.text for line in lines)
+    images = images_on(page)
+    dpi = _resolution(images, width, height)
+    if ink.strange > _STRANGE_SHARE * ink.characters:
+        return "its text has no Unicode values", dpi
+    share, judged = odd_words(text)
+    if (judged >= 8 and share > _TEXT_ODD) or _unlike_language(text):
+        return "its text layer is garbled", dpi
+    if dpi:
+        layer = ink.hidden * 2 > ink.characters
+        if judged >= 5 and share > _LAYER_ODD:
+            return "its OCR layer is bad", dpi
+        inner = sum(
+            len(line.text)
+            for line in lines
+            if 0.1 * height < (line.box.y0 + line.box.y1) / 2 < 0.9 * height
+        )
+        if inner < _THIN and not layer:
+            return "its text layer is thinner than its ink", dpi
+    return "", dpi
+
+
+def _resolution(images: list[tuple[Box, int]], width: float, height: float) -> float:
+    for box, pixels in images:
+        wide, tall = box.x1 - box.x0, box.y1 - box.y0
+        if wide * tall > _COVER * width * height and pixels > 200:
+            return pixels / wide * 72
+    return 0.0
+
+
+def _is_blank(page: pymupdf.Page) -> bool:
+    """Whether the page shows nothing but its ground, seen at a low resolution."""
+    if not page.get_bboxlog():
+        return True
+    zoom = min(1.0, 600 / max(page.rect.width, page.rect.height, 1.0))
+    pixmap = page.get_pixmap(
+        matrix=pymupdf.Matrix(zoom, zoom), colorspace=pymupdf.csGRAY, alpha=False
+    )
+    samples = pixmap.samples
+    if not samples:
+        return True
+    histogram = [samples.count(value) for value in range(256)]
+    ground = max(range(256), key=histogram.__getitem__)
+    marked = sum(n for value, n in enumerate(histogram) if abs(value - ground) > 24)
+    return bool(marked < 0.0001 * len(samples))
