@@ -1,0 +1,71 @@
+"""Reads one picture of a page: from pixels to a ``Page`` whose lines lie where the ink is.
+
+Ties the parts together: find text, turn the page upright, read, put in order. Knows no files.
+"""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+from ingest.ocr import frame, layout, orient
+from ingest.ocr.detect import Detector, Pixels, Quads
+from ingest.ocr.recognise import Recogniser
+from ingest.types import Page
+
+LONGEST_SIDE = 2600  # pixels; more than this adds no legible detail to a page
+
+_LOOK = 1280  # pixels; the longer side at which text is looked for first
+_TINY = 11.0  # pixels; lines lower than this at that size are looked for again, larger
+_LOOK_CLOSER = 2048
+_STEEP = 4.0  # degrees of slope above which the picture itself is straightened
+
+
+class OcrEngine:
+    """Both networks, loaded once. ``read`` may be called by one thread at a time."""
+
+    def __init__(self, threads: int) -> None:
+        cv2.setNumThreads(1)
+        self._detector = Detector(threads)
+        self._recogniser = Recogniser(threads)
+
+    def read(self, pixels: Pixels, width: float, height: float, number: int) -> Page:
+        """The text on a page of ``width`` x ``height`` points, shown by RGB ``pixels`` (h, w, 3).
+
+        Lines come in reading order, whichever way the page is turned; their boxes are upright
+        boxes in points of the page as given.
+        """
+        picture = frame.framed(pixels, width, height, LONGEST_SIDE)
+        quads = self._find(picture.image)
+        if len(quads) and orient.lies_sideways(quads):
+            picture = frame.turned(picture, 1)
+            quads = self._find(picture.image)
+        if len(quads) and orient.stands_on_head(picture.image, quads, self._recogniser):
+            picture = frame.turned(picture, 2)
+            quads = self._find(picture.image)
+        slope = orient.slope(quads)
+        if abs(slope) > _STEEP:
+            picture = frame.straightened(picture, slope)
+            quads = self._find(picture.image)
+            slope = orient.slope(quads)
+        readings = self._recogniser.read(picture.image, quads)
+        lines = layout.arrange(
+            readings,
+            orient.level(quads, slope),
+            [frame.page_box(picture, quad, width, height) for quad in quads],
+        )
+        return Page(number, width, height, tuple(lines))
+
+    def close(self) -> None:
+        """Ends the threads."""
+        self._recogniser.close()
+
+    def _find(self, image: Pixels) -> Quads:
+        longer = max(image.shape[:2])
+        scale = _LOOK / longer
+        quads = self._detector.find(image, scale)
+        if len(quads) and scale < _LOOK_CLOSER / longer:
+            low = float(np.median(np.minimum(*orient.sides(quads)))) * scale
+            if low < _TINY * 1.6:
+                quads = self._detector.find(image, min(2.0, _LOOK_CLOSER / longer))
+        return quads
