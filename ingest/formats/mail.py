@@ -1,0 +1,81 @@
+"""E-mail (EML): the header lines a person reads, the text, and the names of attachments."""
+
+from __future__ import annotations
+
+import email
+import email.policy
+import email.utils
+from email.message import EmailMessage
+
+from ingest.formats import html, text
+from ingest.formats.blocks import Block, Draft, Heading, ListItem, Paragraph
+from ingest.formats.detect import Kind
+
+_SHOWN = ("From", "To", "Cc", "Bcc", "Reply-To", "Date", "Subject")
+
+
+def read(data: bytes) -> Draft:
+    """The draft of one message. Attachments are named, not opened."""
+    message = email.message_from_bytes(data, policy=email.policy.default)
+    if not isinstance(message, EmailMessage):
+        raise TypeError("the policy makes EmailMessage objects")
+    subject = _field(message, "Subject")
+    blocks: list[Block] = [Heading(subject, 1)] if subject else []
+    lines = [f"{name}: {value}" for name in _SHOWN if (value := _field(message, name))]
+    if lines:
+        blocks.append(Paragraph("\n".join(lines)))
+    body, warnings = _body(message)
+    blocks += body
+    if names := _attachments(message):
+        blocks.append(Heading("Attachments", 2))
+        blocks += [ListItem(name) for name in names]
+        warnings += ("Attachments are listed by name; add them as files to search them.",)
+    return Draft(
+        Kind.EML.value,
+        tuple(blocks),
+        title=subject,
+        author=_field(message, "From"),
+        created=_date(message),
+        warnings=warnings,
+    )
+
+
+def _field(message: EmailMessage, name: str) -> str:
+    try:
+        value = message.get(name)
+    except (ValueError, IndexError, AttributeError, TypeError):
+        # The standard parser gives up on some broken fields; the rest is still worth reading.
+        return ""
+    return " ".join(str(value).split()) if value is not None else ""
+
+
+def _date(message: EmailMessage) -> str:
+    try:
+        return email.utils.parsedate_to_datetime(_field(message, "Date")).isoformat()
+    except (ValueError, TypeError):
+        return ""
+
+
+def _body(message: EmailMessage) -> tuple[list[Block], tuple[str, ...]]:
+    part = message.get_body(preferencelist=("plain", "html"))
+    if part is None:
+        return [], ("The message has no text.",)
+    payload = part.get_payload(decode=True)
+    content = payload if isinstance(payload, bytes) else b""
+    charset = part.get_content_charset()
+    warnings: tuple[str, ...] = ()
+    try:
+        decoded = content.decode(charset or "utf-8")
+    except (LookupError, UnicodeDecodeError):
+        decoded, warnings = text.decode(content)
+    if part.get_content_type() == "text/html":
+        return list(html.draft(decoded).blocks), warnings
+    return text.blocks(decoded), warnings
+
+
+def _attachments(message: EmailMessage) -> list[str]:
+    names = []
+    for part in message.iter_attachments():
+        name = part.get_filename() or f"({part.get_content_type()})"
+        names.append(" ".join(name.split()))
+    return names

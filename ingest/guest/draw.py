@@ -1,0 +1,78 @@
+"""Drawing a page of an open PDF, with highlights, inside a guest."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pymupdf
+
+_MARKER = (255, 232, 92)  # multiplied with the page: black stays black, white becomes yellow
+
+
+@dataclass(frozen=True, slots=True)
+class Drawing:
+    """RGB pixels, row after row without padding, at ``dpi`` dots per inch."""
+
+    width: int
+    height: int
+    dpi: float
+    pixels: bytes
+
+    def png(self) -> bytes:
+        """The same as a PNG file."""
+        pixmap = pymupdf.Pixmap(pymupdf.csRGB, self.width, self.height, self.pixels, False)
+        encoded: bytes = pixmap.tobytes("png")
+        return encoded
+
+
+def visible_sizes(document: pymupdf.Document) -> list[list[float]]:
+    """Width and height of every visible page in points, after crop box and rotation."""
+    sizes = []
+    for number in range(document.page_count):
+        try:
+            box = document.page_cropbox(number)
+            turned = document[number].rotation % 180 != 0
+            sizes.append([box.height, box.width] if turned else [box.width, box.height])
+        except (RuntimeError, ValueError, pymupdf.mupdf.FzErrorBase):
+            sizes.append([0.0, 0.0])  # a page that cannot be loaded cannot be drawn either
+    return sizes
+
+
+def draw_page(
+    document: pymupdf.Document,
+    *,
+    number: int,
+    dpi: float,
+    highlights: list[Any],
+    max_pixels: int,
+) -> Drawing:
+    """Page ``number`` (from 1); ``highlights`` are boxes in points of the visible page.
+
+    The resolution is lowered where the page would have more than ``max_pixels``.
+    """
+    page = document[number - 1]
+    area = page.rect.width * page.rect.height
+    zoom = min(dpi / 72.0, math.sqrt(max_pixels / max(area, 1.0)))
+    pixmap = page.get_pixmap(
+        matrix=pymupdf.Matrix(zoom, zoom), colorspace=pymupdf.csRGB, alpha=False
+    )
+    rows = np.frombuffer(pixmap.samples, dtype=np.uint8).reshape(pixmap.height, pixmap.stride)
+    pixels = rows[:, : pixmap.width * 3].reshape(pixmap.height, pixmap.width, 3).copy()
+    # What is drawn is the visible page, so its points map to pixels by the zoom alone.
+    for box in highlights:
+        _mark(pixels, [side * zoom for side in box])
+    return Drawing(pixmap.width, pixmap.height, zoom * 72.0, pixels.tobytes())
+
+
+def _mark(pixels: npt.NDArray[np.uint8], box: list[float]) -> None:
+    height, width = pixels.shape[:2]
+    x0, y0 = max(math.floor(box[0]), 0), max(math.floor(box[1]), 0)
+    x1, y1 = min(math.ceil(box[2]), width), min(math.ceil(box[3]), height)
+    if x0 >= x1 or y0 >= y1:
+        return
+    area = pixels[y0:y1, x0:x1].astype(np.uint16)
+    pixels[y0:y1, x0:x1] = (area * np.array(_MARKER, dtype=np.uint16) // 255).astype(np.uint8)

@@ -1,0 +1,149 @@
+"""What guests do: `read` a file into pages, or `draw` pages of a PDF until the parent hangs up.
+
+Importing this module loads every reader, which is what the fork server is for.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pymupdf
+
+import ingest.pdf
+from ingest.errors import DamagedFile, LimitExceeded
+from ingest.formats import detect
+from ingest.formats.detect import Kind
+from ingest.formats.render import render
+from ingest.guest import wire
+from ingest.guest.child import Task
+from ingest.guest.draw import draw_page, visible_sizes
+from ingest.guest.limits import Limits
+from ingest.guest.passwords import unlock
+from ingest.types import FileInfo, Page, PageImage
+
+pymupdf.TOOLS.mupdf_display_errors(False)
+pymupdf.TOOLS.mupdf_display_warnings(False)
+
+_DAMAGED_REMEDY = "Look for a complete copy, or open it in a PDF program and save it again."
+
+
+def read(task: Task) -> None:
+    """Sends ``opened``, then every ``page`` or ``image`` in order, then ``done``.
+
+    Raises:
+        ReadError: the file cannot be read at all.
+    """
+    name = str(task.request["name"])
+    kind = detect.detect(task.data, name)
+    rendition = b""
+    if kind is Kind.PDF:
+        document = open_pdf(task.data, name)
+        unlock(document, task.request["passwords"], name)
+        info = ingest.pdf.file_info(document)
+    else:
+        made = render(task.data, kind, name, task.limits)
+        rendition = made.pdf
+        document = open_pdf(rendition, name)
+        info = FileInfo(
+            made.media_type,
+            document.page_count,
+            made.title,
+            made.author,
+            made.created,
+            made.warnings,
+        )
+    _check_pages(document, name, task.limits)
+    info = replace(info, warnings=_misnamed(kind, name) + info.warnings)
+    task.channel.send({"kind": "opened", "info": wire.info_to_wire(info)})
+    for page in ingest.pdf.read_document(document):
+        _send_page(task, page)
+    if len(rendition) > task.limits.max_rendition_bytes:
+        cause = f"Its pages would take {len(rendition) >> 20} MB."
+        raise LimitExceeded(name, cause, "Split it into smaller files.")
+    task.channel.send({"kind": "done"}, rendition)
+
+
+def draw(task: Task) -> None:
+    """Opens a PDF, sends ``sizes``, then answers every request with pixels or PNG bytes.
+
+    Raises:
+        ReadError: the PDF cannot be opened.
+    """
+    name = str(task.request["name"])
+    document = open_pdf(task.data, name)
+    unlock(document, task.request["passwords"], name)
+    _check_pages(document, name, task.limits)
+    task.channel.send({"kind": "sizes", "sizes": visible_sizes(document)})
+    while True:
+        request, _ = task.channel.receive(0)
+        drawn = draw_page(
+            document,
+            number=request["page"],
+            dpi=request["dpi"],
+            highlights=request["highlights"],
+            max_pixels=task.limits.max_pixels,
+        )
+        facts = {"kind": "drawn", "width": drawn.width, "height": drawn.height, "dpi": drawn.dpi}
+        task.channel.send(facts, drawn.png() if request["png"] else drawn.pixels)
+
+
+def open_pdf(data: bytes, name: str) -> pymupdf.Document:
+    """The PDF in ``data``, still locked if it has a password.
+
+    Raises:
+        DamagedFile: it cannot be opened, not even after MuPDF's repair.
+    """
+    try:
+        document = pymupdf.open(stream=data, filetype="pdf")
+    except (pymupdf.FileDataError, pymupdf.EmptyFileError, RuntimeError) as error:
+        if "alloc" in str(error):
+            raise MemoryError from error
+        cause = "The PDF is damaged beyond repair."
+        raise DamagedFile(name, cause, _DAMAGED_REMEDY) from error
+    if not document.is_pdf:
+        raise DamagedFile(name, "Its content is no PDF.", _DAMAGED_REMEDY)
+    return document
+
+
+def _check_pages(document: pymupdf.Document, name: str, limits: Limits) -> None:
+    pages = document.page_count
+    if pages == 0:
+        raise DamagedFile(name, "The PDF has no pages.", _DAMAGED_REMEDY)
+    if pages > limits.max_pages:
+        cause = f"It has {pages} pages; {limits.max_pages} are allowed."
+        raise LimitExceeded(name, cause, "Split it into smaller files.")
+
+
+def _misnamed(kind: Kind, name: str) -> tuple[str, ...]:
+    claimed = detect.named_kind(name)
+    if claimed is None or claimed is kind or kind is Kind.MARKDOWN:
+        return ()
+    return (f"Its name says {claimed.name}, but it is {kind.name} and was read as that.",)
+
+
+def _send_page(task: Task, page: Page | PageImage) -> None:
+    if isinstance(page, Page):
+        task.channel.send({"kind": "page", "page": wire.page_to_wire(_capped(page, task.limits))})
+        return
+    rows, columns = page.pixels.shape[:2]
+    if rows * columns > task.limits.max_pixels:
+        reason = f"The page would be {columns} × {rows} pixels large, too many for OCR."
+        kept = page.fallback.lines if page.fallback else ()
+        _send_page(task, Page(page.number, page.width, page.height, kept, reason))
+        return
+    fallback = None if page.fallback is None else _capped(page.fallback, task.limits)
+    header = wire.image_to_wire(replace(page, fallback=fallback))
+    pixels = np.ascontiguousarray(page.pixels)
+    task.channel.send({"kind": "image", "image": header}, pixels.data.cast("B"))
+
+
+def _capped(page: Page, limits: Limits) -> Page:
+    """The page with no more lines and text than a page may have, and a note if that was cut."""
+    kept = 0
+    for count, line in enumerate(page.lines):
+        kept += len(line.text)
+        if count >= limits.max_lines or kept > limits.max_text:
+            reason = f"The page holds too much text; only its first {count} lines were read."
+            return replace(page, lines=page.lines[:count], unreadable=reason)
+    return page

@@ -1,0 +1,270 @@
+"""Reading a file, from the program's side: hash it, have a guest parse it, have pages OCRed.
+
+Knows files, guests and the OCR pool; knows nothing of formats, chunks or the store. What a guest
+says is checked by ``guest.wire``; a guest that fails as a process fails its own file.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Protocol
+
+from ingest.errors import DamagedFile, LimitExceeded
+from ingest.guest import wire
+from ingest.guest.frames import FrameError, Header
+from ingest.guest.guest import Guest, GuestDied, GuestTimedOut
+from ingest.guest.launch import Launcher, default_launcher
+from ingest.guest.limits import Limits
+from ingest.guest.report import error_from_wire
+from ingest.rendering import PageRenderer, page_sizes, render_page, render_pixels
+from ingest.source import SourceFile, open_source
+from ingest.types import FileInfo, Page, PageImage
+
+__all__ = [
+    "FileOpened",
+    "FileRead",
+    "Limits",
+    "PageRenderer",
+    "PageText",
+    "ReadEvent",
+    "hash_file",
+    "page_sizes",
+    "read_file",
+    "render_page",
+    "render_pixels",
+]
+
+READ_JOB = "ingest.guest.jobs:read"
+_OCR_IN_FLIGHT = 4
+_WAITING_PAGES = 200
+
+
+class OcrPool(Protocol):
+    """What this module needs of ``ingest.ocr``: pages in, read pages out, in any order."""
+
+    def submit(self, image: PageImage, /) -> Future[Page]:
+        """Starts the OCR of one page."""
+
+
+@dataclass(frozen=True, slots=True)
+class FileOpened:
+    """The file is of a known format and its pages are coming. ``content_hash`` is SHA-256, hex."""
+
+    info: FileInfo
+    content_hash: str
+
+
+@dataclass(frozen=True, slots=True)
+class PageText:
+    """The next page, of ``pages``; ``source`` is "text", "ocr", "empty" or "unreadable"."""
+
+    page: Page
+    pages: int
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class FileRead:
+    """All pages. ``rendition`` is the PDF that stands for the file, None where it is a PDF."""
+
+    info: FileInfo
+    pages: tuple[Page, ...]
+    rendition: bytes | None
+
+
+ReadEvent = FileOpened | PageText | FileRead
+
+
+def hash_file(path: Path, limits: Limits | None = None) -> str:
+    """The SHA-256 of a file's content, hex.
+
+    Raises:
+        FileUnreachable: missing, no regular file, or not readable.
+        LimitExceeded: larger than a file may be.
+    """
+    with open_source(path, limits or Limits()) as source:
+        return source.content_hash()
+
+
+def read_file(
+    path: Path,
+    *,
+    passwords: Sequence[str] = (),
+    limits: Limits | None = None,
+    ocr: OcrPool | None = None,
+    launcher: Launcher | None = None,
+) -> Iterator[ReadEvent]:
+    """Reads one file: `FileOpened`, one `PageText` a page in order, then `FileRead`.
+
+    Pages that need OCR go to ``ocr``, a few at a time; without it they come back with what text
+    layer they have, marked unreadable. Closing the iterator ends the guest.
+
+    Raises:
+        ReadError: the file cannot be read; its class, cause and remedy say why.
+    """
+    limits = limits or Limits()
+    with open_source(path, limits) as source:
+        content_hash = source.content_hash()
+        reading = _Reading(source, limits, tuple(passwords), launcher or default_launcher())
+        yield from reading.events(content_hash, ocr)
+
+
+class _Reading:
+    """One file on its way through a guest."""
+
+    def __init__(
+        self, source: SourceFile, limits: Limits, passwords: tuple[str, ...], launcher: Launcher
+    ) -> None:
+        self._source = source
+        self._limits = limits
+        self._passwords = passwords
+        self._launcher = launcher
+        self._seconds = limits.opening_seconds(source.size)
+        self._rendition: bytes | None = None
+
+    def events(self, content_hash: str, ocr: OcrPool | None) -> Iterator[ReadEvent]:
+        request: Header = {
+            "job": READ_JOB,
+            "name": self._source.path.name,
+            "passwords": list(self._passwords),
+            "limits": self._limits.to_wire(),
+        }
+        try:
+            with self._launcher.start(request, self._source.descriptor) as guest:
+                info = self._opened(guest)
+                yield FileOpened(info, content_hash)
+                pages = []
+                for page, origin in _in_order(self._pages(guest, info), ocr, self._limits):
+                    pages.append(page)
+                    yield PageText(page, info.page_count, origin)
+        except GuestTimedOut as error:
+            raise self._too_slow() from error
+        except GuestDied as error:
+            raise self._too_slow() if error.exceeded else self._crashed(error) from error
+        except (FrameError, wire.WireError) as error:
+            raise self._nonsense(error) from error
+        self._source.check_unchanged()
+        yield FileRead(info, tuple(pages), self._rendition)
+
+    def _opened(self, guest: Guest) -> FileInfo:
+        header, _ = self._receive(guest, 0)
+        if header.get("kind") != "opened":
+            raise wire.WireError("kind")
+        info = wire.info_from_wire(header.get("info"), self._limits)
+        self._seconds += self._limits.seconds_per_page * info.page_count
+        return info
+
+    def _pages(self, guest: Guest, info: FileInfo) -> Iterator[Page | PageImage]:
+        """The pages as the guest sends them; every number once and in order."""
+        body_limit = max(self._limits.max_pixels * 3, self._limits.max_rendition_bytes)
+        for number in range(1, info.page_count + 1):
+            header, body = self._receive(guest, body_limit)
+            page: Page | PageImage
+            if header.get("kind") == "page":
+                page = wire.page_from_wire(header.get("page"), self._limits)
+            elif header.get("kind") == "image":
+                page = wire.image_from_wire(header.get("image"), body, self._limits)
+            else:
+                raise wire.WireError("kind")
+            if page.number != number:
+                raise wire.WireError("page order")
+            yield page
+        header, body = self._receive(guest, self._limits.max_rendition_bytes)
+        if header.get("kind") != "done" or (body and not body.startswith(b"%PDF-")):
+            raise wire.WireError("end")
+        self._rendition = body or None
+
+    def _receive(self, guest: Guest, max_body: int) -> tuple[Header, bytes]:
+        began = time.monotonic()
+        header, body = guest.receive(max(self._seconds, 0.1), max_body)
+        self._seconds -= time.monotonic() - began
+        if header.get("kind") == "error":
+            raise error_from_wire(header, str(self._source.path))
+        return header, body
+
+    def _too_slow(self) -> LimitExceeded:
+        return LimitExceeded(
+            str(self._source.path),
+            "Reading it took longer than a file may take.",
+            "Split it into smaller files, or print it to a new PDF.",
+        )
+
+    def _crashed(self, error: GuestDied) -> DamagedFile:
+        return DamagedFile(
+            str(self._source.path),
+            f"The reader crashed on it ({error}).",
+            "Open it in the program that made it, save it again, and add that file.",
+        )
+
+    def _nonsense(self, error: Exception) -> DamagedFile:
+        return DamagedFile(
+            str(self._source.path),
+            f"The reader gave an impossible answer ({error}).",
+            "Do not trust this file. Print it to a new PDF, and add that.",
+        )
+
+
+def _in_order(
+    pages: Iterator[Page | PageImage], ocr: OcrPool | None, limits: Limits
+) -> Iterator[tuple[Page, str]]:
+    """Pages with where their text came from; a few are OCRed while later ones are parsed."""
+    waiting: deque[tuple[PageImage, Future[Page]] | Page] = deque()
+    in_flight = 0
+    try:
+        for page in pages:
+            if isinstance(page, Page):
+                waiting.append(page)
+            elif ocr is None:
+                waiting.append(_without_ocr(page, "OCR is not available."))
+            else:
+                waiting.append((page, ocr.submit(page)))
+                in_flight += 1
+            while waiting and (
+                in_flight >= _OCR_IN_FLIGHT or len(waiting) > _WAITING_PAGES or _ready(waiting[0])
+            ):
+                in_flight -= not isinstance(waiting[0], Page)
+                yield _finished(waiting.popleft(), limits)
+        while waiting:
+            yield _finished(waiting.popleft(), limits)
+    finally:
+        for item in waiting:
+            if not isinstance(item, Page):
+                item[1].cancel()
+
+
+def _ready(item: tuple[PageImage, Future[Page]] | Page) -> bool:
+    return isinstance(item, Page) or item[1].done()
+
+
+def _finished(item: tuple[PageImage, Future[Page]] | Page, limits: Limits) -> tuple[Page, str]:
+    if isinstance(item, Page):
+        return item, _origin(item, "text")
+    image, future = item
+    try:
+        error = future.exception(timeout=limits.ocr_seconds)
+    except TimeoutError:
+        future.cancel()
+        page = _without_ocr(image, "OCR took too long.")
+        return page, _origin(page, "text")
+    if error is not None:
+        page = _without_ocr(image, f"OCR failed ({type(error).__name__}).")
+        return page, _origin(page, "text")
+    page = replace(future.result(), number=image.number)
+    return page, _origin(page, "ocr")
+
+
+def _without_ocr(image: PageImage, why: str) -> Page:
+    lines = image.fallback.lines if image.fallback else ()
+    reason = f"{image.reason} {why}".strip()
+    return Page(image.number, image.width, image.height, lines, reason)
+
+
+def _origin(page: Page, source: str) -> str:
+    if page.unreadable:
+        return "unreadable"
+    return source if page.lines else "empty"
