@@ -1,0 +1,160 @@
+"""The foot of the library panel: progress of an addition, its sums, and the files that failed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtWidgets import (
+    QFrame,
+    QHBoxLayout,
+    QProgressBar,
+    QPushButton,
+    QScrollArea,
+    QVBoxLayout,
+    QWidget,
+)
+
+from app.core.events import FileFailed
+from app.ui import style
+from app.ui.library_model import Addition
+from app.ui.text import tip
+from app.ui.widgets import ElidedLabel, IconButton, IconLabel, TextLabel
+
+_STEPS = 1000
+
+
+class AdditionView(QFrame):
+    """Progress of the current file and of all, with a way to stop."""
+
+    cancel_requested = Signal()
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setObjectName("jobs")
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(style.MEDIUM, style.SMALL, style.MEDIUM, style.MEDIUM)
+        layout.setSpacing(style.TIGHT + 2)
+        first = QHBoxLayout()
+        self._overall = TextLabel(bold=True)
+        self._cancel = QPushButton("Stop")
+        self._cancel.setToolTip(tip("Stop adding. Files finished before stay in the library."))
+        self._cancel.clicked.connect(self.cancel_requested)
+        first.addWidget(self._overall, 1)
+        first.addWidget(self._cancel)
+        layout.addLayout(first)
+        self._overall_bar = _bar("All files")
+        layout.addWidget(self._overall_bar)
+        self._file = ElidedLabel()
+        layout.addWidget(self._file)
+        self._file_bar = _bar("This file")
+        layout.addWidget(self._file_bar)
+        self._doing = TextLabel(tone="muted", scale=style.CAPTION)
+        layout.addWidget(self._doing)
+        self.hide()
+
+    def show_addition(self, addition: Addition | None) -> None:
+        """Shows how far it is; None hides the view."""
+        self.setVisible(addition is not None)
+        if addition is None:
+            return
+        if addition.total:
+            self._overall.setText(f"Adding file {addition.index:,} of {addition.total:,}")
+        else:
+            self._overall.setText("Looking for files")
+        self._overall_bar.setValue(round(addition.overall * _STEPS))
+        self._file.set_text(addition.file)
+        self._file_bar.setValue(round(addition.share * _STEPS))
+        self._doing.setText(addition.doing)
+        self._cancel.setEnabled(not addition.cancelling)
+
+
+class ProblemList(QScrollArea):
+    """Files that could not be added: each with its cause, the remedy, and what can be done here."""
+
+    password_requested = Signal(object)  # FileFailed
+    retry_requested = Signal(object)  # FileFailed
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setWidgetResizable(True)
+        self.setAccessibleName("Files that could not be added")
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        inside = QWidget()
+        self._rows = QVBoxLayout(inside)
+        self._rows.setContentsMargins(style.MEDIUM, style.SMALL, style.MEDIUM, style.SMALL)
+        self._rows.setSpacing(style.SMALL)
+        self._rows.addStretch(1)
+        self.setWidget(inside)
+        self._shown: dict[str, Problem] = {}
+        self.hide()
+
+    def add(self, failed: FileFailed) -> None:
+        """Lists a file; an earlier failure of the same file goes."""
+        self.dismiss(failed.path)
+        row = Problem(failed)
+        row.dismissed.connect(lambda: self.dismiss(failed.path))
+        row.password_requested.connect(lambda: self.password_requested.emit(failed))
+        row.retry_requested.connect(lambda: self.retry_requested.emit(failed))
+        self._shown[failed.path] = row
+        self._rows.insertWidget(self._rows.count() - 1, row)
+        self._fit()
+
+    def dismiss(self, path: str) -> None:
+        """Takes a file off the list."""
+        row = self._shown.pop(path, None)
+        if row is not None:
+            self._rows.removeWidget(row)
+            row.hide()
+            row.deleteLater()
+        self._fit()
+
+    def paths(self) -> list[str]:
+        """The files listed."""
+        return list(self._shown)
+
+    def _fit(self) -> None:
+        self.setVisible(bool(self._shown))
+        # As tall as one or two problems; more are scrolled to, so that the documents keep room.
+        self.setMinimumHeight(min(len(self._shown), 2) * 118)
+        self.setMaximumHeight(260)
+
+
+class Problem(QFrame):
+    """One file that could not be added."""
+
+    dismissed = Signal()
+    password_requested = Signal()
+    retry_requested = Signal()
+
+    def __init__(self, failed: FileFailed) -> None:
+        super().__init__()
+        self.setObjectName("failure")
+        self.setAccessibleName(f"{Path(failed.path).name}: {failed.cause} {failed.remedy}")
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(style.SMALL, style.TIGHT, style.TIGHT, style.SMALL)
+        layout.setSpacing(style.TIGHT)
+        head = QHBoxLayout()
+        icon = "lock" if failed.needs_password else "warning"
+        head.addWidget(IconLabel(icon, "bad", 16, "Failed"))
+        name = ElidedLabel(Path(failed.path).name, bold=True)
+        name.setToolTip(tip(failed.path))
+        head.addWidget(name, 1)
+        close = IconButton("close", f"Dismiss {Path(failed.path).name}", size=14)
+        close.clicked.connect(self.dismissed)
+        head.addWidget(close)
+        layout.addLayout(head)
+        layout.addWidget(TextLabel(failed.cause, scale=style.CAPTION))
+        layout.addWidget(TextLabel(failed.remedy, scale=style.CAPTION, tone="muted"))
+        button = QPushButton("Enter password…" if failed.needs_password else "Try again")
+        signal = self.password_requested if failed.needs_password else self.retry_requested
+        button.clicked.connect(signal)
+        layout.addWidget(button, 0, Qt.AlignmentFlag.AlignLeft)
+
+
+def _bar(name: str) -> QProgressBar:
+    bar = QProgressBar()
+    bar.setRange(0, _STEPS)
+    bar.setTextVisible(False)
+    bar.setAccessibleName(name)
+    return bar

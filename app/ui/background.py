@@ -1,0 +1,208 @@
+"""The background process: it alone opens the workspace, and serves the window's requests.
+
+Started by `bridge` with multiprocessing's spawn. Requests run in lanes, one thread each, so that
+a long addition never keeps a page from being shown. Knows no Qt.
+"""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from multiprocessing.connection import Connection
+from queue import SimpleQueue
+from typing import Any, Protocol
+
+from app.core import offline
+from app.ui.messages import (
+    Call,
+    Cancel,
+    Close,
+    Failed,
+    Failure,
+    Finished,
+    Open,
+    Opened,
+    OpenFailed,
+    Returned,
+    Streamed,
+)
+from ingest.errors import IngestError
+
+WRITING, ASKING, SHOWING = "writing", "asking", "showing"
+
+# Every method the window may call, and the lane it waits in.
+LANES = {
+    "add": WRITING,
+    "remove": WRITING,
+    "create_collection": WRITING,
+    "rename_collection": WRITING,
+    "remove_collection": WRITING,
+    "follow": WRITING,
+    "unfollow": WRITING,
+    "ask": ASKING,
+    "search": SHOWING,
+    "collections": SHOWING,
+    "documents": SHOWING,
+    "followed": SHOWING,
+    "page_sizes": SHOWING,
+    "page_lines": SHOWING,
+    "render_page": SHOWING,
+}
+
+
+class Closable(Protocol):
+    """What the server itself needs of a workspace; the rest it calls by name."""
+
+    def close(self) -> None:
+        """Closes the library."""
+
+
+def main(connection: Connection) -> None:
+    """Entry of the background process. Ends when the window says so or is gone."""
+    offline.enforce()
+    # Ctrl+C in a terminal reaches the whole group; the window tells this process when to end.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    serve(connection, _open_workspace)
+
+
+def serve(connection: Connection, open_workspace: Callable[[Open], Closable]) -> None:
+    """Opens the library that the first message names, then serves until Close or end of file."""
+    try:
+        order = connection.recv()
+    except EOFError:
+        return
+    try:
+        workspace = open_workspace(order)
+    except Exception as error:  # noqa: BLE001 - whatever it is, the window has to show it
+        connection.send(OpenFailed(failure_of(error, str(order.folder))))
+        return
+    server = Server(workspace, connection.send)
+    try:
+        server.send(Opened())
+        while True:
+            message = connection.recv()
+            if isinstance(message, Close):
+                return
+            server.receive(message)
+    except (EOFError, OSError):
+        return  # the window is gone; what was committed stays
+    finally:
+        server.close()
+
+
+class Server:
+    """Runs calls on the workspace in their lanes and sends what comes of them."""
+
+    def __init__(self, workspace: Closable, send: Callable[[object], None]) -> None:
+        self._workspace = workspace
+        self._send = send
+        self._sending = threading.Lock()
+        self._open_requests: set[int] = set()
+        self._cancelled: set[int] = set()
+        self._closing = threading.Event()
+        self._queues: dict[str, SimpleQueue[Call | None]] = {}
+        self._threads: list[threading.Thread] = []
+        for lane in sorted(set(LANES.values())):
+            queue: SimpleQueue[Call | None] = SimpleQueue()
+            thread = threading.Thread(target=self._run_lane, args=(queue,), name=lane, daemon=True)
+            self._queues[lane] = queue
+            self._threads.append(thread)
+            thread.start()
+
+    def receive(self, message: object) -> None:
+        """Takes a Call or a Cancel; returns at once."""
+        if isinstance(message, Cancel):
+            if message.request in self._open_requests:
+                self._cancelled.add(message.request)
+        elif isinstance(message, Call):
+            lane = LANES.get(message.method)
+            if lane is None:
+                self.send(Failed(message.request, _unknown_method(message.method)))
+                return
+            self._open_requests.add(message.request)
+            self._queues[lane].put(message)
+
+    def send(self, message: object) -> None:
+        """Sends one message to the window, from any thread."""
+        with self._sending:
+            try:
+                self._send(message)
+            except OSError:
+                self._closing.set()  # the window is gone: every stream stops at its next event
+
+    def close(self) -> None:
+        """Stops the lanes at their next event, then closes the library."""
+        self._closing.set()
+        for queue in self._queues.values():
+            queue.put(None)
+        for thread in self._threads:
+            thread.join(timeout=30)
+        self._workspace.close()
+
+    def _run_lane(self, queue: SimpleQueue[Call | None]) -> None:
+        while (call := queue.get()) is not None:
+            try:
+                self._answer(call)
+            except Exception as error:  # noqa: BLE001 - a lane outlives each of its requests
+                self.send(Failed(call.request, failure_of(error, call.method)))
+            finally:
+                self._open_requests.discard(call.request)
+                self._cancelled.discard(call.request)
+
+    def _answer(self, call: Call) -> None:
+        if self._is_cancelled(call.request):
+            self.send(Finished(call.request, cancelled=True))
+            return
+        method: Callable[..., Any] = getattr(self._workspace, call.method)
+        result = method(*call.args, **call.kwargs)
+        if isinstance(result, Iterator):
+            cancelled = self._stream(call.request, result)
+            self.send(Finished(call.request, cancelled))
+        else:
+            self.send(Returned(call.request, result))
+
+    def _stream(self, request: int, events: Iterator[object]) -> bool:
+        """Sends the events; returns whether the stream was cut short."""
+        try:
+            for event in events:
+                self.send(Streamed(request, event))
+                if self._is_cancelled(request):
+                    return True
+        finally:
+            close = getattr(events, "close", None)
+            if close is not None:
+                close()
+        return False
+
+    def _is_cancelled(self, request: int) -> bool:
+        return request in self._cancelled or self._closing.is_set()
+
+
+def failure_of(error: BaseException, subject: str) -> Failure:
+    """The plain form of an error; errors of our own tree bring subject, cause and remedy."""
+    kind = type(error).__name__
+    if isinstance(error, IngestError):
+        return Failure(error.subject, error.cause, error.remedy, kind)
+    return Failure(
+        subject,
+        f"An unexpected error: {kind}: {error}",
+        "Try it again. If it stays, report it with this text; nothing that was saved is lost.",
+        kind,
+    )
+
+
+def _unknown_method(method: str) -> Failure:
+    return Failure(
+        method,
+        "The background process knows no such request.",
+        "Window and background process are of different versions; reinstall the program.",
+    )
+
+
+def _open_workspace(order: Open) -> Closable:
+    # Imported here and only here: this brings torch, lancedb and the readers with it.
+    from app.core.workspace import Workspace
+
+    workspace: Closable = Workspace.open(order.folder, order.key, create=order.create)
+    return workspace

@@ -1,0 +1,47 @@
+"""Entry of the window: ``muniment`` without a command. Parses its options, opens the library."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+from collections.abc import Sequence
+from pathlib import Path
+
+from app.core import offline
+
+LIBRARY_VARIABLE = "MUNIMENT_LIBRARY"
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Shows the window until it is closed; returns the exit code."""
+    offline.enforce()
+    options = _parser().parse_args(argv)
+    # After the guard, so that no library is loaded before it stands.
+    from app.core.vault import KeyFile, key_source_from_environment
+
+    key = KeyFile(options.key_file) if options.key_file else key_source_from_environment()
+    from app.ui.shell import Shell, make_application
+
+    application = make_application()
+    # Python's handler would wait for the next Python bytecode, which an idle window never runs.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    shell = Shell(application, options.library or default_library())
+    return shell.run(key)
+
+
+def default_library() -> Path:
+    """The folder in MUNIMENT_LIBRARY, else ``muniment`` in the user's data folder."""
+    if named := os.environ.get(LIBRARY_VARIABLE):
+        return Path(named)
+    data = os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share"
+    return Path(data) / "muniment"
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="muniment", description="Ask your documents. Nothing leaves the desk."
+    )
+    parser.add_argument("--library", type=Path, help="the library's folder")
+    parser.add_argument("--key-file", type=Path, help="the key file that opens the library")
+    return parser

@@ -1,0 +1,177 @@
+"""The window: library, conversation and page side by side, and the commands in its menus.
+
+It joins the panels with one another; what they show comes from their view models.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtGui import QAction, QCloseEvent, QGuiApplication, QKeySequence
+from PySide6.QtWidgets import QApplication, QMainWindow, QMenu, QSplitter, QVBoxLayout, QWidget
+
+from app.core.events import Citation, DocumentInfo
+from app.ui import icons, style
+from app.ui.banner import Banner
+from app.ui.bridge import Bridge
+from app.ui.conversation_model import ConversationModel
+from app.ui.conversation_panel import ConversationPanel
+from app.ui.library_model import LibraryModel
+from app.ui.library_panel import LibraryPanel
+from app.ui.messages import Failure
+from app.ui.page_model import PageModel, Place
+from app.ui.page_panel import PagePanel
+from app.ui.passage_list import SearchModel
+from app.ui.settings import Settings
+from app.ui.widgets import refresh_icons
+from ingest.types import Passage
+
+
+class MainWindow(QMainWindow):
+    """Three panels on one bridge."""
+
+    closed = Signal()
+
+    def __init__(self, bridge: Bridge, settings: Settings) -> None:
+        super().__init__()
+        self._bridge = bridge
+        self._settings = settings
+        self.setWindowTitle("Muniment")
+        self.setWindowIcon(icons.icon("muniment", "#000000", 64))
+        self.library_model = LibraryModel(bridge, self)
+        self.search_model = SearchModel(bridge, self)
+        self.conversation_model = ConversationModel(bridge, self)
+        self.page_model = PageModel(bridge, self)
+        self.library = LibraryPanel(self.library_model, self.search_model)
+        self.conversation = ConversationPanel(self.conversation_model)
+        self.pages = PagePanel(self.page_model)
+        self.banner = Banner()
+        self._lay_out()
+        self._make_menus()
+        self._connect()
+        self._restore()
+
+    def load(self) -> None:
+        """Asks for what the library holds; the bridge sends it on when the library is open."""
+        self.library_model.load()
+        self.conversation.focus_question()
+
+    def show_citation(self, citation: Citation) -> None:
+        """Opens a citation on its page."""
+        self.page_model.show_citation(citation)
+
+    def show_passage(self, passage: Passage) -> None:
+        """Opens a passage on its page."""
+        self.page_model.show_passage(passage)
+
+    def show_document(self, document: DocumentInfo) -> None:
+        """Opens a document on its first page."""
+        if not document.pages:
+            return
+        self.page_model.show(document.id, document.name, Place(1))
+
+    def use_system_theme(self) -> None:
+        """Repaints in the theme of the system's colour scheme."""
+        application = QApplication.instance()
+        if isinstance(application, QApplication):
+            style.apply_theme(application, style.system_theme())
+        refresh_icons(self)
+        for card in self.conversation.cards():
+            card.refresh()
+        self.update()
+
+    def closeEvent(self, event: QCloseEvent) -> None:
+        self._settings.save("geometry", self.saveGeometry())
+        self._settings.save("panels", self._splitter.saveState())
+        super().closeEvent(event)
+        self.closed.emit()
+
+    def _lay_out(self) -> None:
+        self._splitter = QSplitter(Qt.Orientation.Horizontal)
+        self._splitter.setHandleWidth(5)
+        self._splitter.setChildrenCollapsible(False)
+        for panel, least, stretch in (
+            (self.library, 240, 0),
+            (self.conversation, 300, 1),
+            (self.pages, 320, 1),
+        ):
+            panel.setMinimumWidth(least)
+            self._splitter.addWidget(panel)
+            self._splitter.setStretchFactor(self._splitter.count() - 1, stretch)
+        centre = QWidget()
+        column = QVBoxLayout(centre)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(0)
+        column.addWidget(self.banner)
+        column.addWidget(self._splitter, 1)
+        self.setCentralWidget(centre)
+        self.setTabOrder(self.library, self.conversation)
+        self.setTabOrder(self.conversation, self.pages)
+
+    def _make_menus(self) -> None:
+        bar = self.menuBar()
+        library = bar.addMenu("&Library")
+        self._command(library, "&Add documents…", self.library.choose_files, "Ctrl+O")
+        self._command(library, "Add a &folder…", self.library.choose_folder, "Ctrl+Shift+O")
+        self._command(library, "&New collection…", self.library.new_collection, "Ctrl+N")
+        self._command(library, "&Remove documents…", self.library.remove_selected)
+        library.addSeparator()
+        self._command(library, "&Quit", self.close, "Ctrl+Q")
+        go = bar.addMenu("&Go")
+        self._command(go, "&Find in this collection", self.library.focus_search, "Ctrl+F")
+        self._command(go, "&Ask a question", self.conversation.focus_question, "Ctrl+L")
+        self._command(go, "&Documents", self.library.document_view.setFocus, "Ctrl+1")
+        self._command(go, "&Page", self.pages.view.setFocus, "Ctrl+3")
+        page = bar.addMenu("&Page")
+        view = self.pages.view
+        self._command(page, "&Previous page", self.pages.previous.click, "Ctrl+PgUp")
+        self._command(page, "&Next page", self.pages.next.click, "Ctrl+PgDown")
+        page.addSeparator()
+        self._command(page, "Zoom &in", lambda: view.zoom_by(1), "Ctrl++", "Ctrl+=")
+        self._command(page, "Zoom &out", lambda: view.zoom_by(-1), "Ctrl+-")
+        self._command(page, "Fit to &width", view.fit_width, "Ctrl+0")
+
+    def _command(self, menu: QMenu, name: str, run: Callable[[], object], *shortcuts: str) -> None:
+        action = QAction(name, self)
+        action.setShortcuts([QKeySequence(keys) for keys in shortcuts])
+        action.triggered.connect(lambda: run())
+        menu.addAction(action)
+
+    def _connect(self) -> None:
+        self.library.document_chosen.connect(self.show_document)
+        self.library.passage_chosen.connect(self.show_passage)
+        self.conversation.citation_chosen.connect(self.show_citation)
+        model = self.library_model
+        model.collection_selected.connect(self.conversation_model.set_collection)
+        model.collection_selected.connect(lambda _name: self.page_model.close_document())
+        model.documents_loaded.connect(
+            lambda: self.conversation.set_ready(model.documents.rowCount())
+        )
+        for source in (model, self.search_model, self.page_model):
+            source.request_failed.connect(self.show_failure)
+        model.document_removed.connect(self.page_model.close_document)
+        self._bridge.failure_unhandled.connect(self.show_failure)
+        self._bridge.background_stopped.connect(self.show_failure)
+        self._bridge.background_restarted.connect(self._on_restarted)
+        QGuiApplication.styleHints().colorSchemeChanged.connect(self.use_system_theme)
+
+    def show_failure(self, failure: Failure) -> None:
+        """Shows what failed across the top of the window."""
+        self.banner.show_failure(failure)
+
+    def _on_restarted(self) -> None:
+        self.banner.show_recovery(
+            "The background process was started again. What was saved is there; "
+            "repeat what was under way."
+        )
+        self.page_model.retry()
+        self.library_model.load()
+
+    def _restore(self) -> None:
+        self.resize(1360, 860)
+        geometry, panels = self._settings.load("geometry"), self._settings.load("panels")
+        if geometry is not None:
+            self.restoreGeometry(geometry)
+        if panels is None or not self._splitter.restoreState(panels):
+            self._splitter.setSizes([290, 480, 590])

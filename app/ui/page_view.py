@@ -1,0 +1,292 @@
+"""The pages themselves: a scrolling column, rendered only where it is looked at.
+
+Highlights are drawn here, over the page's image, exactly on the boxes they are given.
+"""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QPointF, QRectF, QSize, Qt, QTimer, Signal
+from PySide6.QtGui import (
+    QColor,
+    QKeyEvent,
+    QPainter,
+    QPaintEvent,
+    QPen,
+    QResizeEvent,
+    QWheelEvent,
+)
+from PySide6.QtWidgets import QAbstractScrollArea, QWidget
+
+from app.ui import style
+from app.ui.page_layout import (
+    MARGIN,
+    MAX_ZOOM,
+    MIN_ZOOM,
+    PIXELS_PER_POINT,
+    PageLayout,
+    fitting_zoom,
+    next_zoom,
+)
+from app.ui.page_model import OpenDocument, PageModel, Place
+from ingest.types import PageBox
+
+_RENDER_DELAY_MS = 40
+
+
+class PageView(QAbstractScrollArea):
+    """Shows the model's document; page numbers count from 1."""
+
+    page_changed = Signal(int)
+    zoom_changed = Signal(float)
+
+    def __init__(self, model: PageModel, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setObjectName("pages")
+        self.setAccessibleName("Page")
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self._model = model
+        self._layout = PageLayout((), 1.0, 0.0)
+        self._fit = True
+        self._page = 1
+        self._marks: tuple[PageBox, ...] = ()
+        self._wanted = QTimer(self)
+        self._wanted.setSingleShot(True)
+        self._wanted.setInterval(_RENDER_DELAY_MS)
+        self._wanted.timeout.connect(self._want_images)
+        model.document_opened.connect(self._on_opened)
+        model.document_closed.connect(self._on_closed)
+        model.place_shown.connect(self.show_place)
+        model.image_ready.connect(self._on_image)
+        model.page_failed.connect(lambda _page, _failure: self.viewport().update())
+
+    @property
+    def page(self) -> int:
+        """The page in view."""
+        return self._page
+
+    @property
+    def zoom(self) -> float:
+        """The zoom in use; 1.0 is 96 dots an inch."""
+        return self._layout.zoom
+
+    @property
+    def fits_width(self) -> bool:
+        """Whether the zoom follows the width of the panel."""
+        return self._fit
+
+    def sizeHint(self) -> QSize:
+        return QSize(560, 640)
+
+    def set_zoom(self, zoom: float) -> None:
+        """Shows the pages at this zoom; the middle of the view stays where it is."""
+        self._fit = False
+        self._relayout(min(max(zoom, MIN_ZOOM), MAX_ZOOM))
+
+    def zoom_by(self, direction: int) -> None:
+        """One step in (1) or out (-1)."""
+        self.set_zoom(next_zoom(self.zoom, direction))
+
+    def fit_width(self) -> None:
+        """Lets the widest page fill the panel, also when it is resized."""
+        self._fit = True
+        self._relayout()
+
+    def go_to(self, page: int) -> None:
+        """Scrolls to the top of a page; numbers outside the document go to its ends."""
+        if self._layout.pages:
+            page = min(max(page, 1), self._layout.pages)
+            self._scroll_to(self._layout.page_rect(page).top() - MARGIN)
+            self._set_page(page)
+
+    def show_place(self, place: Place) -> None:
+        """Marks a place's boxes and brings the first of them into view."""
+        self._marks = place.boxes
+        if not self._layout.pages:
+            return
+        page = min(max(place.page, 1), self._layout.pages)
+        rects = [self._layout.box_rect(m.page, m.box) for m in place.boxes if m.page == page]
+        if not rects:
+            self.go_to(page)
+        else:
+            marked = rects[0]
+            for rect in rects[1:]:
+                marked = marked.united(rect)
+            # A third from the top: what stands before the quotation is read first.
+            self._scroll_to(marked.top() - self.viewport().height() / 3, marked)
+            self._set_page(page)
+        self.viewport().update()
+
+    def mark_rects(self, page: int) -> list[QRectF]:
+        """Where this page's marks lie in the viewport."""
+        return [
+            self._layout.box_rect(mark.page, mark.box).translated(-self._offset())
+            for mark in self._marks
+            if mark.page == page
+        ]
+
+    def page_rect(self, page: int) -> QRectF:
+        """Where a page lies in the viewport."""
+        return self._layout.page_rect(page).translated(-self._offset())
+
+    def paintEvent(self, _event: QPaintEvent) -> None:
+        painter = QPainter(self.viewport())
+        theme = style.current_theme()
+        painter.fillRect(self.viewport().rect(), QColor(theme.desk))
+        painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
+        for page in self._visible_pages():
+            self._paint_page(painter, page)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._relayout(None if self._fit else self.zoom)
+
+    def scrollContentsBy(self, _dx: int, _dy: int) -> None:
+        self._set_page(self._page_in_view())
+        self.viewport().update()
+        self._wanted.start()
+
+    def wheelEvent(self, event: QWheelEvent) -> None:
+        if event.modifiers() & Qt.KeyboardModifier.ControlModifier:
+            if event.angleDelta().y():
+                self.zoom_by(1 if event.angleDelta().y() > 0 else -1)
+            event.accept()
+        else:
+            super().wheelEvent(event)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        bar = self.verticalScrollBar()
+        steps = {
+            Qt.Key.Key_Home: bar.minimum(),
+            Qt.Key.Key_End: bar.maximum(),
+            Qt.Key.Key_PageDown: bar.value() + round(self.viewport().height() * 0.9),
+            Qt.Key.Key_Space: bar.value() + round(self.viewport().height() * 0.9),
+            Qt.Key.Key_PageUp: bar.value() - round(self.viewport().height() * 0.9),
+        }
+        target = steps.get(Qt.Key(event.key()))
+        if target is None:
+            super().keyPressEvent(event)
+        else:
+            bar.setValue(target)
+
+    def _paint_page(self, painter: QPainter, page: int) -> None:
+        theme = style.current_theme()
+        area = self.page_rect(page)
+        painter.fillRect(area, QColor("#ffffff"))
+        image = self._model.image(page)
+        if image is not None:
+            painter.drawPixmap(area, image, QRectF(image.rect()))
+        else:
+            problem = self._model.problems.get(page)
+            words = f"Page {page}" if problem is None else f"{problem.cause}\n{problem.remedy}"
+            painter.setPen(QColor("#5f5b53"))
+            painter.drawText(
+                area.adjusted(24, 24, -24, -24),
+                int(Qt.AlignmentFlag.AlignCenter) | int(Qt.TextFlag.TextWordWrap),
+                words,
+            )
+        painter.setPen(QPen(QColor(theme.border), 1))
+        painter.setBrush(Qt.BrushStyle.NoBrush)
+        painter.drawRect(area)
+        self._paint_marks(painter, page)
+
+    def _paint_marks(self, painter: QPainter, page: int) -> None:
+        theme = style.current_theme()
+        painter.save()
+        # As a highlighter does it: paper takes the colour, ink stays as dark as it was.
+        painter.setCompositionMode(QPainter.CompositionMode.CompositionMode_Multiply)
+        for rect in self.mark_rects(page):
+            painter.fillRect(rect, QColor(theme.highlight))
+        painter.setCompositionMode(QPainter.CompositionMode.CompositionMode_SourceOver)
+        painter.setPen(QPen(QColor(theme.highlight_edge), 1))
+        for rect in self.mark_rects(page):
+            painter.drawLine(rect.bottomLeft(), rect.bottomRight())
+        painter.restore()
+
+    def _on_opened(self, document: OpenDocument) -> None:
+        self._marks = ()
+        self._page = 1
+        self._layout = PageLayout(document.sizes, self.zoom, self.viewport().width())
+        self._relayout(None if self._fit else self.zoom)
+        self._scroll_to(0)
+        self.page_changed.emit(1)
+
+    def _on_closed(self) -> None:
+        self._marks = ()
+        self._layout = PageLayout((), self.zoom, 0.0)
+        self._relayout(self.zoom)
+
+    def _on_image(self, _page: int) -> None:
+        self.viewport().update()
+        self._wanted.start()
+
+    def _relayout(self, zoom: float | None = None) -> None:
+        document = self._model.document
+        sizes = document.sizes if document is not None else ()
+        width = float(self.viewport().width())
+        before = self._layout
+        middle = self.verticalScrollBar().value() + self.viewport().height() / 2
+        page, part = self._position(before, middle)
+        zoom = fitting_zoom(sizes, width) if zoom is None else zoom
+        self._layout = PageLayout(sizes, zoom, width)
+        size = self._layout.size()
+        bars = (
+            (self.horizontalScrollBar(), size.width(), self.viewport().width()),
+            (self.verticalScrollBar(), size.height(), self.viewport().height()),
+        )
+        for bar, extent, shown in bars:
+            bar.setRange(0, max(0, round(extent - shown)))
+            bar.setPageStep(shown)
+            bar.setSingleStep(40)
+        if page:
+            rect = self._layout.page_rect(page)
+            self._scroll_to(rect.top() + part * rect.height() - self.viewport().height() / 2)
+        horizontal = self.horizontalScrollBar()
+        horizontal.setValue(horizontal.maximum() // 2)
+        self.zoom_changed.emit(zoom)
+        self.viewport().update()
+        self._wanted.start()
+
+    @staticmethod
+    def _position(layout: PageLayout, height: float) -> tuple[int, float]:
+        """The page at a height, and how far down it that is; page 0 where there is none."""
+        if not layout.pages:
+            return 0, 0.0
+        page = layout.page_at(height)
+        rect = layout.page_rect(page)
+        return page, (height - rect.top()) / max(rect.height(), 1.0)
+
+    def _scroll_to(self, top: float, marked: QRectF | None = None) -> None:
+        self.verticalScrollBar().setValue(round(top))
+        if marked is not None:
+            bar = self.horizontalScrollBar()
+            if not bar.value() <= marked.left() <= bar.value() + self.viewport().width() - 40:
+                bar.setValue(round(marked.left() - MARGIN))
+        self._wanted.start()
+
+    def _offset(self) -> QPointF:
+        return QPointF(self.horizontalScrollBar().value(), self.verticalScrollBar().value())
+
+    def _visible_pages(self) -> range:
+        top = float(self.verticalScrollBar().value())
+        return self._layout.visible(top, top + self.viewport().height())
+
+    def _page_in_view(self) -> int:
+        bar = self.verticalScrollBar()
+        if bar.value() == bar.maximum() > 0:
+            return max(self._layout.pages, 1)
+        return self._layout.page_at(bar.value() + self.viewport().height() * 0.4)
+
+    def _set_page(self, page: int) -> None:
+        if page != self._page:
+            self._page = page
+            self.page_changed.emit(page)
+
+    def _want_images(self) -> None:
+        if not self._layout.pages or not self.isVisible():
+            return
+        dpi = round(72.0 * PIXELS_PER_POINT * self.zoom * self.devicePixelRatioF(), 1)
+        pages = list(self._visible_pages())
+        # One page ahead, so that reading on does not meet a blank sheet.
+        if pages and pages[-1] < self._layout.pages:
+            pages.append(pages[-1] + 1)
+        self._model.want_images(pages, dpi)

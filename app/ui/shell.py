@@ -1,0 +1,88 @@
+"""From start to end of the window: unlock, show, close. Joins dialog, bridge and main window."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from PySide6.QtCore import QObject
+from PySide6.QtWidgets import QApplication
+
+from app.core.vault import KeySource, has_keys
+from app.ui import icons, style
+from app.ui.bridge import Bridge
+from app.ui.main_window import MainWindow
+from app.ui.messages import Failure, Open
+from app.ui.settings import Settings, settings_file
+from app.ui.unlock_dialog import UnlockDialog
+
+
+def make_application() -> QApplication:
+    """The Qt application in the system's theme."""
+    application = QApplication(sys.argv[:1])
+    application.setApplicationName("muniment")
+    application.setApplicationDisplayName("Muniment")
+    application.setDesktopFileName("muniment")
+    application.setQuitOnLastWindowClosed(False)  # the dialog closes before the window opens
+    style.apply_theme(application, style.system_theme())
+    application.setWindowIcon(icons.icon("muniment", "#000000", 64))
+    return application
+
+
+class Shell(QObject):
+    """Runs one library in one window."""
+
+    def __init__(
+        self, application: QApplication, folder: Path, bridge: Bridge | None = None
+    ) -> None:
+        super().__init__()
+        self._application = application
+        self._folder = folder
+        self.bridge = bridge or Bridge(parent=self)
+        self.window = MainWindow(self.bridge, Settings(settings_file()))
+        self.dialog: UnlockDialog | None = None
+        self._exit_code = 0
+        self.bridge.opened.connect(self._on_opened)
+        self.bridge.open_failed.connect(self._on_open_failed)
+        self.window.closed.connect(application.quit)
+
+    def run(self, key: KeySource | None) -> int:
+        """Opens the library with a key that is known, or asks for one; returns the exit code."""
+        self.start(key)
+        self._application.exec()
+        self.bridge.close()
+        return self._exit_code
+
+    def start(self, key: KeySource | None) -> None:
+        """Begins to open; the window or the dialog shows at once."""
+        if key is None:
+            self._ask()
+        else:
+            self.window.load()
+            self.window.show()
+            self._open(self._folder, key, not has_keys(self._folder))
+
+    def _open(self, folder: Path, key: KeySource, create: bool) -> None:
+        self._folder = folder
+        self.bridge.open_library(Open(folder, key, create))
+
+    def _ask(self) -> UnlockDialog:
+        if self.dialog is None:
+            self.dialog = UnlockDialog(self._folder)
+            self.dialog.key_given.connect(self._open)
+            self.dialog.rejected.connect(self._application.quit)
+        self.dialog.show()
+        return self.dialog
+
+    def _on_opened(self) -> None:
+        if self.dialog is not None:
+            self.dialog.rejected.disconnect(self._application.quit)
+            self.dialog.close()
+            self.dialog.deleteLater()
+            self.dialog = None
+            self.window.load()
+            self.window.show()
+
+    def _on_open_failed(self, failure: Failure) -> None:
+        self.window.hide()
+        self._ask().show_failure(failure)

@@ -1,0 +1,250 @@
+"""The first question: open a library or make one, and with which key. Tests no key itself."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtGui import QPixmap
+from PySide6.QtWidgets import (
+    QButtonGroup,
+    QDialog,
+    QFileDialog,
+    QHBoxLayout,
+    QLabel,
+    QLineEdit,
+    QPushButton,
+    QRadioButton,
+    QStackedWidget,
+    QVBoxLayout,
+    QWidget,
+)
+
+from app.core.vault import KeyFile, KeyringKey, KeySource, Passphrase, has_keys, protectors
+from app.ui import icons, style
+from app.ui.messages import Failure
+from app.ui.widgets import TextLabel
+from ingest.errors import StoreError
+
+KINDS = {"passphrase": "Passphrase", "keyfile": "Key file", "keyring": "System keyring"}
+
+
+class UnlockDialog(QDialog):
+    """Asks for folder and key; `key_given` carries them, `show_failure` takes the answer no."""
+
+    key_given = Signal(object, object, bool)  # folder, key source, create
+
+    def __init__(self, folder: Path, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setWindowTitle("Muniment")
+        self.setMinimumWidth(460)
+        self._folder = folder
+        self._creating = False
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(style.HUGE, style.HUGE, style.HUGE, style.LARGE)
+        layout.setSpacing(style.MEDIUM)
+        layout.addLayout(self._make_head())
+        layout.addLayout(self._make_folder_row())
+        layout.addLayout(self._make_kinds())
+        layout.addWidget(self._make_pages())
+        self.problem = TextLabel(tone="bad")
+        self.problem.hide()
+        layout.addWidget(self.problem)
+        layout.addStretch(1)
+        layout.addLayout(self._make_buttons())
+        self.set_folder(folder)
+
+    @property
+    def folder(self) -> Path:
+        """The library folder chosen."""
+        return self._folder
+
+    @property
+    def creating(self) -> bool:
+        """Whether the folder holds no library yet."""
+        return self._creating
+
+    def set_folder(self, folder: Path) -> None:
+        """Looks whether a library is there, and asks for what is needed."""
+        self._folder = folder
+        self._creating = not has_keys(folder)
+        self.folder_label.setText(str(folder))
+        offered = list(KINDS)
+        if not self._creating:
+            try:
+                offered = protectors(folder)
+            except StoreError as error:
+                self.show_failure(Failure(error.subject, error.cause, error.remedy))
+        for kind, button in self.kinds.items():
+            button.setVisible(kind in offered)
+        first = next((kind for kind in KINDS if kind in offered), "passphrase")
+        self.kinds[first].setChecked(True)
+        self._show_kind()
+        self.headline.setText("Make a library" if self._creating else "Open your library")
+        self.explanation.setText(_MAKE if self._creating else _OPEN)
+        self.accept_button.setText("Make it" if self._creating else "Open")
+        self.again.setVisible(self._creating)
+        self._check()
+
+    def show_failure(self, failure: Failure) -> None:
+        """Says why the library did not open, and lets the person try again."""
+        self.set_busy(False)
+        self.problem.setText(f"{failure.cause} {failure.remedy}")
+        self.problem.show()
+        self.passphrase.selectAll()
+        self.passphrase.setFocus()
+
+    def set_busy(self, busy: bool) -> None:
+        """Waits for the library to open."""
+        for widget in (self.passphrase, self.again, self.key_file, self.change_button):
+            widget.setEnabled(not busy)
+        self.accept_button.setEnabled(not busy)
+        if busy:
+            self.problem.hide()
+        self.accept_button.setText(
+            "Opening…" if busy else ("Make it" if self._creating else "Open")
+        )
+
+    def _make_head(self) -> QHBoxLayout:
+        row = QHBoxLayout()
+        row.setSpacing(style.LARGE)
+        mark = QLabel()
+        image: QPixmap = icons.pixmap("muniment", "#000000", 48, self.devicePixelRatioF())
+        mark.setPixmap(image)
+        row.addWidget(mark, 0, Qt.AlignmentFlag.AlignTop)
+        words = QVBoxLayout()
+        words.setSpacing(style.TIGHT)
+        self.headline = TextLabel(bold=True, scale=style.HEADLINE)
+        self.explanation = TextLabel(tone="muted")
+        words.addWidget(self.headline)
+        words.addWidget(self.explanation)
+        row.addLayout(words, 1)
+        return row
+
+    def _make_folder_row(self) -> QHBoxLayout:
+        row = QHBoxLayout()
+        self.folder_label = TextLabel(tone="muted", scale=style.CAPTION)
+        self.folder_label.setAccessibleName("Library folder")
+        self.change_button = QPushButton("Other folder…")
+        self.change_button.clicked.connect(self._choose_folder)
+        self.change_button.setAutoDefault(False)
+        row.addWidget(self.folder_label, 1)
+        row.addWidget(self.change_button)
+        return row
+
+    def _make_kinds(self) -> QHBoxLayout:
+        row = QHBoxLayout()
+        row.setSpacing(style.LARGE)
+        self.kinds: dict[str, QRadioButton] = {}
+        group = QButtonGroup(self)
+        for kind, name in KINDS.items():
+            button = QRadioButton(name)
+            button.toggled.connect(self._show_kind)
+            group.addButton(button)
+            row.addWidget(button)
+            self.kinds[kind] = button
+        row.addStretch(1)
+        return row
+
+    def _make_pages(self) -> QStackedWidget:
+        self.pages = QStackedWidget()
+        words = QWidget()
+        fields = QVBoxLayout(words)
+        fields.setContentsMargins(0, 0, 0, 0)
+        self.passphrase = _secret_field("Passphrase")
+        self.again = _secret_field("The passphrase again")
+        for field in (self.passphrase, self.again):
+            field.textChanged.connect(self._check)
+            field.returnPressed.connect(self._accept)
+            fields.addWidget(field)
+        fields.addStretch(1)
+        file = QWidget()
+        row = QHBoxLayout(file)
+        row.setContentsMargins(0, 0, 0, 0)
+        self.key_file = QLineEdit()
+        self.key_file.setAccessibleName("Key file")
+        self.key_file.setPlaceholderText("Key file")
+        self.key_file.textChanged.connect(self._check)
+        browse = QPushButton("Choose…")
+        browse.setAutoDefault(False)
+        browse.clicked.connect(self._choose_key_file)
+        row.addWidget(self.key_file, 1, Qt.AlignmentFlag.AlignTop)
+        row.addWidget(browse, 0, Qt.AlignmentFlag.AlignTop)
+        keyring = TextLabel("The key is kept by your system's keyring.", tone="muted")
+        keyring.setAlignment(Qt.AlignmentFlag.AlignTop)
+        for page in (words, file, keyring):
+            self.pages.addWidget(page)
+        return self.pages
+
+    def _make_buttons(self) -> QHBoxLayout:
+        row = QHBoxLayout()
+        row.setSpacing(style.SMALL)
+        quit_button = QPushButton("Quit")
+        quit_button.setAutoDefault(False)
+        quit_button.clicked.connect(self.reject)
+        self.accept_button = QPushButton("Open")
+        self.accept_button.setProperty("primary", True)
+        self.accept_button.setDefault(True)
+        self.accept_button.clicked.connect(self._accept)
+        row.addStretch(1)
+        row.addWidget(quit_button)
+        row.addWidget(self.accept_button)
+        return row
+
+    def _kind(self) -> str:
+        return next((kind for kind, b in self.kinds.items() if b.isChecked()), "passphrase")
+
+    def _show_kind(self) -> None:
+        self.pages.setCurrentIndex(list(KINDS).index(self._kind()))
+        self._check()
+
+    def _check(self) -> None:
+        kind = self._kind()
+        ready = kind == "keyring" or bool(self.key_file.text().strip())
+        if kind == "passphrase":
+            same = not self._creating or self.passphrase.text() == self.again.text()
+            ready = bool(self.passphrase.text()) and same
+        self.accept_button.setEnabled(ready)
+
+    def _accept(self) -> None:
+        if not self.accept_button.isEnabled():
+            return
+        key: KeySource
+        match self._kind():
+            case "passphrase":
+                key = Passphrase(self.passphrase.text())
+            case "keyfile":
+                key = KeyFile(Path(self.key_file.text().strip()).expanduser())
+            case _:
+                key = KeyringKey()
+        self.set_busy(True)
+        self.key_given.emit(self._folder, key, self._creating)
+
+    def _choose_folder(self) -> None:
+        name = QFileDialog.getExistingDirectory(self, "Library folder", str(self._folder.parent))
+        if name:
+            self.problem.hide()
+            self.set_folder(Path(name))
+
+    def _choose_key_file(self) -> None:
+        if self._creating:
+            name, _ = QFileDialog.getSaveFileName(self, "New key file", "muniment.key")
+        else:
+            name, _ = QFileDialog.getOpenFileName(self, "Key file")
+        if name:
+            self.key_file.setText(name)
+
+
+_MAKE = (
+    "Your documents are kept in an encrypted library on this computer. "
+    "Without its key nobody can read it, and nobody can recover it: keep the key well."
+)
+_OPEN = "Everything in it stays on this computer."
+
+
+def _secret_field(name: str) -> QLineEdit:
+    field = QLineEdit()
+    field.setEchoMode(QLineEdit.EchoMode.Password)
+    field.setPlaceholderText(name)
+    field.setAccessibleName(name)
+    return field

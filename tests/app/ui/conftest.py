@@ -1,0 +1,81 @@
+"""Qt without a display, settings in a temporary place, and a bridge that tests answer by hand."""
+
+from __future__ import annotations
+
+import os
+
+# Before anything imports Qt.
+os.environ["QT_QPA_PLATFORM"] = "offscreen"
+os.environ.setdefault("XDG_RUNTIME_DIR", "/tmp")
+
+from collections.abc import Iterator  # noqa: E402 - Qt reads the variables above
+from pathlib import Path  # noqa: E402
+from typing import Any  # noqa: E402
+
+import pytest  # noqa: E402
+from PySide6.QtWidgets import QApplication  # noqa: E402
+
+from app.ui import style  # noqa: E402
+from app.ui.bridge import Bridge  # noqa: E402
+from app.ui.messages import Call, Cancel, Failed, Failure, Finished, Returned, Streamed  # noqa: E402
+from app.ui.settings import Settings  # noqa: E402
+
+
+class HandBridge(Bridge):
+    """A bridge without a process: it remembers what was asked, and the test answers."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._is_open = True
+        self.calls: list[Call] = []
+        self.cancelled: list[int] = []
+
+    def _send(self, message: object) -> None:
+        if isinstance(message, Call):
+            self.calls.append(message)
+        elif isinstance(message, Cancel):
+            self.cancelled.append(message.request)
+
+    def last(self, method: str) -> Call:
+        """The latest call of a method."""
+        return next(call for call in reversed(self.calls) if call.method == method)
+
+    def asked(self, method: str) -> list[Call]:
+        """All calls of a method."""
+        return [call for call in self.calls if call.method == method]
+
+    def give(self, method: str, value: Any) -> None:
+        """Answers the latest call of a method with a value."""
+        self._on_message(Returned(self.last(method).request, value))
+
+    def stream(
+        self, method: str, *events: object, end: bool = True, cancelled: bool = False
+    ) -> None:
+        """Answers the latest call of a method with events."""
+        request = self.last(method).request
+        for event in events:
+            self._on_message(Streamed(request, event))
+        if end:
+            self._on_message(Finished(request, cancelled))
+
+    def fail(self, method: str, failure: Failure) -> None:
+        """Answers the latest call of a method with an error."""
+        self._on_message(Failed(self.last(method).request, failure))
+
+
+@pytest.fixture
+def bridge(qapp: QApplication) -> HandBridge:
+    """The bridge that the test answers by hand."""
+    return HandBridge()
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    """Settings in a temporary file."""
+    return Settings(tmp_path / "window.ini")
+
+
+@pytest.fixture(autouse=True)
+def _light_theme(qapp: QApplication) -> Iterator[None]:
+    style.apply_theme(qapp, style.LIGHT)
+    yield

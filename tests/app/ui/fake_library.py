@@ -1,0 +1,182 @@
+"""A small library for tests of the window: made-up data, and a workspace that serves it.
+
+`main` is a background process around it, with ways to crash and to hang.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from pathlib import Path
+
+from app.core.events import (
+    Answered,
+    BatchFinished,
+    Citation,
+    CitationChecked,
+    CitationStatus,
+    CollectionInfo,
+    DocumentAdded,
+    DocumentInfo,
+    DocumentRemoved,
+    FileFailed,
+    FileStarted,
+    PageRead,
+    PassagesFound,
+    Searched,
+    TextWritten,
+    UnreadablePage,
+)
+from app.ui.background import serve
+from app.ui.messages import Open
+from ingest.errors import DamagedFile, WrongKey
+from ingest.types import Box, ChunkLine, PageBox, Passage
+
+SIZES = [(595.0, 842.0), (842.0, 595.0), (595.0, 842.0)]
+BOX = Box(72.0, 200.0, 420.0, 214.0)
+
+
+@dataclass(frozen=True)
+class PageImageData:
+    """As the workspace's."""
+
+    width: int
+    height: int
+    pixels: bytes
+
+
+def document(number: int, name: str, *, unreadable: int = 0, ocr: int = 0) -> DocumentInfo:
+    """A made-up document of three pages."""
+    return DocumentInfo(
+        id=number,
+        collection="Patients",
+        name=name,
+        title="",
+        path=f"/documents/{name}",
+        media_type="application/pdf",
+        pages=3,
+        ocr_pages=ocr,
+        unreadable=unreadable,
+        chunks=9,
+        bytes=1000,
+        added="2026-01-01T00:00:00Z",
+        modified="2026-01-01T00:00:00Z",
+        content_hash=f"{number:064x}",
+        kept=True,
+    )
+
+
+DOCUMENTS = [
+    document(1, "Discharge letter.pdf"),
+    document(2, "Laboratory & imaging.pdf", unreadable=1, ocr=1),
+]
+
+
+def passage(document_id: int = 1, page: int = 2) -> Passage:
+    """A passage of two lines."""
+    text = "Metoprolol 47.5 mg once daily\nwas continued."
+    lines = (
+        ChunkLine(page, BOX, 0, 29),
+        ChunkLine(page, Box(72.0, 216.0, 200.0, 230.0), 30, 44),
+    )
+    name = DOCUMENTS[document_id - 1].name
+    return Passage(document_id, name, (1,), text, (), lines, 1.0)
+
+
+def citation(n: int = 1, status: CitationStatus = CitationStatus.VERIFIED) -> Citation:
+    """A citation on page 2 of the first document."""
+    quote = "Metoprolol 47.5 mg once daily was continued."
+    return Citation(n, 1, DOCUMENTS[0].name, 2, quote, status, (PageBox(2, BOX),))
+
+
+def answered(found: bool = True, question: str = "Which beta blocker?") -> Answered:
+    """An answer with one citation, or one that was not found."""
+    unreadable = (UnreadablePage(2, DOCUMENTS[1].name, 3, "The scan is too dark."),)
+    searched = Searched("Patients", 2, 6, 18)
+    if not found:
+        text = "Not found in these documents."
+        return Answered(question, False, text, (), searched, unreadable, "extractive")
+    text = "Metoprolol 47.5 mg once daily was continued. [1]"
+    return Answered(question, True, text, (citation(),), searched, unreadable, "extractive")
+
+
+class FakeWorkspace:
+    """Serves the made-up library; some words make it crash, fail or wait."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._documents = list(DOCUMENTS)
+
+    def close(self) -> None:
+        (self._folder / "closed").write_text("closed")
+
+    def collections(self) -> list[CollectionInfo]:
+        return [CollectionInfo(1, "Patients", len(self._documents), 6)]
+
+    def documents(self, _collection: str) -> list[DocumentInfo]:
+        return self._documents
+
+    def search(self, words: str, _collection: str, *, k: int = 10) -> list[Passage]:
+        if words == "crash":
+            os._exit(7)
+        if words == "fail":
+            raise DamagedFile("a.pdf", "It is broken.", "Repair it.")
+        if words == "surprise":
+            raise ValueError("unforeseen")
+        return [passage()][:k]
+
+    def ask(self, question: str, _collection: str) -> Iterator[object]:
+        yield PassagesFound((passage(),))
+        if "weather" in question:
+            yield answered(found=False, question=question)
+            return
+        yield TextWritten("Metoprolol 47.5 mg once daily was continued. [1]")
+        yield CitationChecked(citation())
+        yield answered(question=question)
+
+    def add(
+        self, paths: Sequence[Path], _collection: str, *, passwords: Sequence[str] = ()
+    ) -> Iterator[object]:
+        failed = 0
+        try:
+            for index, path in enumerate(paths, 1):
+                yield FileStarted(str(path), index, len(paths))
+                for page in range(1, 4):
+                    time.sleep(0.01)
+                    yield PageRead(str(path), page, 3, "text")
+                if path.name.startswith("locked") and not passwords:
+                    failed += 1
+                    yield FileFailed(str(path), "It is encrypted.", "Enter its password.", True)
+                    continue
+                added = document(10 + index, path.name)
+                self._documents.append(added)
+                yield DocumentAdded(str(path), added)
+            yield BatchFinished(len(paths) - failed, 0, 0, 0, failed)
+        finally:
+            (self._folder / "add-closed").write_text("closed")
+
+    def remove(self, document_id: int) -> Iterator[object]:
+        gone = next(d for d in self._documents if d.id == document_id)
+        self._documents.remove(gone)
+        yield DocumentRemoved(gone)
+
+    def page_sizes(self, _document_id: int) -> list[tuple[float, float]]:
+        return SIZES
+
+    def render_page(self, _document_id: int, page: int, *, dpi: float) -> PageImageData:
+        width, height = (round(side * dpi / 72) for side in SIZES[page - 1])
+        return PageImageData(width, height, b"\xff" * (3 * width * height))
+
+
+def main(connection: Connection) -> None:
+    """A background process around the fake workspace."""
+    serve(connection, _open)
+
+
+def _open(order: Open) -> FakeWorkspace:
+    if order.key == "wrong":
+        raise WrongKey(str(order.folder), "The key does not open it.", "Check the passphrase.")
+    return FakeWorkspace(order.folder)

@@ -1,0 +1,140 @@
+"""The bridge against a real process: answers, streams, cancelling, errors, crash and restart."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import fake_library
+import pytest
+from pytestqt.qtbot import QtBot
+
+from app.core.events import BatchFinished, FileStarted
+from app.ui.bridge import Bridge
+from app.ui.messages import Failure, Open
+
+WAIT = 20_000
+
+
+@pytest.fixture
+def live(qtbot: QtBot, tmp_path: Path) -> Iterator[Bridge]:
+    bridge = Bridge(target=fake_library.main)
+    with qtbot.waitSignal(bridge.opened, timeout=WAIT):
+        bridge.open_library(Open(tmp_path, "right"))
+    yield bridge
+    bridge.close()
+
+
+def test_value_comes_back(live: Bridge, qtbot: QtBot) -> None:
+    values: list[object] = []
+    live.call("collections", on_value=values.append)
+    qtbot.waitUntil(lambda: bool(values), timeout=WAIT)
+    assert values[0][0].name == "Patients"  # type: ignore[index]
+
+
+def test_calls_made_before_the_library_is_open_are_answered(qtbot: QtBot, tmp_path: Path) -> None:
+    bridge = Bridge(target=fake_library.main)
+    values: list[object] = []
+    bridge.call("collections", on_value=values.append)
+    bridge.open_library(Open(tmp_path, "right"))
+    qtbot.waitUntil(lambda: bool(values), timeout=WAIT)
+    bridge.close()
+    assert (tmp_path / "closed").exists()
+
+
+def test_stream_arrives_in_order_and_ends(live: Bridge, qtbot: QtBot) -> None:
+    events: list[object] = []
+    ended: list[bool] = []
+    live.call(
+        "add",
+        [Path("a.pdf"), Path("b.pdf")],
+        "Patients",
+        on_event=events.append,
+        on_finished=ended.append,
+    )
+    qtbot.waitUntil(lambda: bool(ended), timeout=WAIT)
+    assert isinstance(events[0], FileStarted)
+    assert events[-1] == BatchFinished(2, 0, 0, 0, 0)
+    assert ended == [False]
+
+
+def test_cancel_closes_the_generator(live: Bridge, qtbot: QtBot, tmp_path: Path) -> None:
+    ended: list[bool] = []
+    paths = [Path(f"{n}.pdf") for n in range(500)]
+    request = live.call("add", paths, "Patients", on_finished=ended.append)
+    with qtbot.waitSignal(live.event_received, timeout=WAIT):
+        pass
+    live.cancel(request)
+    qtbot.waitUntil(lambda: bool(ended), timeout=WAIT)
+    assert ended == [True]
+    assert (tmp_path / "add-closed").exists()
+
+
+def test_addition_does_not_hold_up_a_page(live: Bridge, qtbot: QtBot) -> None:
+    ended: list[bool] = []
+    values: list[object] = []
+    request = live.call(
+        "add", [Path(f"{n}.pdf") for n in range(500)], "P", on_finished=ended.append
+    )
+    live.call("render_page", 1, 1, dpi=20.0, on_value=values.append)
+    qtbot.waitUntil(lambda: bool(values), timeout=WAIT)
+    assert not ended
+    live.cancel(request)
+    qtbot.waitUntil(lambda: bool(ended), timeout=WAIT)
+
+
+def test_error_of_our_own_keeps_cause_and_remedy(live: Bridge, qtbot: QtBot) -> None:
+    failures: list[Failure] = []
+    live.call("search", "fail", "Patients", on_failed=failures.append)
+    qtbot.waitUntil(lambda: bool(failures), timeout=WAIT)
+    assert failures == [Failure("a.pdf", "It is broken.", "Repair it.", "DamagedFile")]
+
+
+def test_failure_that_nobody_takes_reaches_the_one_place(live: Bridge, qtbot: QtBot) -> None:
+    with qtbot.waitSignal(live.failure_unhandled, timeout=WAIT) as caught:
+        live.call("search", "surprise", "Patients")
+    assert "ValueError: unforeseen" in caught.args[0].cause
+    assert caught.args[0].remedy
+
+
+def test_unknown_method_is_refused(live: Bridge, qtbot: QtBot) -> None:
+    failures: list[Failure] = []
+    live.call("__class__", on_failed=failures.append)
+    qtbot.waitUntil(lambda: bool(failures), timeout=WAIT)
+    assert "knows no such request" in failures[0].cause
+
+
+def test_crash_fails_what_was_pending_and_restarts(live: Bridge, qtbot: QtBot) -> None:
+    failures: list[Failure] = []
+    stops: list[Failure] = []
+    live.background_stopped.connect(stops.append)
+    with qtbot.waitSignal(live.background_restarted, timeout=WAIT):
+        live.call("search", "crash", "Patients", on_failed=failures.append)
+    assert len(failures) == len(stops) == 1
+    assert "(7)" in stops[0].cause
+    values: list[object] = []
+    live.call("collections", on_value=values.append)
+    qtbot.waitUntil(lambda: bool(values), timeout=WAIT)
+
+
+def test_killed_process_restarts(live: Bridge, qtbot: QtBot) -> None:
+    process = live._process
+    assert process is not None
+    with qtbot.waitSignals([live.background_stopped, live.background_restarted], timeout=WAIT):
+        process.kill()
+    assert live.is_open
+
+
+def test_wrong_key_is_told_and_a_second_try_works(qtbot: QtBot, tmp_path: Path) -> None:
+    bridge = Bridge(target=fake_library.main)
+    crashes: list[object] = []
+    bridge.background_stopped.connect(crashes.append)
+    with qtbot.waitSignal(bridge.open_failed, timeout=WAIT) as caught:
+        bridge.open_library(Open(tmp_path, "wrong"))
+    assert caught.args[0].kind == "WrongKey"
+    with qtbot.waitSignal(bridge.opened, timeout=WAIT):
+        bridge.open_library(Open(tmp_path, "right"))
+    qtbot.wait(200)
+    assert not crashes
+    assert bridge.is_open
+    bridge.close()
