@@ -11,6 +11,7 @@ from __future__ import annotations
 from itertools import pairwise
 
 from ingest.pdf.draft import Fragment
+from ingest.pdf.fragments import is_cjk
 from ingest.pdf.rows import Row, rows_of
 
 _DEPTH = 8  # nested cuts; a newspaper page needs four
@@ -97,61 +98,69 @@ def _are_columns(rows: list[Row], x: float) -> bool:
     counts = [len(side) for side in sides]
     if min(counts) < 3:
         return False
-    length: list[float] = []
-    filled: list[float] = []
-    for side in sides:
-        x0 = min(part[0].x0 for part in side)
-        x1 = max(f.x1 for part in side for f in part)
-        ink = sum(min(f.x1 - f.x0, x1 - x0) for part in side for f in part)
-        filled.append(ink / (len(side) * (x1 - x0 + 0.01)))
-        length.append(sum(len(f.text) for part in side for f in part) / len(side))
-    cjk = any("\u2e80" < f.text[0] < "\uffef" for side in sides for part in side[:5] for f in part)
+    cjk = any(is_cjk(f.text[0]) for side in sides for part in side[:5] for f in part)
     long_enough = 10 if cjk else 20
-    if min(length) >= long_enough and min(filled) >= 0.55:
+    prose = [_prose_rows(side, long_enough) for side in sides]
+    if all(p >= 3 and p >= 0.3 * n for p, n in zip(prose, counts, strict=True)):
         return True
+    if not all(prose):
+        return False
     # Text set independently of its neighbour: baselines do not agree.
     agree = sum(
         1
         for a, b in zip(left, right, strict=True)
         if a and b and abs(a[-1].base - b[0].base) < 0.15 * b[0].size
     )
-    return (
-        agree < 0.5 * min(counts)
-        and max(length) >= long_enough
-        and min(length) >= long_enough / 3
-        and min(filled) >= 0.35
-    )
+    return agree < 0.5 * min(counts)
+
+
+def _prose_rows(side: list[Row], long_enough: int) -> int:
+    """How many rows of one side read as lines of prose: long, filling their column, not figures."""
+    width = max(f.x1 for part in side for f in part) - min(part[0].x0 for part in side)
+    count = 0
+    for part in side:
+        length = sum(len(f.text) for f in part)
+        if length < long_enough or sum(f.x1 - f.x0 for f in part) < 0.55 * width:
+            continue
+        figures = sum(c.isdigit() for f in part for c in f.text)
+        count += figures * 2 < length
+    return count
 
 
 def _bands(rows: list[Row], x: float) -> list[list[Row]]:
-    """Cut a run of columns across where cards of a grid end.
+    """Cut a run of columns across where the rows of a grid end.
 
-    A card begins when both sides start again on one baseline after a clear gap, both with a
-    line that stands out (bold or larger than what precedes it).
+    A row of a grid begins when both sides start again on one baseline after a clear gap, and
+    either both lines stand out (cards: bold or larger than what precedes them), or this happens
+    at most gaps of one side (a table whose cells are paragraphs).
     """
-    bands: list[list[Row]] = [[]]
+    gaps = [0, 0]
     bottoms = [-1e9, -1e9]
     last: list[Fragment | None] = [None, None]
-    for row in rows:
-        left = [f for f in row if f.x1 <= x]
-        right = [f for f in row if f.x1 > x]
-        if left and right and last[0] is not None and last[1] is not None:
-            a, b = left[0], right[0]
-            gap = min(a.y0 - bottoms[0], b.y0 - bottoms[1])
-            if (
-                abs(a.base - b.base) < 1
-                and gap > 0.6 * min(a.size, b.size)
-                and _stands_out(a, last[0])
-                and _stands_out(b, last[1])
-            ):
-                bands.append([])
-                bottoms = [-1e9, -1e9]
-        for side, part in enumerate((left, right)):
+    cards: list[int] = []
+    common: list[int] = []
+    for i, row in enumerate(rows):
+        parts = ([f for f in row if f.x1 <= x], [f for f in row if f.x1 > x])
+        opens = [
+            bool(part)
+            and last[side] is not None
+            and part[0].y0 - bottoms[side] > 0.5 * part[0].size
+            for side, part in enumerate(parts)
+        ]
+        for side in (0, 1):
+            gaps[side] += opens[side]
+        if all(opens) and abs(parts[0][0].base - parts[1][0].base) < 1:
+            common.append(i)
+            pairs = zip(parts, last, strict=True)
+            if all(before is not None and _stands_out(part[0], before) for part, before in pairs):
+                cards.append(i)
+        for side, part in enumerate(parts):
             if part:
-                bottoms[side] = max(bottoms[side], max(f.y1 for f in part))
+                bottoms[side] = max(f.y1 for f in part)
                 last[side] = part[0]
-        bands[-1].append(row)
-    return bands
+    cuts = common if len(common) >= 2 and len(common) >= 0.75 * min(gaps) else cards
+    edges = [0, *cuts, len(rows)]
+    return [rows[a:b] for a, b in pairwise(edges)]
 
 
 def _stands_out(f: Fragment, before: Fragment) -> bool:

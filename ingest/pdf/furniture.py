@@ -56,6 +56,10 @@ def _key(line: Draft) -> str:
 
 def _band(page: PageDraft) -> list[Draft]:
     low, high = _BAND * page.height, (1 - _BAND) * page.height
+    if page.lines:  # a page number also counts at the edge of text that leaves the page empty
+        last = max(page.lines, key=lambda line: line.box.y1)
+        if PAGE_NUMBER.fullmatch(last.text):
+            high = min(high, last.box.y0)
     return [
         line
         for line in page.lines
@@ -91,9 +95,8 @@ def _mark_edge(
 
 
 def _stands_alone(line: Draft, page: PageDraft) -> bool:
-    known = PAGE_NUMBER.fullmatch(line.text) or _STAMP.fullmatch(line.text)
-    if not known and not _numbered_header(line, page):
-        return False
+    if not (PAGE_NUMBER.fullmatch(line.text) or _STAMP.fullmatch(line.text)):
+        return _numbered_header(line, page)
     size = max(line.box.y1 - line.box.y0, 1.0)
     for other in page.lines:
         if other is line or other.role is Role.FURNITURE:
@@ -105,7 +108,15 @@ def _stands_alone(line: Draft, page: PageDraft) -> bool:
 
 def _numbered_header(line: Draft, page: PageDraft) -> bool:
     """A book's running header: a page number set apart at the outer end of a short line."""
-    if line.parts < 2 or len(line.text) > 90 or line.role is Role.TABLE:
+    if not _has_outer_number(line) or line.box.y1 > 0.15 * page.height:
+        return False
+    below = [other for other in page.lines if other.box.y1 > line.box.y1 + 1]
+    following = min(below, key=lambda other: other.box.y0, default=None)
+    return following is not None and not _has_outer_number(following)
+
+
+def _has_outer_number(line: Draft) -> bool:
+    if line.parts < 2 or len(line.text) > 90 or line.role in (Role.TABLE, Role.TABLE_HEADER):
         return False
     words = line.text.split()
-    return words[0].isdigit() != words[-1].isdigit() and line.box.y1 < 0.15 * page.height
+    return words[0].isdigit() != words[-1].isdigit()

@@ -24,7 +24,8 @@ _FILE_NAME = re.compile(
     re.I,
 )
 _NO_TITLE = re.compile(
-    r"(?:untitled|no title|unknown|title|document\d*|dokument\d*|presentation\d*|slide \d+|"
+    r"(?:untitled|no title|unknown|title|document\d*|dokument\d*|example|sample|"
+    r"presentation\d*|slide \d+|"
     r"powerpoint[ -]presentation|word document|print|scan(?:ned)?.*|img.*|"
     r"full page( photo| fax print)?|"
     r"ohne titel|sans titre|none|null|blank|template|layout \d+|about:blank|[\W\d_]*)",
@@ -109,9 +110,11 @@ def _largest_text(document: pymupdf.Document) -> str:
     if largest <= 1.1 * min(line.size for line in lines):
         return ""
     taken: list[str] = []
+    bottom = 0.0
     for line in lines:
-        if line.size > 0.95 * largest:
+        if line.size > 0.95 * largest and (not taken or line.box.y0 - bottom < 0.8 * largest):
             taken.append(line.text)
+            bottom = line.box.y1
         elif taken:
             break
     title = " ".join(taken)

@@ -14,9 +14,10 @@ from ingest.pdf.draft import Draft, Ink
 from ingest.types import Box
 
 _STRANGE_SHARE = 0.25  # of the characters
-_LAYER_ODD = 0.2  # of the words, in a layer under or behind a page-filling image
+_LAYER_ODD = 0.035  # of the words, in a layer under or behind a page-filling image
 _TEXT_ODD = 0.55  # of the words, in ordinary text
 _THIN = 100  # characters between the margins beside an image that covers most of the page
+_SPARSE = 100  # words; a page with so few in a hidden layer is read again, since that is cheap
 _COVER = 0.6  # of the page
 
 _EDGE = "\"'“”‘’«»()[]{}.,;:!?*•·–—-/&%$€£#+=<>|~§†"
@@ -40,8 +41,10 @@ def odd_words(text: str) -> tuple[float, int]:
                 judged += 1
                 odd += 1
             continue
+        if not bare.isascii() and any(c.isalpha() and c > "\u024f" for c in bare):
+            continue
         if not _LATIN.search(bare):
-            if not bare.isascii() or any(c.isdigit() for c in bare):
+            if any(c.isdigit() for c in bare):
                 continue
             judged += 1
             odd += 1
@@ -107,10 +110,13 @@ def judge(
     if ink.strange > _STRANGE_SHARE * ink.characters:
         return "its text has no Unicode values", dpi
     share, judged = odd_words(text)
-    if (judged >= 8 and share > _TEXT_ODD) or _unlike_language(text):
+    nothing_else = share == 1 and len(text.split()) <= 8
+    if (share > _TEXT_ODD and (judged >= 8 or nothing_else)) or _unlike_language(text):
         return "its text layer is garbled", dpi
+    layer = ink.hidden * 2 > ink.characters
+    if layer and len(text.split()) < _SPARSE:
+        return "its hidden text layer holds little", dpi
     if dpi:
-        layer = ink.hidden * 2 > ink.characters
         if judged >= 5 and share > _LAYER_ODD:
             return "its OCR layer is bad", dpi
         inner = sum(

@@ -7,7 +7,7 @@ import numpy.typing as npt
 import pymupdf
 
 DPI = 200.0
-_DPI_RANGE = (72.0, 300.0)
+_DPI_RANGE = (72.0, 600.0)
 _PIXELS = 12_000_000
 
 

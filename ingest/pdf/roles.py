@@ -96,7 +96,7 @@ def _is_heading(block: list[Draft], body: float) -> bool:
     if first.size < 0.93 * body or (text[-1] == "." and not _NAMED.match(text)):
         return False
     if all(line.bold for line in block):
-        return len(block) <= 2
+        return True
     if len(block) > 1 or len(text) > 90:
         return False
     return _is_upper(text) or (_NAMED.match(text) is not None and len(text) < 70)

@@ -6,7 +6,7 @@ Works in an upright frame. Knows nothing of columns, tables or roles.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from ingest.pdf.draft import Fragment
@@ -61,7 +61,9 @@ def rows_of(fragments: list[Fragment]) -> list[Row]:
     for row in rows:
         if len(row) > 1:
             row.sort(key=lambda f: f.x0)
-    return rows
+    if any(len(f.text) <= 4 for row in rows if len(row) <= 3 for f in row):
+        rows = _gather(rows)
+    return [_untangle(row) if len(row) > 2 else row for row in rows]
 
 
 def join_text(left: Fragment | Cell, right: Fragment | Cell, gap: float) -> str:
@@ -116,3 +118,68 @@ def row_text(row: Row) -> str:
         pieces.append(right.text)
         edge = max(edge, right.x1)
     return "".join(pieces)
+
+
+def _gather(rows: list[Row]) -> list[Row]:
+    """Put limits, scripts and fractions, which stand on lines of their own, into the line that
+    they belong to: short pieces that touch it, beside its text and never above or below it."""
+    for i, row in enumerate(rows):
+        if len(row) > 3 or sum(len(f.text) for f in row) > 8:
+            continue
+        for j in (i + 1, i - 1, i + 2, i - 2):
+            if 0 <= j < len(rows) and rows[j] and all(_belongs(f, rows[j], rows, i) for f in row):
+                rows[j] = sorted(rows[j] + row, key=lambda f: (f.x0, f.y0))
+                rows[i] = []
+                break
+    return [row for row in rows if row]
+
+
+def _belongs(f: Fragment, target: Row, rows: list[Row], at: int) -> bool:
+    if any(g.x0 < f.x1 - 1 and g.x1 > f.x0 + 1 and not _stacked(f, g) for g in target):
+        return False
+    nearest = min(target, key=lambda g: max(g.x0 - f.x1, f.x0 - g.x1))
+    if max(nearest.x0 - f.x1, f.x0 - nearest.x1) > 0.6 * nearest.size:
+        return False
+    top, bottom = min(g.y0 for g in target), max(g.y1 for g in target)
+    if max(top - f.y1, f.y0 - bottom) > 0.25 * nearest.size:
+        return False
+    if f.size <= 0.85 * nearest.size:
+        return True
+    # A numerator has its denominator on the other side of the line, and the other way round.
+    others = [g for k in range(max(at - 2, 0), at + 3) if k < len(rows) for g in rows[k]]
+    return any(g is not f and _stacked(f, g) for g in others)
+
+
+def _stacked(f: Fragment, g: Fragment) -> bool:
+    """Whether two short pieces stand over one another like the halves of a fraction."""
+    over = min(f.x1, g.x1) - max(f.x0, g.x0)
+    apart = max(f.y0, g.y0) - min(f.y1, g.y1)
+    return (
+        len(g.text) <= 8
+        and over > 0.5 * min(f.x1 - f.x0, g.x1 - g.x0)
+        and -0.3 * f.size < apart < 0.6 * f.size
+    )
+
+
+def _untangle(row: Row) -> Row:
+    """Cut a fragment where a script is set inside of it ("a + b", then the squares)."""
+    parts: Row = []
+    for f in row:
+        last = parts[-1] if parts else None
+        if (
+            last is None
+            or f.x1 > last.x1 - 0.5
+            or f.size > 0.85 * last.size
+            or len(last.text) > 12
+            or " " not in last.text
+        ):
+            parts.append(f)
+            continue
+        advance = (last.x1 - last.x0) / len(last.text)
+        spaces = [k for k, c in enumerate(last.text) if c == " "]
+        cut = min(spaces, key=lambda k: abs(last.x0 + k * advance - f.x0))
+        tail = last.text[cut + 1 :]
+        start = last.x1 - len(tail) * advance
+        parts[-1] = replace(last, text=last.text[:cut], x1=min(last.x0 + cut * advance, f.x0))
+        parts += [f, replace(last, text=tail, x0=max(start, f.x1))]
+    return parts

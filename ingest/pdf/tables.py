@@ -56,7 +56,7 @@ def _stretches(rows: list[Row], cells: list[list[Cell]]) -> list[tuple[int, int]
     stretches: list[tuple[int, int]] = []
     start = last = -1
     for i, row in enumerate(cells):
-        several = len(row) > 1
+        several = len(row) > 1 and not _is_prose(row, width)
         if start >= 0:
             far = rows[i][0].y0 - rows[i - 1][0].y1 > 3.0 * row[0].size
             prose = not several and row[0].x1 - row[0].x0 > 0.7 * width and len(row[0].text) > 60
@@ -70,6 +70,14 @@ def _stretches(rows: list[Row], cells: list[list[Cell]]) -> list[tuple[int, int]
     if start >= 0:
         stretches.append((start, last + 1))
     return [(a, b) for a, b in stretches if sum(len(c) > 1 for c in cells[a:b]) >= 2]
+
+
+def _is_prose(row: list[Cell], width: float) -> bool:
+    """Justified text with a wide gap: one long cell fills the line and none is a figure."""
+    longest = max(row, key=lambda cell: len(cell.text))
+    if len(longest.text) < 40 or longest.x1 - longest.x0 < 0.6 * width:
+        return False
+    return not any(_NUMBER.fullmatch(cell.text) for cell in row)
 
 
 def _separators(rows: list[list[Cell]]) -> list[tuple[float, float]]:
