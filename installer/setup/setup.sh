@@ -27,8 +27,8 @@ need_ensurepip() {
     package="$("$1" -c 'import sys; print("python%d.%d-venv" % sys.version_info[:2])')"
     if [[ "$(id -u)" == 0 ]] && command -v apt-get >/dev/null; then
         echo "Installing $package"
-        apt-get update -q
-        DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends "$package"
+        apt-get update -qq
+        DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends "$package"
     else
         fail "Python's venv module is incomplete. Run: sudo apt-get install $package"
     fi

@@ -47,8 +47,8 @@ done
 
 if [[ "$(id -u)" == 0 ]] && command -v apt-get >/dev/null; then
     echo "Installing system libraries: ${missing[*]}"
-    apt-get update -q
-    DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends "${missing[@]}"
+    apt-get update -qq
+    DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends "${missing[@]}"
 elif command -v apt-get >/dev/null; then
     echo "System libraries are missing. Run this, then try again:" >&2
     echo "  sudo apt-get install ${missing[*]}" >&2
