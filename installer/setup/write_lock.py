@@ -11,14 +11,18 @@ from __future__ import annotations
 import re
 import sys
 import tomllib
+from collections.abc import Iterable
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 
 from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).resolve().parents[2]
 LOCK = ROOT / "requirements.lock"
+# The oldest Python to serve: Debian 12's.
+OLDEST_PYTHON = "3.11.2"
 HEADER = """\
 # Exact versions of everything that Muniment runs, builds and tests with.
 # Written by `make lock` from what pyproject.toml declares; installed by `make setup`.
@@ -36,6 +40,10 @@ def main() -> int:
         versions = closure([Requirement(text) for text in declared])
     except PackageNotFoundError as error:
         print(f"{error.name} is not installed in this environment. Run `make setup` first.")
+        return 1
+    if demanding := too_demanding(versions):
+        print(f"Python {OLDEST_PYTHON} cannot run these; limit them in pyproject.toml:")
+        print("\n".join(demanding))
         return 1
     lines = [f"{name}=={versions[name]}\n" for name in sorted(versions)]
     LOCK.write_text(HEADER + "".join(lines), encoding="utf-8")
@@ -65,6 +73,16 @@ def closure(wanted: list[Requirement]) -> dict[str, str]:
             if needed.marker is None or any(map(needed.marker.evaluate, environments)):
                 waiting.append((needed, frozenset(needed.extras)))
     return versions
+
+
+def too_demanding(names: Iterable[str]) -> list[str]:
+    """The distributions whose installed version wants a newer Python than the oldest served."""
+    wishes = {name: distribution(name).metadata.get("Requires-Python", "") for name in names}
+    return [
+        f"{name} wants Python {wish}"
+        for name, wish in sorted(wishes.items())
+        if not SpecifierSet(wish).contains(OLDEST_PYTHON)
+    ]
 
 
 if __name__ == "__main__":
