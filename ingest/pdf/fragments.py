@@ -12,6 +12,7 @@ import pymupdf
 
 from ingest.pdf.draft import Fragment, Ink
 from ingest.pdf.frames import to_upright, turn_of
+from ingest.pdf.spacing import RUN_TOGETHER, respaced
 from ingest.types import Box
 
 FLAGS: int = (
@@ -43,7 +44,9 @@ def read_fragments(page: pymupdf.Page) -> tuple[dict[int, list[Fragment]], Ink]:
 
     Fragments whose middle lies outside the visible page are left out. Raises what PyMuPDF raises.
     """
-    content = page.get_textpage(flags=FLAGS).extractDICT()
+    textpage = page.get_textpage(flags=FLAGS)
+    content = textpage.extractDICT()
+    raw: dict[tuple[float, ...], str] | None = None
     rotation = page.rotation
     matrix = page.rotation_matrix if rotation else None
     width, height = page.rect.width, page.rect.height
@@ -56,6 +59,9 @@ def read_fragments(page: pymupdf.Page) -> tuple[dict[int, list[Fragment]], Ink]:
             if found is None:
                 continue
             text, box, base, size, bold = found
+            if len(text) >= 25 and RUN_TOGETHER.search(text):
+                raw = raw if raw is not None else _respaced_lines(textpage)
+                text = raw.get(tuple(line["bbox"]), text)
             dx, dy = line["dir"]
             bx, by = box.x0, base
             if matrix is not None:
@@ -129,6 +135,18 @@ def _fragment(line: dict[str, Any], ink: Ink) -> tuple[str, Box, float, float, b
     if not text:
         return None
     return text, Box(x0, y0, x1, y1), base, size, bold_characters * 2 > characters
+
+
+def _respaced_lines(textpage: pymupdf.TextPage) -> dict[tuple[float, ...], str]:
+    """Lines that hold a word of implausible length, spaced by their characters, by box."""
+    lines: dict[tuple[float, ...], str] = {}
+    for block in textpage.extractRAWDICT()["blocks"]:
+        for line in block.get("lines", ()):
+            characters = [c for span in line["spans"] for c in span["chars"]]
+            if RUN_TOGETHER.search("".join(c["c"] for c in characters)):
+                text = respaced(characters, line["spans"][0]["size"]).translate(_UNSHOWN)
+                lines[tuple(line["bbox"])] = " ".join(text.split())
+    return lines
 
 
 def _split(whole: Fragment) -> list[Fragment]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
+from statistics import median
 
 from ingest.pdf.draft import Draft, PageDraft
 from ingest.types import Role
@@ -92,6 +93,24 @@ def _mark_edge(
             row_y = line.box.y0
         else:
             outermost = False
+    numbered = any(
+        line.role is Role.FURNITURE and PAGE_NUMBER.fullmatch(line.text) for line in edge
+    )
+    for line in edge:
+        if numbered and line.role is Role.BODY and _is_label(line, page):
+            line.role = Role.FURNITURE
+
+
+def _is_label(line: Draft, page: PageDraft) -> bool:
+    """A short small line in the band of a page number, well clear of the text."""
+    text = [other for other in page.lines if other.role is not Role.FURNITURE and other is not line]
+    height = max(line.box.y1 - line.box.y0, 1.0)
+    if not text or len(line.text) > 60:
+        return False
+    usual = median(other.size for other in text)
+    return line.size < 0.85 * usual and all(
+        max(other.box.y0 - line.box.y1, line.box.y0 - other.box.y1) > 2 * height for other in text
+    )
 
 
 def _stands_alone(line: Draft, page: PageDraft) -> bool:
