@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from ingest.types import Page
+
 
 @dataclass(frozen=True, slots=True)
 class Heading:
@@ -67,7 +69,10 @@ class Draft:
 
 @dataclass(frozen=True, slots=True)
 class Rendition:
-    """The PDF that stands for a file of another format, and what the file says of itself."""
+    """The PDF that stands for a file of another format, and what the file says of itself.
+
+    ``pages`` is the text on its pages; None for images, whose text is still to be read.
+    """
 
     pdf: bytes
     media_type: str
@@ -75,3 +80,4 @@ class Rendition:
     author: str = ""
     created: str = ""
     warnings: tuple[str, ...] = field(default=())
+    pages: tuple[Page, ...] | None = None

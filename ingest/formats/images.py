@@ -64,7 +64,7 @@ def render(data: bytes, kind: Kind, name: str, limits: Limits) -> Rendition:
             cause = f"The image cannot be decoded ({str(error)[:200]})."
             raise DamagedFile(name, cause, "Look for a complete copy, or scan it again.") from error
         warnings.append(f"Only the first {document.page_count} pages could be decoded.")
-    pdf = document.tobytes(no_new_id=True)
+    pdf = document.tobytes(deflate=True, deflate_images=True, no_new_id=True)
     document.close()
     return Rendition(pdf, kind.value, warnings=tuple(dict.fromkeys(warnings)))
 

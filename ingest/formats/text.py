@@ -7,7 +7,7 @@ import re
 
 from charset_normalizer import from_bytes
 
-from ingest.formats.blocks import Block, Draft, Paragraph, Preformatted
+from ingest.formats.blocks import Block, Draft, Heading, Paragraph, Preformatted, Table
 from ingest.formats.detect import Kind
 
 _MARKS = (
@@ -18,6 +18,10 @@ _MARKS = (
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
 _SAMPLE = 100_000
+# Without š, ž and ý: they are rare in western languages and common in Czech, whose other letters
+# in Windows-1250 fall on western ones.
+_WESTERN = frozenset("äöüßÄÖÜéèêëàâáåæçîïíìñôóòøõùûúœÉÈÀÇÅÆØÑÁÍÓÚÊŒ«»¿¡„“”‘’–—…•€£§°µ·²³½±×©®™\xa0")
+_LONGEST_HEADING = 80
 _COLUMNS = re.compile(r"\S(?: {3,}|\t)\S")
 
 
@@ -38,10 +42,21 @@ def decode(data: bytes) -> tuple[str, tuple[str, ...]]:
     except UnicodeDecodeError as error:
         if error.start > len(data) - 4 or _mostly_utf8(data):
             return data.decode("utf-8", errors="replace"), ("Some characters could not be read.",)
-    best = from_bytes(data[:_SAMPLE]).best()
-    encoding = "cp1252" if best is None else best.encoding
+    encoding = _guess(data[:_SAMPLE])
     text = data.decode(encoding, errors="replace")
     return text, (f"The text states no encoding; {encoding} was assumed.",)
+
+
+def _guess(sample: bytes) -> str:
+    """`charset_normalizer`'s guess, which in short texts takes Windows-1252 for its neighbours.
+
+    So Windows-1252 comes first where every sign beyond ASCII is one that western languages use.
+    """
+    western = {sign for sign in sample.decode("cp1252", errors="replace") if sign > "\x7f"}
+    if western <= _WESTERN:
+        return "cp1252"
+    best = from_bytes(sample).best()
+    return "cp1252" if best is None else best.encoding
 
 
 def _mostly_utf8(data: bytes) -> bool:
@@ -59,7 +74,7 @@ def read(data: bytes) -> Draft:
 
 
 def blocks(text: str) -> list[Block]:
-    """Paragraphs, and stretches whose columns are made of spaces as preformatted text."""
+    """Paragraphs; stretches whose columns are made of spaces become tables, or stay as they are."""
     found: list[Block] = []
     text = text.replace("\r\n", "\n").replace("\r", "\n").replace("\f", "\n\n")
     for stretch in re.split(r"\n[ \t]*\n\s*?(?=[^\n])", text):
@@ -68,7 +83,30 @@ def blocks(text: str) -> list[Block]:
             continue
         shaped = sum(bool(_COLUMNS.search(line)) for line in lines)
         if len(lines) > 1 and shaped * 2 >= len(lines):
-            found.append(Preformatted("\n".join(lines)))
+            found.append(_table(lines) or Preformatted("\n".join(lines)))
+        elif heading := _heading(lines):
+            found.append(heading)
         else:
             found.append(Paragraph("\n".join(line.strip() for line in lines)))
     return found
+
+
+def _heading(lines: list[str]) -> Heading | None:
+    """A line on its own in capitals, or one that is underlined."""
+    text = lines[0].strip()
+    if len(text) > _LONGEST_HEADING or not text:
+        return None
+    if len(lines) == 2 and re.fullmatch(r"\s*(={3,}|-{3,}|~{3,}|\*{3,})", lines[1]):
+        return Heading(text, 1 if "=" in lines[1] else 2)
+    capitals = len(lines) == 1 and text.isupper() and sum(map(str.isalpha, text)) > 3
+    return Heading(text, 2) if capitals else None
+
+
+def _table(lines: list[str]) -> Table | None:
+    """A table where every line has the same number of columns."""
+    rows = tuple(tuple(re.split(r" {2,}|\t+", line.strip())) for line in lines)
+    if len(rows[0]) < 2 or any(len(row) != len(rows[0]) for row in rows):
+        return None
+    words_only = not any(character.isdigit() for cell in rows[0] for character in cell)
+    figures_below = any(character.isdigit() for cell in rows[1] for character in cell)
+    return Table(rows, header=words_only and figures_below)

@@ -1,15 +1,15 @@
-"""Lays out a draft as PDF pages: plain styles, clear roles, every script that MuPDF has a font for.
+"""Lays out a draft as PDF pages, and says where each of its lines came to stand.
 
-MuPDF's ``Story`` does the line breaking and the fonts. It gets escaped HTML made here from
-blocks, in portions, so that the memory for a long text stays small.
+MuPDF's ``Story`` does the line breaking and has fonts for most scripts. The lines' text is the
+draft's own, not what could be extracted from the PDF: ligatures and joined scripts would come
+back garbled. Stories are laid out in portions, so that the memory for a long text stays small.
 """
 
 from __future__ import annotations
 
-import html
 import io
-import re
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
 
 import pymupdf
 
@@ -25,51 +25,68 @@ from ingest.formats.blocks import (
     Rendition,
     Table,
 )
+from ingest.formats.markup import Markup
+from ingest.formats.placed import Place, Placed, lines
 from ingest.guest.limits import Limits
+from ingest.types import Line, Page
 
-PAGE = pymupdf.Rect(0, 0, 595, 842)
-_MARGINS = (60, 60, -60, -60)
+WIDTH, HEIGHT = 595.0, 842.0  # A4 in points
+_MARGIN = 60.0
+_LOWEST = 30.0  # less than this left on a page: begin the next
 _PORTION = 40_000  # characters in one story
-_LONG_WORD = 60
-_COLUMNS = 96  # characters in a line of preformatted text
+_LONG_CELL = 1_500  # characters that make a table's cell too tall
 _STYLE = """
 body { font-family: sans-serif; font-size: 10.5pt; line-height: 1.35; }
 p { margin: 0 0 7pt 0; }
 h1, h2, h3, h4, h5, h6 { font-weight: bold; margin: 14pt 0 6pt 0; }
 h1 { font-size: 20pt; } h2 { font-size: 16pt; } h3 { font-size: 13.5pt; }
 h4 { font-size: 12pt; } h5 { font-size: 11.5pt; } h6 { font-size: 11pt; }
-p.quoted { margin-left: 24pt; }
 pre { font-family: monospace; font-size: 8pt; line-height: 1.25; margin: 0 0 7pt 0; }
 table { border-collapse: collapse; margin: 4pt 0 11pt 0; }
 td, th { border: 0.5pt solid #888888; padding: 3pt 6pt; text-align: left; vertical-align: top; }
-th { font-weight: bold; background-color: #eeeeee; }
+th { font-weight: bold; }
 """
 
 
 def render(draft: Draft, name: str, limits: Limits) -> Rendition:
-    """The draft as a PDF, with the facts it states.
+    """The draft as a PDF with its pages' lines, and the facts it states.
 
     Raises:
         LimitExceeded: more pages than allowed.
     """
     output = io.BytesIO()
-    writer = pymupdf.DocumentWriter(output)
-    sheets = _Sheets(writer, name, limits)
+    sheets = _Sheets(pymupdf.DocumentWriter(output), name, limits)
     for portion in _portions(draft.blocks):
         if portion:
-            sheets.place("".join(map(_markup, portion)))
+            sheets.place(portion)
         else:
             sheets.turn()
-    sheets.finish()
-    writer.close()
+    pages = sheets.finish()
     return Rendition(
-        output.getvalue(),
+        _compact(output.getvalue()),
         draft.media_type,
         draft.title,
         draft.author,
         draft.created,
         draft.warnings,
+        pages,
     )
+
+
+def _compact(pdf: bytes) -> bytes:
+    """Without the glyphs that no page shows: a Chinese font alone has megabytes."""
+    with pymupdf.open(stream=pdf, filetype="pdf") as document:
+        document.subset_fonts()
+        compact: bytes = document.tobytes(deflate=True, garbage=1, use_objstms=1, no_new_id=True)
+    return compact
+
+
+@dataclass
+class _Sheet:
+    """What has been placed on one page so far."""
+
+    lines: list[Line] = field(default_factory=list)
+    blocks: int = 0
 
 
 class _Sheets:
@@ -79,29 +96,19 @@ class _Sheets:
         self._writer = writer
         self._name = name
         self._limits = limits
-        self._area = PAGE + _MARGINS
         self._device: object | None = None
-        self._pages = 0
-        self._top = self._area.y0
+        self._sheets: list[_Sheet] = []
+        self._top = _MARGIN
 
-    def place(self, markup: str) -> None:
-        story = pymupdf.Story(f"<body>{markup}</body>", user_css=_STYLE, em=10.5)
-        more = True
-        while more:
-            if self._device is None:
-                self._begin()
-            fresh = self._top == self._area.y0
-            where = pymupdf.Rect(self._area.x0, self._top, self._area.x1, self._area.y1)
-            more, filled = story.place(where)
-            story.draw(self._device)
-            if more:
-                if fresh and pymupdf.Rect(filled).is_empty:
-                    break  # it fits on no page, and would go on for ever
-                self.turn()
-            else:
-                self._top = max(self._top, pymupdf.Rect(filled).y1)
-                if self._top > self._area.y1 - 30:
-                    self.turn()
+    def place(self, portion: list[Block]) -> None:
+        """Lays out some blocks below what is there."""
+        markup = Markup()
+        for block in portion:
+            markup.add(block)
+        places: dict[int, Place] = {}
+        self._flow(markup.html, places)
+        for placed in lines(markup, places):
+            self._take(placed)
 
     def turn(self) -> None:
         """Ends the page, if one was begun."""
@@ -109,19 +116,71 @@ class _Sheets:
             self._writer.end_page()
             self._device = None
 
-    def finish(self) -> None:
+    def finish(self) -> tuple[Page, ...]:
         """Ends the document, which has one empty page if nothing was placed."""
-        if self._pages == 0:
+        if not self._sheets:
             self._begin()
         self.turn()
+        self._writer.close()
+        return tuple(
+            Page(number, WIDTH, HEIGHT, tuple(sheet.lines))
+            for number, sheet in enumerate(self._sheets, start=1)
+        )
+
+    def _flow(self, markup: str, places: dict[int, Place]) -> None:
+        story = pymupdf.Story(markup, user_css=_STYLE, em=10.5)
+        more = True
+        while more:
+            if self._device is None:
+                self._begin()
+            fresh = self._top == _MARGIN
+            room = pymupdf.Rect(_MARGIN, self._top, WIDTH - _MARGIN, HEIGHT - _MARGIN)
+            # Inside its margins Story keeps its own (the body's), which user_css cannot unset.
+            more, filled = story.place(room)
+            _note_places(story, len(self._sheets) - 1, places)
+            story.draw(self._device)
+            bottom = pymupdf.Rect(filled).y1
+            if more:
+                if fresh and pymupdf.Rect(filled).is_empty:
+                    cause = "A part of it fits on no page."
+                    raise LimitExceeded(self._name, cause, "Save it as PDF, and add that file.")
+                self.turn()
+            else:
+                self._top = max(self._top, bottom)
+                if self._top > HEIGHT - _MARGIN - _LOWEST:
+                    self.turn()
 
     def _begin(self) -> None:
-        self._pages += 1
-        if self._pages > self._limits.max_pages:
+        if len(self._sheets) == self._limits.max_pages:
             cause = f"Laid out, it has more than {self._limits.max_pages} pages."
             raise LimitExceeded(self._name, cause, "Split it into smaller files.")
-        self._device = self._writer.begin_page(PAGE)
-        self._top = self._area.y0
+        self._sheets.append(_Sheet())
+        self._device = self._writer.begin_page(pymupdf.Rect(0, 0, WIDTH, HEIGHT))
+        self._top = _MARGIN
+
+    def _take(self, placed: Placed) -> None:
+        sheet = self._sheets[placed.page]
+        if placed.first or not sheet.lines:
+            sheet.blocks += 1
+        block = sheet.blocks - 1
+        sheet.lines.append(Line(placed.text, placed.box, placed.role, block, placed.level))
+
+
+def _note_places(story: pymupdf.Story, page: int, places: dict[int, Place]) -> None:
+    """Where atoms stand on ``page``. PyMuPDF's own ``element_positions`` is five times slower."""
+
+    def note(position: pymupdf.mupdf.FzStoryElementPosition) -> None:
+        number = position.id
+        if number:
+            box = position.rect
+            if box.x1 > box.x0:
+                key = int(number)
+                if key in places:
+                    places[key].extend(page, box.x0, box.y0, box.x1, box.y1)
+                else:
+                    places[key] = Place(page, box.x0, box.y0, box.x1, box.y1)
+
+    pymupdf.mupdf.fz_story_positions(story.this, note)
 
 
 def _portions(blocks: Iterable[Block]) -> Iterator[list[Block]]:
@@ -148,12 +207,19 @@ def _portions(blocks: Iterable[Block]) -> Iterator[list[Block]]:
 def _pieces(block: Block) -> Iterator[Block]:
     """A block, or several where one is too long to be laid out at once."""
     match block:
+        case Heading(text) if len(text) > _LONG_CELL:
+            yield from _pieces(Paragraph(text))
         case Paragraph(text, quoted) if len(text) > _PORTION:
-            for piece in _cut(text):
-                yield Paragraph(piece, quoted)
+            yield from (Paragraph(piece, quoted) for piece in _cut(text))
+        case ListItem(text, marker, depth) if len(text) > _PORTION:
+            for number, piece in enumerate(_cut(text)):
+                yield ListItem(piece, "" if number else marker, depth)
         case Preformatted(text) if len(text) > _PORTION:
-            for piece in _cut(text):
-                yield Preformatted(piece)
+            yield from (Preformatted(piece) for piece in _cut(text))
+        case Table(rows) if any(len(cell) > _LONG_CELL for row in rows for cell in row):
+            for row in rows:
+                for cell in filter(None, row):
+                    yield from _pieces(Paragraph(cell))
         case Table(rows, header) if _size(block) > _PORTION:
             step = max(1, len(rows) * _PORTION // _size(block))
             for start in range(0, len(rows), step):
@@ -185,52 +251,3 @@ def _size(block: Block) -> int:
             return len(text)
         case PageBreak():
             return 0
-
-
-def _markup(block: Block) -> str:
-    match block:
-        case Heading(text, level):
-            return f"<h{level}>{_text(text)}</h{level}>"
-        case Paragraph(text, quoted):
-            return f'<p class="{"quoted" if quoted else "plain"}">{_text(text)}</p>'
-        case ListItem(text, marker, depth):
-            indent = 14 + 16 * min(depth, 8)
-            label = f"{html.escape(marker)} " if marker else ""
-            return f'<p style="margin-left: {indent}pt">{label}{_text(text)}</p>'
-        case Preformatted(text):
-            return f"<pre>{html.escape(_fold(text))}</pre>"
-        case Table(rows, header):
-            return _table(rows, header)
-        case PageBreak():
-            return ""
-
-
-def _table(rows: tuple[tuple[str, ...], ...], header: bool) -> str:
-    columns = max(len(row) for row in rows)
-    lines = []
-    for number, row in enumerate(rows):
-        tag = "th" if header and number == 0 else "td"
-        padded = row + ("",) * (columns - len(row))
-        cells = "".join(f"<{tag}>{_text(cell)}</{tag}>" for cell in padded)
-        lines.append(f"<tr>{cells}</tr>")
-    return f"<table>{''.join(lines)}</table>"
-
-
-def _text(text: str) -> str:
-    text = re.sub(rf"\S{{{_LONG_WORD},}}", _break_word, text)
-    return html.escape(text.replace("\t", "    ")).replace("\n", "<br/>")
-
-
-def _break_word(match: re.Match[str]) -> str:
-    """Invisible places to break a word that no line can hold; scripts without spaces need none."""
-    word = match.group()
-    if any(character > "\u2fff" for character in word):
-        return word
-    return "\u200b".join(word[i : i + _LONG_WORD] for i in range(0, len(word), _LONG_WORD))
-
-
-def _fold(text: str) -> str:
-    lines = []
-    for line in text.expandtabs(8).split("\n"):
-        lines += [line[i : i + _COLUMNS] for i in range(0, max(len(line), 1), _COLUMNS)]
-    return "\n".join(lines)

@@ -37,13 +37,14 @@ def read(task: Task) -> None:
     name = str(task.request["name"])
     kind = detect.detect(task.data, name)
     rendition = b""
+    pages: tuple[Page, ...] | None = None
     if kind is Kind.PDF:
         document = open_pdf(task.data, name)
         unlock(document, task.request["passwords"], name)
         info = ingest.pdf.file_info(document)
     else:
         made = render(task.data, kind, name, task.limits)
-        rendition = made.pdf
+        rendition, pages = made.pdf, made.pages
         document = open_pdf(rendition, name)
         info = FileInfo(
             made.media_type,
@@ -56,7 +57,7 @@ def read(task: Task) -> None:
     _check_pages(document, name, task.limits)
     info = replace(info, warnings=_misnamed(kind, name) + info.warnings)
     task.channel.send({"kind": "opened", "info": wire.info_to_wire(info)})
-    for page in ingest.pdf.read_document(document):
+    for page in ingest.pdf.read_document(document) if pages is None else pages:
         _send_page(task, page)
     if len(rendition) > task.limits.max_rendition_bytes:
         cause = f"Its pages would take {len(rendition) >> 20} MB."
