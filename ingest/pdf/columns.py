@@ -101,7 +101,7 @@ def _are_columns(rows: list[Row], x: float) -> bool:
     cjk = any(is_cjk(f.text[0]) for side in sides for part in side[:5] for f in part)
     long_enough = 10 if cjk else 20
     prose = [_prose_rows(side, long_enough) for side in sides]
-    if all(p >= 3 and p >= 0.3 * n for p, n in zip(prose, counts, strict=True)):
+    if all(p >= 5 and p >= 0.3 * n for p, n in zip(prose, counts, strict=True)):
         return True
     if not all(prose):
         return False

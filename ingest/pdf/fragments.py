@@ -6,6 +6,7 @@ Knows how MuPDF reports text; knows nothing of rows, columns or roles.
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import Any
 
 import pymupdf
@@ -29,6 +30,7 @@ _UNSHOWN = dict.fromkeys(
 _STRANGE = re.compile("[\ufffd\ue000-\uf8ff\x01-\x08\x0e-\x1f]")
 _CJK = re.compile("[\u2e80-\u9fff\uac00-\ud7af\uf900-\ufaff\uff00-\uffef]")
 
+_CURRENCIES = "$€£¥₩"
 _BOLD = 16
 _PAINTED = 16 | 32  # filled or stroked
 _NO_UNICODE = 128 | 256  # the value is a character or glyph number
@@ -85,7 +87,13 @@ def read_fragments(page: pymupdf.Page) -> tuple[dict[int, list[Fragment]], Ink]:
             elif matrix is not None:
                 base = by
             whole = Fragment(text, box.x0, box.y0, box.x1, box.y1, base, size, bold)
-            turns.setdefault(turn, []).extend(_split(whole) if "   " in text else (whole,))
+            parts = turns.setdefault(turn, [])
+            if "   " in text:
+                parts += _split(whole)
+            elif text[-1] in _CURRENCIES and len(text) > 2 and text[-2] == " ":
+                parts += _split_currency(whole)
+            else:
+                parts.append(whole)
     _stand_up(turns)
     return turns, ink
 
@@ -135,6 +143,16 @@ def _fragment(line: dict[str, Any], ink: Ink) -> tuple[str, Box, float, float, b
     if not text:
         return None
     return text, Box(x0, y0, x1, y1), base, size, bold_characters * 2 > characters
+
+
+def _split_currency(whole: Fragment) -> list[Fragment]:
+    """Part an amount from the sign of the next one ("461 $"), which MuPDF runs together."""
+    width = 0.56 * whole.size
+    amount, sign = whole.text[:-2].rstrip(), whole.text[-1]
+    return [
+        replace(whole, text=amount, x1=max(whole.x0, whole.x1 - 1.5 * width)),
+        replace(whole, text=sign, x0=max(whole.x0, whole.x1 - width)),
+    ]
 
 
 def _respaced_lines(textpage: pymupdf.TextPage) -> dict[tuple[float, ...], str]:

@@ -43,8 +43,8 @@ def mark_furniture(pages: list[PageDraft]) -> None:
         for line in lines:
             heights[_key(line)].append((line.box.y0, page.number))
     for page, lines in zip(pages, bands, strict=True):
-        top = [x for x in lines if x.box.y1 < page.height / 2]
-        bottom = [x for x in lines if x.box.y1 >= page.height / 2]
+        top = [x for x in lines if x.box.y0 + x.box.y1 < 2 * _BAND * page.height]
+        bottom = [x for x in lines if x.box.y0 + x.box.y1 >= 2 * _BAND * page.height]
         top.sort(key=lambda line: line.box.y0)
         bottom.sort(key=lambda line: -line.box.y1)
         for edge in (top, bottom):

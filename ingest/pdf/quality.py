@@ -17,7 +17,7 @@ from ingest.types import Box
 _STRANGE_SHARE = 0.25  # of the characters
 _LAYER_ODD = 0.035  # of the words, in a layer under or behind a page-filling image
 _TEXT_ODD = 0.55  # of the words, in ordinary text
-_SAMPLE = 600  # words looked at
+_SAMPLE = 2000  # characters of ordinary text that are judged
 _THIN = 100  # characters between the margins beside an image that covers most of the page
 _SPARSE = 100  # words; a page with so few in a hidden layer is read again, since that is cheap
 _COVER = 0.6  # of the page
@@ -37,7 +37,7 @@ def odd_words(text: str) -> tuple[float, int]:
     """The share of words whose shape no language written in Latin letters uses, and how many
     words were judged. Numbers and other scripts are not judged."""
     judged = odd = 0
-    for word in text.split(maxsplit=_SAMPLE)[:_SAMPLE]:
+    for word in text.split():
         bare = word.strip(_EDGE)
         if not bare:
             if len(word) > 2 and len(set(word)) > 2:
@@ -113,7 +113,7 @@ def judge(
     dpi = _resolution(images, width, height)
     if ink.strange > _STRANGE_SHARE * ink.characters:
         return "its text has no Unicode values", dpi
-    share, judged = odd_words(text)
+    share, judged = odd_words(text if dpi or ink.hidden else text[:_SAMPLE])
     nothing_else = share == 1 and len(text.split()) <= 8
     if (share > _TEXT_ODD and (judged >= 8 or nothing_else)) or _unlike_language(text):
         return "its text layer is garbled", dpi

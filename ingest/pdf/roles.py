@@ -49,7 +49,7 @@ def mark_headings(pages: list[PageDraft]) -> None:
     for page in pages:
         for block in _blocks(page):
             first = block[0]
-            if first.role in (Role.TABLE, Role.TABLE_HEADER, Role.FURNITURE):
+            if first.role in (Role.TABLE, Role.TABLE_HEADER):
                 continue
             if _CAPTION.match(first.text) and len(block) <= 12:
                 for line in block:
@@ -69,7 +69,8 @@ def mark_headings(pages: list[PageDraft]) -> None:
 
 
 def _blocks(page: PageDraft) -> Iterator[list[Draft]]:
-    for _, lines in groupby(page.lines, key=lambda line: line.block):
+    shown = (line for line in page.lines if line.role is not Role.FURNITURE)
+    for _, lines in groupby(shown, key=lambda line: line.block):
         yield list(lines)
 
 
@@ -80,9 +81,11 @@ def _is_upper(text: str) -> bool:
 def _is_heading(block: list[Draft], body: float) -> bool:
     if len(block) > 3:
         return False
+    if sum(len(line.text) for line in block) > _LONGEST:
+        return False
     text = " ".join(line.text for line in block)
     letters = sum(c.isalpha() for c in text)
-    if letters < 3 or len(text) > _LONGEST or letters * 2 < len(text.replace(" ", "")):
+    if letters < 3 or letters * 2 < len(text.replace(" ", "")):
         return False
     first = block[0]
     if first.role is Role.LIST and not (

@@ -17,6 +17,7 @@ Row = list[Fragment]
 _OPENER = re.compile(r"(?:[A-Z]{0,3}[$€£¥₩]|\(|[-–—]?[$€£¥]\s?\(?)")
 _CLOSER = re.compile(r"[)%\]]{1,3}\*?")
 _AMOUNT = re.compile(r"[\d(.\-–—]")
+_AMOUNT_ENDS = frozenset("0123456789)—–-%")
 _MARKER = re.compile(
     r"[•●○◦▪■□▫–—\-*·‣⁃➢➤✓✔❖\uf0b7\uf0a7\uf0d8o]|\(?(?:\d{1,2}|[a-zA-Z]|[ivxIVX]{1,5})[.)]"
 )
@@ -94,7 +95,9 @@ def cells_of(row: Row, reach: float = 0.95) -> list[Cell]:
             opened = False
             continue
         closes = gap < 2.5 * f.size and _CLOSER.fullmatch(f.text) is not None
-        if gap < reach * f.size or closes:
+        sign = _OPENER.fullmatch(f.text) is not None
+        next_amount = sign and f.text != "(" and last.text[-1] in _AMOUNT_ENDS
+        if closes or (gap < reach * f.size and not next_amount):
             last.text += ("" if closes else join_text(last, f, gap)) + f.text
             last.x1 = max(last.x1, f.x1)
             continue
@@ -103,7 +106,7 @@ def cells_of(row: Row, reach: float = 0.95) -> list[Cell]:
             last.x1 = max(last.x1, f.x1)
             continue
         cells.append(Cell(f.text, f.x0, f.x0, f.x1, f.size))
-        opened = _OPENER.fullmatch(f.text) is not None
+        opened = sign
     return cells
 
 

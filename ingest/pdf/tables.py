@@ -20,7 +20,7 @@ _DATE = re.compile(
     r"(?:FY\s?|Q[1-4]\s?|['’])?(?:19|20)\d\d[AEF]?|'\d\d|"
     r".*\b(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)[a-z]*\.?\b.*",
 )
-_HEADER_ROWS = 5
+_HEADER_ROWS = 8
 
 
 @dataclass(slots=True)
@@ -121,7 +121,9 @@ def _table(rows: list[Row], cells: list[list[Cell]], start: int, end: int) -> li
     numeric = sum(1 for p in several if any(_NUMBER.fullmatch(c) for c in p[1:] if c))
     if len(several) < 2 or (len(several) < 3 and numeric < 2):
         return None
-    table = [TableRow(start + i, p) for i, p in enumerate(placed)]
+    used = [i for i in range(len(columns)) if any(p[i] for p in placed)]
+    columns = [columns[i] for i in used]
+    table = [TableRow(start + n, [p[i] for i in used]) for n, p in enumerate(placed)]
     for i in range(start - 1, max(start - 4, -1), -1):  # headings set over the columns
         row = cells[i]
         near = rows[i + 1][0].y0 - rows[i][0].y1 < 1.0 * row[0].size
