@@ -77,7 +77,7 @@ def closure(wanted: list[Requirement]) -> dict[str, str]:
 
 def too_demanding(names: Iterable[str]) -> list[str]:
     """The distributions whose installed version wants a newer Python than the oldest served."""
-    wishes = {name: distribution(name).metadata.get("Requires-Python", "") for name in names}
+    wishes = {name: distribution(name).metadata["Requires-Python"] or "" for name in names}
     return [
         f"{name} wants Python {wish}"
         for name, wish in sorted(wishes.items())
