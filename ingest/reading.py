@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
-from ingest.errors import DamagedFile, LimitExceeded
+from ingest.errors import DamagedFile, LimitExceeded, ReadError
 from ingest.guest import wire
 from ingest.guest.frames import FrameError, Header
 from ingest.guest.guest import Guest, GuestDied, GuestTimedOut
@@ -246,13 +246,15 @@ def _finished(item: tuple[PageImage, Future[Page]] | Page, limits: Limits) -> tu
         return item, _origin(item, "text")
     image, future = item
     try:
-        error = future.exception(timeout=limits.ocr_seconds)
+        # The pool times each page; this only guards against a pool that has stopped.
+        error = future.exception(timeout=limits.ocr_seconds * (_OCR_IN_FLIGHT + 1))
     except TimeoutError:
         future.cancel()
         page = _without_ocr(image, "OCR took too long.")
         return page, _origin(page, "text")
     if error is not None:
-        page = _without_ocr(image, f"OCR failed ({type(error).__name__}).")
+        why = error.cause if isinstance(error, ReadError) else type(error).__name__
+        page = _without_ocr(image, f"OCR failed: {why}")
         return page, _origin(page, "text")
     page = replace(future.result(), number=image.number)
     return page, _origin(page, "ocr")
