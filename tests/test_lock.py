@@ -14,8 +14,7 @@ ROOT = Path(__file__).resolve().parents[1]
 
 def locked() -> dict[str, str]:
     lines = (ROOT / "requirements.lock").read_text(encoding="utf-8").splitlines()
-    pairs = [line.split("==") for line in lines if not line.startswith("#")]
-    return {name: version for name, version in pairs}
+    return dict(line.split("==", 1) for line in lines if not line.startswith("#"))
 
 
 def test_every_line_is_a_name_and_an_exact_version() -> None:
