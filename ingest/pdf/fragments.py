@@ -103,8 +103,9 @@ def _fragment(line: dict[str, Any], ink: Ink) -> tuple[str, Box, float, float, b
     pieces: list[str] = []
     x0 = y0 = 1e9
     x1 = y1 = -1e9
-    longest = 0
+    longest = most = 0
     base = size = 0.0
+    sizes: dict[float, int] = {}
     bold_characters = characters = 0
     for span in line["spans"]:
         raw = span["text"]
@@ -126,9 +127,13 @@ def _fragment(line: dict[str, Any], ink: Ink) -> tuple[str, Box, float, float, b
         box = span["bbox"]
         x0, y0 = min(x0, box[0]), min(y0, box[1])
         x1, y1 = max(x1, box[2]), max(y1, box[3])
+        here = span["size"]
+        sizes[here] = total = sizes.get(here, 0) + count
+        if total > most:
+            most = total
+            size = here
         if count > longest:
             longest = count
-            size = span["size"]
             base = span["origin"][1]
     if not characters:
         return None

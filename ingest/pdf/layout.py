@@ -16,7 +16,7 @@ from ingest.pdf.tables import TableRow, find_tables
 from ingest.types import Box, Role
 
 LIST_ITEM = re.compile(
-    r"(?:[•●○◦▪■□▫‣⁃➢➤✓✔❖\uf0b7\uf0a7\uf0d8·]|[-–—*o]\s|\(?(?:\d{1,3}|[a-zA-Z]|[ivx]{1,5})[.)]\s)\s*\S"
+    r"(?:[•●○◦▪■□▫‣⁃➢➤✓✔❖\uf0b7\uf0a7\uf0d8·]|[-–—*o]\s|\(?(?:\d{1,2}|[a-z]|[ivx]{1,5})\)\s|(?:\d{1,2}|[a-z]|[ivx]{1,5})[.]\s)\s*\S"
 )
 
 

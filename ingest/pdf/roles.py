@@ -14,9 +14,8 @@ from ingest.pdf.draft import Draft, PageDraft
 from ingest.types import Role
 
 _CAPTION = re.compile(
-    r"(?:figure|fig\.|table|tab\.|chart|scheme|abbildung|abb\.|tabelle|figura|tabla|tableau)"
-    r"\s*[A-Z]?\d+(?:[.-]\d+)*\b(?!\s*(?:shows|lists|gives|presents|is|are|and|to)\b)",
-    re.I,
+    r"(?i:figure|fig\.|table|tab\.|chart|scheme|abbildung|abb\.|tabelle|figura|tabla|tableau)"
+    r"\s*[A-Z]?\d+(?:[.-]\d+)*(?:\s*[.:|–—-]\s|\s+[(“\"'A-ZÀ-Þ]|\s*$)",
 )
 _NUMBERED = re.compile(r"(\d{1,2}(?:\.\d{1,2}){0,4})\.?\s+[A-ZÀ-Þ]")
 _NAMED = re.compile(

@@ -18,6 +18,7 @@ _OPENER = re.compile(r"(?:[A-Z]{0,3}[$€£¥₩]|\(|[-–—]?[$€£¥]\s?\(?)
 _CLOSER = re.compile(r"[)%\]]{1,3}\*?")
 _AMOUNT = re.compile(r"[\d(.\-–—]")
 _AMOUNT_ENDS = frozenset("0123456789)—–-%")
+_SECTION = re.compile(r"\d{1,2}(?:\.\d{1,2})*\.?|[A-Z](?:\.\d{1,2})+\.?")
 _MARKER = re.compile(
     r"[•●○◦▪■□▫–—\-*·‣⁃➢➤✓✔❖\uf0b7\uf0a7\uf0d8o]|\(?(?:\d{1,2}|[a-zA-Z]|[ivxIVX]{1,5})[.)]"
 )
@@ -101,7 +102,10 @@ def cells_of(row: Row, reach: float = 0.95) -> list[Cell]:
             last.text += ("" if closes else join_text(last, f, gap)) + f.text
             last.x1 = max(last.x1, f.x1)
             continue
-        if len(cells) == 1 and gap < 5 * f.size and _MARKER.fullmatch(last.text):
+        numbered = f.bold and row[0].bold and gap < 3 * f.size and _SECTION.fullmatch(last.text)
+        if len(cells) == 1 and (
+            numbered or (gap < 5 * f.size and _MARKER.fullmatch(last.text) is not None)
+        ):
             last.text += f" {f.text}"
             last.x1 = max(last.x1, f.x1)
             continue
@@ -140,7 +144,10 @@ def _gather(rows: list[Row]) -> list[Row]:
 def _belongs(f: Fragment, target: Row, rows: list[Row], at: int) -> bool:
     if any(g.x0 < f.x1 - 1 and g.x1 > f.x0 + 1 and not _stacked(f, g) for g in target):
         return False
-    nearest = min(target, key=lambda g: max(g.x0 - f.x1, f.x0 - g.x1))
+    beside = [g for g in target if max(g.x0 - f.x1, f.x0 - g.x1) >= -1]
+    if not beside:
+        return False
+    nearest = min(beside, key=lambda g: max(g.x0 - f.x1, f.x0 - g.x1))
     if max(nearest.x0 - f.x1, f.x0 - nearest.x1) > 0.6 * nearest.size:
         return False
     top, bottom = min(g.y0 for g in target), max(g.y1 for g in target)

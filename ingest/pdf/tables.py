@@ -59,7 +59,7 @@ def _stretches(rows: list[Row], cells: list[list[Cell]]) -> list[tuple[int, int]
         several = len(row) > 1 and not _is_prose(row, width)
         if start >= 0:
             far = rows[i][0].y0 - rows[i - 1][0].y1 > 3.0 * row[0].size
-            prose = not several and row[0].x1 - row[0].x0 > 0.7 * width and len(row[0].text) > 60
+            prose = not several and row[0].x1 - row[0].x0 > 0.7 * width and len(row[0].text) > 40
             if far or prose or i - last > 4:
                 stretches.append((start, last + 1))
                 start = -1
