@@ -1,0 +1,220 @@
+"""One encrypted SQLite file: opened, migrated, locked to one program, its errors explained.
+
+Knows of connections and transactions, not of documents.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import apsw
+
+from ingest.errors import NewerStore, StoreBusy, StoreError, StoreFull, StoreReadOnly, WrongKey
+from ingest.schema import MIGRATIONS, VERSION
+
+FILE_NAME = "vault.db"
+LOCK_NAME = "lock"
+
+
+class Database:
+    """A vault file, held by one program at a time.
+
+    One connection writes, one reads; each is guarded by its own lock, so that a search need
+    not wait for an ingest. WAL with ``synchronous=FULL``: what was committed survives a crash.
+    """
+
+    def __init__(self, folder: Path, key: bytes, *, read_only: bool = False) -> None:
+        """Opens ``folder``'s vault, creating and migrating it when it may be written.
+
+        Raises:
+            StoreBusy, WrongKey, NewerStore, StoreReadOnly, StoreFull, StoreError.
+        """
+        self.path = folder / FILE_NAME
+        self.read_only = read_only or not _writable(folder)
+        self._lock_file = None if self.read_only else _take_lock(folder)
+        self._write_lock = threading.RLock()
+        self._read_lock = threading.RLock()
+        try:
+            with explained(self.path):
+                self._writer = self._connect(key)
+                self._migrate()
+                self._reader = self._writer if self.read_only else self._connect(key)
+        except BaseException:
+            self._release_lock()
+            raise
+
+    @contextlib.contextmanager
+    def writing(self) -> Iterator[apsw.Connection]:
+        """One transaction: all of it is stored, or nothing."""
+        if self.read_only:
+            raise StoreReadOnly(
+                str(self.path.parent),
+                "The library cannot be written.",
+                "Ask for write access to its folder, or use a copy of it.",
+            )
+        with self._write_lock, explained(self.path):
+            self._writer.execute("BEGIN IMMEDIATE")
+            try:
+                yield self._writer
+            except BaseException:
+                # A full disk may have rolled back already.
+                if self._writer.in_transaction:
+                    self._writer.execute("ROLLBACK")
+                raise
+            self._writer.execute("COMMIT")
+
+    @contextlib.contextmanager
+    def reading(self) -> Iterator[apsw.Connection]:
+        """A consistent view of what is committed."""
+        with self._read_lock, explained(self.path):
+            yield self._reader
+
+    def close(self) -> None:
+        """Ends the program's hold on the file; what is committed stays."""
+        with self._write_lock, self._read_lock:
+            self._reader.close()
+            self._writer.close()
+        self._release_lock()
+
+    def _connect(self, key: bytes) -> apsw.Connection:
+        if self.read_only:
+            if not self.path.exists():
+                raise StoreReadOnly(
+                    str(self.path), "There is no library here.", "Choose a folder that can be written."
+                )
+            if self.path.with_name(FILE_NAME + "-wal").exists():
+                raise StoreReadOnly(
+                    str(self.path),
+                    "The library was not closed properly and cannot be repaired here.",
+                    "Open it once where its folder can be written.",
+                )
+            connection = apsw.Connection(
+                f"file:{_uri(self.path)}?immutable=1",
+                flags=apsw.SQLITE_OPEN_READONLY | apsw.SQLITE_OPEN_URI,
+            )
+        else:
+            connection = apsw.Connection(str(self.path))
+        # A raw key: the passphrase was stretched when the data key was unwrapped.
+        connection.pragma("cipher", "chacha20")
+        connection.pragma("key", f"raw:{key.hex()}")
+        connection.set_busy_timeout(5_000)
+        connection.pragma("foreign_keys", True)
+        if not self.read_only:
+            connection.pragma("secure_delete", True)
+            connection.pragma("journal_mode", "wal")
+            connection.pragma("synchronous", "full")
+        return connection
+
+    def _migrate(self) -> None:
+        version = int(self._writer.pragma("user_version"))
+        if version > VERSION:
+            raise NewerStore(
+                str(self.path),
+                f"The library was written by a newer version (format {version}, known up to "
+                f"{VERSION}).",
+                "Open it with that version, or update this one. Nothing was changed.",
+            )
+        if version == VERSION:
+            return
+        with self.writing() as connection:
+            for _, script in MIGRATIONS[version:]:
+                connection.execute(script)
+            connection.pragma("user_version", VERSION)
+
+    def _release_lock(self) -> None:
+        if self._lock_file is not None:
+            os.close(self._lock_file)
+            self._lock_file = None
+
+
+@contextlib.contextmanager
+def explained(path: Path) -> Iterator[None]:
+    """Turns the library's errors into ours, which say what to do."""
+    name = str(path)
+    try:
+        yield
+    except apsw.NotADBError as error:
+        raise WrongKey(
+            name, "The key does not open this library.", "Check the passphrase or the key file."
+        ) from error
+    except apsw.FullError as error:
+        raise StoreFull(
+            name,
+            "The disk is full; what was being added was not stored.",
+            "Free some space and add it again.",
+        ) from error
+    except apsw.BusyError as error:
+        raise StoreBusy(
+            name, "Another program is using the library.", "Close it and try again."
+        ) from error
+    except (apsw.ReadOnlyError, apsw.CantOpenError, apsw.PermissionsError) as error:
+        raise StoreReadOnly(
+            name, "The library cannot be written.", "Check the rights on its folder."
+        ) from error
+    except apsw.CorruptError as error:
+        raise StoreError(
+            name, "The library's file is damaged.", "Restore it from a backup."
+        ) from error
+    except apsw.IOError as error:
+        raise StoreFull(
+            name,
+            "The disk refused to read or write.",
+            "Check that the disk is connected, healthy and not full, and try again.",
+        ) from error
+
+
+def _writable(folder: Path) -> bool:
+    if not folder.is_dir():
+        return True
+    try:
+        descriptor = os.open(folder / LOCK_NAME, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError:
+        return False
+    os.close(descriptor)
+    vault = folder / FILE_NAME
+    return not vault.exists() or os.access(vault, os.W_OK)
+
+
+def _take_lock(folder: Path) -> int:
+    """Holds the library for this process; the system lets go when the process ends."""
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    descriptor = os.open(folder / LOCK_NAME, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        _lock(descriptor)
+    except OSError as error:
+        holder = os.read(descriptor, 32).decode("ascii", "replace").strip()
+        os.close(descriptor)
+        raise StoreBusy(
+            str(folder),
+            f"The library is open in another Muniment (process {holder or 'unknown'}).",
+            "Close it there, or choose another library.",
+        ) from error
+    os.ftruncate(descriptor, 0)
+    os.pwrite(descriptor, str(os.getpid()).encode(), 0)
+    return descriptor
+
+
+if os.name == "nt":
+    import msvcrt
+
+    def _lock(descriptor: int) -> None:
+        # A byte far beyond the process number, which must stay readable to others.
+        os.lseek(descriptor, 1 << 20, os.SEEK_SET)
+        msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined,unused-ignore]
+        os.lseek(descriptor, 0, os.SEEK_SET)
+
+else:
+    import fcntl
+
+    def _lock(descriptor: int) -> None:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def _uri(path: Path) -> str:
+    from urllib.parse import quote
+
+    return quote(str(path.resolve()))

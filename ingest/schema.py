@@ -1,0 +1,86 @@
+"""The vault file's tables, as ordered, named migrations.
+
+A migration is never edited once released; a new one is added at the end. ``user_version`` of the
+file counts those applied, so a file written by a newer program is recognised and refused.
+"""
+
+from __future__ import annotations
+
+MIGRATIONS: tuple[tuple[str, str], ...] = (
+    (
+        "documents, pages, chunks, vectors",
+        """
+        CREATE TABLE setting (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+        CREATE TABLE collection (
+            id INTEGER PRIMARY KEY AUTOINCREMENT,
+            name TEXT NOT NULL UNIQUE,
+            created TEXT NOT NULL
+        );
+        CREATE TABLE document (
+            id INTEGER PRIMARY KEY AUTOINCREMENT,
+            collection_id INTEGER NOT NULL REFERENCES collection(id) ON DELETE CASCADE,
+            name TEXT NOT NULL,
+            title TEXT NOT NULL,
+            path TEXT NOT NULL,
+            media_type TEXT NOT NULL,
+            content_hash TEXT NOT NULL,
+            bytes INTEGER NOT NULL,
+            modified TEXT NOT NULL,
+            added TEXT NOT NULL,
+            password TEXT NOT NULL,
+            warnings TEXT NOT NULL,
+            page_count INTEGER NOT NULL,
+            ocr_pages INTEGER NOT NULL,
+            unreadable_pages INTEGER NOT NULL,
+            chunk_count INTEGER NOT NULL,
+            model TEXT NOT NULL,
+            UNIQUE (collection_id, content_hash)
+        );
+        CREATE INDEX document_by_path ON document (collection_id, path);
+        CREATE TABLE history (
+            id INTEGER PRIMARY KEY AUTOINCREMENT,
+            document_id INTEGER NOT NULL REFERENCES document(id) ON DELETE CASCADE,
+            time TEXT NOT NULL,
+            what TEXT NOT NULL,
+            path TEXT NOT NULL,
+            content_hash TEXT NOT NULL
+        );
+        CREATE INDEX history_by_document ON history (document_id);
+        CREATE TABLE original (
+            document_id INTEGER NOT NULL REFERENCES document(id) ON DELETE CASCADE,
+            kind TEXT NOT NULL,
+            piece INTEGER NOT NULL,
+            data BLOB NOT NULL,
+            PRIMARY KEY (document_id, kind, piece)
+        );
+        CREATE TABLE page (
+            document_id INTEGER NOT NULL REFERENCES document(id) ON DELETE CASCADE,
+            number INTEGER NOT NULL,
+            width REAL NOT NULL,
+            height REAL NOT NULL,
+            unreadable TEXT NOT NULL,
+            lines BLOB NOT NULL,
+            PRIMARY KEY (document_id, number)
+        ) WITHOUT ROWID;
+        CREATE TABLE chunk (
+            id INTEGER PRIMARY KEY AUTOINCREMENT,
+            document_id INTEGER NOT NULL REFERENCES document(id) ON DELETE CASCADE,
+            ordinal INTEGER NOT NULL,
+            search_text TEXT NOT NULL,
+            body BLOB NOT NULL
+        );
+        CREATE INDEX chunk_by_document ON chunk (document_id, ordinal);
+        CREATE TABLE vector (
+            chunk_id INTEGER PRIMARY KEY REFERENCES chunk(id) ON DELETE CASCADE,
+            data BLOB NOT NULL
+        );
+        CREATE TABLE followed (
+            collection_id INTEGER NOT NULL REFERENCES collection(id) ON DELETE CASCADE,
+            folder TEXT NOT NULL,
+            PRIMARY KEY (collection_id, folder)
+        ) WITHOUT ROWID;
+        """,
+    ),
+)
+
+VERSION = len(MIGRATIONS)

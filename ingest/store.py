@@ -1,0 +1,518 @@
+"""The vault as documents: what was read, cut and embedded, each document wholly or not at all.
+
+Adding, replacing and removing a document are one transaction each. Knows nothing of reading
+files or of searching; `ingest.index` is built from here.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import apsw
+import numpy as np
+from numpy.typing import NDArray
+
+from ingest.codec import pack_chunk, pack_lines, unpack_chunk, unpack_lines
+from ingest.database import Database
+from ingest.errors import StoreError
+from ingest.types import Chunk, Line, Page, TextSource
+
+Vectors = NDArray[np.float32]
+_PIECE = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Collection:
+    """A named set of documents with its sums."""
+
+    id: int
+    name: str
+    documents: int
+    pages: int
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A stored document, without its text. Times are ISO 8601, UTC."""
+
+    id: int
+    collection_id: int
+    name: str
+    title: str
+    path: str
+    media_type: str
+    content_hash: str
+    bytes: int
+    modified: str
+    added: str
+    password: str
+    warnings: tuple[str, ...]
+    pages: int
+    ocr_pages: int
+    unreadable: int
+    chunks: int
+    model: str
+
+
+@dataclass(frozen=True, slots=True)
+class NewDocument:
+    """Everything that becomes of one file, ready to be stored.
+
+    ``vectors`` has a row for each chunk. ``rendition`` is the PDF that shows a file of another
+    format; None when the original is a PDF itself.
+    """
+
+    name: str
+    title: str
+    path: str
+    media_type: str
+    content_hash: str
+    bytes: int
+    modified: str
+    password: str
+    warnings: tuple[str, ...]
+    pages: Sequence[Page]
+    chunks: Sequence[Chunk]
+    vectors: Vectors
+    model: str
+    original: bytes | memoryview
+    rendition: bytes | None
+
+
+class StoredChunk(NamedTuple):
+    """A chunk with its place in the library."""
+
+    id: int
+    document_id: int
+    chunk: Chunk
+
+
+class IndexRows(NamedTuple):
+    """A batch for the search index; all four have the same length."""
+
+    chunk_ids: list[int]
+    document_ids: list[int]
+    texts: list[str]
+    vectors: Vectors
+
+
+class PageState(NamedTuple):
+    """A page's size in points, and why it is unreadable (empty when it is not)."""
+
+    number: int
+    width: float
+    height: float
+    unreadable: str
+
+
+def utc_now() -> str:
+    """The time as the store writes it: ISO 8601, UTC, to the second."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+class Store:
+    """The library's documents in the vault file."""
+
+    def __init__(self, folder: Path, key: bytes, *, read_only: bool = False) -> None:
+        """Opens or creates the vault in ``folder``; see `Database` for the errors."""
+        self.folder = folder
+        self._database = Database(folder, key, read_only=read_only)
+
+    @property
+    def read_only(self) -> bool:
+        """Whether nothing can be added or removed here."""
+        return self._database.read_only
+
+    def close(self) -> None:
+        """Lets go of the vault file."""
+        self._database.close()
+
+    # Settings
+
+    def setting(self, name: str) -> str | None:
+        """A value kept with the library."""
+        rows = self._read("SELECT value FROM setting WHERE name = ?", (name,))
+        return rows[0][0] if rows else None
+
+    def set_setting(self, name: str, value: str) -> None:
+        """Keeps a value with the library."""
+        with self._database.writing() as connection:
+            connection.execute("INSERT OR REPLACE INTO setting VALUES (?, ?)", (name, value))
+
+    # Collections
+
+    def collections(self) -> list[Collection]:
+        """All collections by name."""
+        rows = self._read(
+            "SELECT c.id, c.name, count(d.id), coalesce(sum(d.page_count), 0) FROM collection c "
+            "LEFT JOIN document d ON d.collection_id = c.id GROUP BY c.id ORDER BY c.name"
+        )
+        return [Collection(*row) for row in rows]
+
+    def collection(self, name: str) -> Collection:
+        """The collection of that name.
+
+        Raises:
+            StoreError: there is none.
+        """
+        for collection in self.collections():
+            if collection.name == name:
+                return collection
+        raise StoreError(
+            f"collection {name!r}", "There is no such collection.", "List them, or add files to it."
+        )
+
+    def add_collection(self, name: str) -> Collection:
+        """Creates an empty collection, or returns the one of that name."""
+        if not name.strip():
+            raise StoreError("collection", "Its name is empty.", "Give it a name.")
+        with self._database.writing() as connection:
+            connection.execute(
+                "INSERT OR IGNORE INTO collection (name, created) VALUES (?, ?)", (name, utc_now())
+            )
+        return self.collection(name)
+
+    def rename_collection(self, collection_id: int, name: str) -> None:
+        """Gives a collection another name; its documents stay."""
+        if not name.strip():
+            raise StoreError("collection", "Its name is empty.", "Give it a name.")
+        if any(c.name == name and c.id != collection_id for c in self.collections()):
+            raise StoreError(f"collection {name!r}", "The name is taken.", "Choose another one.")
+        with self._database.writing() as connection:
+            connection.execute("UPDATE collection SET name = ? WHERE id = ?", (name, collection_id))
+
+    def remove_collection(self, collection_id: int) -> None:
+        """Removes a collection and every document in it."""
+        with self._database.writing() as connection:
+            connection.execute("DELETE FROM collection WHERE id = ?", (collection_id,))
+
+    # Documents
+
+    def documents(self, collection_id: int) -> list[Document]:
+        """A collection's documents by name."""
+        rows = self._read(
+            f"SELECT {_DOCUMENT_COLUMNS} FROM document WHERE collection_id = ? ORDER BY name, id",
+            (collection_id,),
+        )
+        return [_document(row) for row in rows]
+
+    def document(self, document_id: int) -> Document:
+        """One document.
+
+        Raises:
+            StoreError: there is none of that number.
+        """
+        rows = self._read(
+            f"SELECT {_DOCUMENT_COLUMNS} FROM document WHERE id = ?", (document_id,)
+        )
+        if not rows:
+            raise StoreError(
+                f"document {document_id}", "It is not in the library.", "List the documents."
+            )
+        return _document(rows[0])
+
+    def find(self, collection_id: int, *, content_hash: str = "", path: str = "") -> Document | None:
+        """The document of a collection with that content, or last seen at that path."""
+        column, value = ("content_hash", content_hash) if content_hash else ("path", path)
+        rows = self._read(
+            f"SELECT {_DOCUMENT_COLUMNS} FROM document WHERE collection_id = ? AND {column} = ?",
+            (collection_id, value),
+        )
+        return _document(rows[0]) if rows else None
+
+    def put(self, collection_id: int, new: NewDocument, *, replaces: int | None = None) -> Document:
+        """Stores a document; with ``replaces``, in place of an older version, whose id it keeps.
+
+        One transaction. Returns the document as stored.
+        """
+        with self._database.writing() as connection:
+            document_id = _put_document(connection, collection_id, new, replaces)
+            _put_parts(connection, document_id, new)
+            what = "added" if replaces is None else "replaced"
+            _note(connection, document_id, what, new.path, new.content_hash)
+        return self.document(document_id)
+
+    def put_chunks(
+        self, document_id: int, chunks: Sequence[Chunk], vectors: Vectors, model: str
+    ) -> None:
+        """Puts a document's chunks and vectors anew, as after a change of embedding model."""
+        with self._database.writing() as connection:
+            connection.execute("DELETE FROM chunk WHERE document_id = ?", (document_id,))
+            _put_chunks(connection, document_id, chunks, vectors)
+            connection.execute(
+                "UPDATE document SET model = ?, chunk_count = ? WHERE id = ?",
+                (model, len(chunks), document_id),
+            )
+
+    def move(self, document_id: int, path: str, name: str, modified: str) -> Document:
+        """Notes that a document's file is now at another path."""
+        with self._database.writing() as connection:
+            connection.execute(
+                "UPDATE document SET path = ?, name = ?, modified = ? WHERE id = ?",
+                (path, name, modified, document_id),
+            )
+            _note(connection, document_id, "moved", path, "")
+        return self.document(document_id)
+
+    def remove(self, document_id: int) -> None:
+        """Removes a document and all that came of it."""
+        with self._database.writing() as connection:
+            connection.execute("DELETE FROM document WHERE id = ?", (document_id,))
+
+    def history(self, document_id: int) -> list[tuple[str, str, str]]:
+        """What happened to a document: time, "added", "replaced" or "moved", and its path then."""
+        return [
+            (time, what, path)
+            for time, what, path in self._read(
+                "SELECT time, what, path FROM history WHERE document_id = ? ORDER BY id",
+                (document_id,),
+            )
+        ]
+
+    # Pages
+
+    def page_states(self, document_id: int) -> list[PageState]:
+        """All pages of a document in order."""
+        rows = self._read(
+            "SELECT number, width, height, unreadable FROM page WHERE document_id = ? "
+            "ORDER BY number",
+            (document_id,),
+        )
+        return [PageState(*row) for row in rows]
+
+    def unreadable_pages(self, collection_id: int) -> list[tuple[int, str, int, str]]:
+        """Document id, name, page and reason of every page that could not be read."""
+        rows = self._read(
+            "SELECT d.id, d.name, p.number, p.unreadable FROM page p "
+            "JOIN document d ON d.id = p.document_id "
+            "WHERE d.collection_id = ? AND d.unreadable_pages > 0 AND p.unreadable <> '' "
+            "ORDER BY d.name, p.number",
+            (collection_id,),
+        )
+        return [tuple(row) for row in rows]
+
+    def page_lines(self, document_id: int, number: int) -> tuple[Line, ...]:
+        """A page's lines in reading order."""
+        rows = self._read(
+            "SELECT lines FROM page WHERE document_id = ? AND number = ?", (document_id, number)
+        )
+        if not rows:
+            raise StoreError(
+                f"page {number}",
+                "The document has no such page.",
+                f"It has {self.document(document_id).pages}.",
+            )
+        return unpack_lines(rows[0][0])
+
+    def pages(self, document_id: int) -> list[Page]:
+        """A document's pages with their lines."""
+        rows = self._read(
+            "SELECT number, width, height, lines, unreadable FROM page WHERE document_id = ? "
+            "ORDER BY number",
+            (document_id,),
+        )
+        return [
+            Page(number, width, height, unpack_lines(lines), unreadable)
+            for number, width, height, lines, unreadable in rows
+        ]
+
+    def shown_pdf(self, document_id: int) -> bytes:
+        """The PDF whose pages the document's boxes refer to: its rendition, or the original."""
+        return self._pieces(document_id, "rendition") or self.original(document_id)
+
+    def original(self, document_id: int) -> bytes:
+        """The file as it was added."""
+        return self._pieces(document_id, "original")
+
+    def _pieces(self, document_id: int, kind: str) -> bytes:
+        rows = self._read(
+            "SELECT data FROM original WHERE document_id = ? AND kind = ? ORDER BY piece",
+            (document_id, kind),
+        )
+        return b"".join(row[0] for row in rows)
+
+    # Chunks
+
+    def chunks(self, chunk_ids: Sequence[int]) -> list[StoredChunk]:
+        """Chunks in the order of their ids as given; ids that are gone are left out."""
+        marks = ",".join("?" * len(chunk_ids))
+        rows = self._read(
+            f"SELECT id, document_id, ordinal, search_text, body FROM chunk WHERE id IN ({marks})",
+            tuple(chunk_ids),
+        )
+        found = {row[0]: _stored_chunk(row) for row in rows}
+        return [found[i] for i in chunk_ids if i in found]
+
+    def document_chunks(self, document_id: int) -> list[StoredChunk]:
+        """All chunks of a document in order."""
+        rows = self._read(
+            "SELECT id, document_id, ordinal, search_text, body FROM chunk WHERE document_id = ? "
+            "ORDER BY ordinal",
+            (document_id,),
+        )
+        return [_stored_chunk(row) for row in rows]
+
+    def chunk_ids(self, collection_id: int) -> list[int]:
+        """The ids of a collection's chunks, ascending."""
+        rows = self._read(
+            "SELECT c.id FROM chunk c JOIN document d ON d.id = c.document_id "
+            "WHERE d.collection_id = ? ORDER BY c.id",
+            (collection_id,),
+        )
+        return [row[0] for row in rows]
+
+    def index_rows(
+        self, collection_id: int, *, document_id: int | None = None, batch: int = 20_000
+    ) -> Iterator[IndexRows]:
+        """What the search index needs, in batches; all of a collection, or of one document."""
+        last = 0
+        while True:
+            rows = self._read(
+                "SELECT c.id, c.document_id, c.search_text, v.data FROM chunk c "
+                "JOIN document d ON d.id = c.document_id JOIN vector v ON v.chunk_id = c.id "
+                "WHERE d.collection_id = ? AND c.id > ? AND (? IS NULL OR d.id = ?) "
+                "ORDER BY c.id LIMIT ?",
+                (collection_id, last, document_id, document_id, batch),
+            )
+            if not rows:
+                return
+            last = rows[-1][0]
+            data = b"".join(row[3] for row in rows)
+            vectors = np.frombuffer(data, dtype=np.float32).reshape(len(rows), -1)
+            yield IndexRows(
+                [row[0] for row in rows], [row[1] for row in rows], [row[2] for row in rows], vectors
+            )
+
+    # Followed folders
+
+    def follow(self, collection_id: int, folder: str) -> None:
+        """Remembers that a collection follows a folder."""
+        with self._database.writing() as connection:
+            connection.execute(
+                "INSERT OR IGNORE INTO followed VALUES (?, ?)", (collection_id, folder)
+            )
+
+    def unfollow(self, collection_id: int, folder: str) -> None:
+        """Forgets it; the documents stay."""
+        with self._database.writing() as connection:
+            connection.execute(
+                "DELETE FROM followed WHERE collection_id = ? AND folder = ?",
+                (collection_id, folder),
+            )
+
+    def followed(self, collection_id: int) -> list[str]:
+        """The folders that a collection follows."""
+        rows = self._read(
+            "SELECT folder FROM followed WHERE collection_id = ? ORDER BY folder", (collection_id,)
+        )
+        return [row[0] for row in rows]
+
+    def _read(self, query: str, values: tuple[Any, ...] = ()) -> list[Any]:
+        with self._database.reading() as connection:
+            return connection.execute(query, values).fetchall()
+
+
+_DOCUMENT_COLUMNS = (
+    "id, collection_id, name, title, path, media_type, content_hash, bytes, modified, added, "
+    "password, warnings, page_count, ocr_pages, unreadable_pages, chunk_count, model"
+)
+
+
+def _document(row: Sequence[Any]) -> Document:
+    values = list(row)
+    values[11] = tuple(json.loads(values[11]))
+    return Document(*values)
+
+
+def _stored_chunk(row: Sequence[Any]) -> StoredChunk:
+    chunk_id, document_id, ordinal, search_text, body = row
+    return StoredChunk(chunk_id, document_id, unpack_chunk(ordinal, search_text, body))
+
+
+def _put_document(
+    connection: apsw.Connection, collection_id: int, new: NewDocument, replaces: int | None
+) -> int:
+    ocr_pages = sum(
+        any(line.source is TextSource.OCR for line in page.lines) for page in new.pages
+    )
+    values = {
+        "collection_id": collection_id,
+        "name": new.name,
+        "title": new.title,
+        "path": new.path,
+        "media_type": new.media_type,
+        "content_hash": new.content_hash,
+        "bytes": new.bytes,
+        "modified": new.modified,
+        "added": utc_now(),
+        "password": new.password,
+        "warnings": json.dumps(new.warnings),
+        "page_count": len(new.pages),
+        "ocr_pages": ocr_pages,
+        "unreadable_pages": sum(bool(page.unreadable) for page in new.pages),
+        "chunk_count": len(new.chunks),
+        "model": new.model,
+    }
+    if replaces is None:
+        connection.execute(
+            f"INSERT INTO document ({', '.join(values)}) "
+            f"VALUES ({', '.join('?' * len(values))})",
+            tuple(values.values()),
+        )
+        return int(connection.last_insert_rowid())
+    del values["added"]
+    for table in ("original", "page", "chunk"):
+        connection.execute(f"DELETE FROM {table} WHERE document_id = ?", (replaces,))
+    connection.execute(
+        f"UPDATE document SET {', '.join(f'{name} = ?' for name in values)} WHERE id = ?",
+        (*values.values(), replaces),
+    )
+    return replaces
+
+
+def _put_parts(connection: apsw.Connection, document_id: int, new: NewDocument) -> None:
+    for kind, data in (("original", new.original), ("rendition", new.rendition)):
+        if data is None:
+            continue
+        connection.executemany(
+            "INSERT INTO original VALUES (?, ?, ?, ?)",
+            (
+                (document_id, kind, number, bytes(data[start : start + _PIECE]))
+                for number, start in enumerate(range(0, len(data), _PIECE))
+            ),
+        )
+    connection.executemany(
+        "INSERT INTO page VALUES (?, ?, ?, ?, ?, ?)",
+        (
+            (document_id, p.number, p.width, p.height, p.unreadable, pack_lines(p.lines))
+            for p in new.pages
+        ),
+    )
+    _put_chunks(connection, document_id, new.chunks, new.vectors)
+
+
+def _put_chunks(
+    connection: apsw.Connection, document_id: int, chunks: Iterable[Chunk], vectors: Vectors
+) -> None:
+    for chunk, vector in zip(chunks, np.asarray(vectors, dtype=np.float32), strict=True):
+        connection.execute(
+            "INSERT INTO chunk (document_id, ordinal, search_text, body) VALUES (?, ?, ?, ?)",
+            (document_id, chunk.ordinal, chunk.search_text, pack_chunk(chunk)),
+        )
+        connection.execute(
+            "INSERT INTO vector VALUES (?, ?)", (connection.last_insert_rowid(), vector.tobytes())
+        )
+
+
+def _note(
+    connection: apsw.Connection, document_id: int, what: str, path: str, content_hash: str
+) -> None:
+    connection.execute(
+        "INSERT INTO history (document_id, time, what, path, content_hash) VALUES (?, ?, ?, ?, ?)",
+        (document_id, utc_now(), what, path, content_hash),
+    )
