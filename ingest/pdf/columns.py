@@ -158,7 +158,8 @@ def _bands(rows: list[Row], x: float) -> list[list[Row]]:
             if part:
                 bottoms[side] = max(f.y1 for f in part)
                 last[side] = part[0]
-    cuts = common if len(common) >= 2 and len(common) >= 0.75 * min(gaps) else cards
+    table = len(common) >= 2 and len(common) >= 0.75 * min(gaps)
+    cuts = cards or (common if table else [])
     edges = [0, *cuts, len(rows)]
     return [rows[a:b] for a, b in pairwise(edges)]
 

@@ -98,6 +98,17 @@ def read_fragments(page: pymupdf.Page) -> tuple[dict[int, list[Fragment]], Ink]:
     return turns, ink
 
 
+def shown(text: str) -> str:
+    """The text without control characters, soft hyphens and needless spaces.
+
+    Layouts typed with spaces keep their gaps of three and more: tables are found by them.
+    """
+    if not text.isascii() or not text.isprintable():
+        text = text.translate(_UNSHOWN)
+    text = text.strip()
+    return text if "   " in text else " ".join(text.split())
+
+
 def _fragment(line: dict[str, Any], ink: Ink) -> tuple[str, Box, float, float, bool] | None:
     """One line of MuPDF's as text, box, baseline, size and bold; None when it is blank."""
     pieces: list[str] = []
@@ -138,13 +149,7 @@ def _fragment(line: dict[str, Any], ink: Ink) -> tuple[str, Box, float, float, b
     if not characters:
         return None
     ink.characters += characters
-    text = "".join(pieces)
-    if not text.isascii() or not text.isprintable():
-        text = text.translate(_UNSHOWN)
-    # Layouts typed with spaces keep their wide gaps: tables are found by them.
-    text = text.strip()
-    if "   " not in text:
-        text = " ".join(text.split())
+    text = shown("".join(pieces))
     if not text:
         return None
     return text, Box(x0, y0, x1, y1), base, size, bold_characters * 2 > characters

@@ -16,9 +16,15 @@ _BAND = 0.12  # of the page's height, at the top and at the bottom
 _PAGES = 3  # repetition on fewer pages proves nothing
 
 _DIGITS = re.compile(r"\d+|\b[ivxlcIVXLC]+\b")
+_COUNTER = re.compile(
+    r"^\d{1,4}\b(?!\.)|(?<![,.\d$])\b\d{1,4}$|\b(?:page|seite)\s*\d+(?:\s*(?:of|von|/)\s*\d+)?",
+    re.I,
+)
+_TABLE_ROLES = (Role.TABLE, Role.TABLE_HEADER)
 PAGE_NUMBER = re.compile(
     r"[\s\-–—_|\[(]*(?:(?:page|seite|p|pg|pag|página|sheet|slide)\b\.?\s*)?"
-    r"(?:[A-Z]{1,2}[-–.]?\d{1,4}|\d{1,4}|[ivxlc]{1,7}|[IVXLC]{1,7})"
+    r"(?:[A-Z]{1,2}[-–.]?\d{1,4}|\d{1,4}|"
+    r"(?=[ivxlc])c{0,3}(?:xc|xl|l?x{0,3})(?:ix|iv|v?i{0,3}))"
     r"(?:\s*(?:of|/|von|de|sur|out of)\s*\d{1,4})?[\s\-–—_|\]).]*",
     re.I,
 )
@@ -39,19 +45,26 @@ def mark_furniture(pages: list[PageDraft]) -> None:
     """
     heights: dict[str, list[tuple[float, int]]] = defaultdict(list)
     bands = [_band(page) for page in pages]
+    keys: dict[int, str] = {}
     for page, lines in zip(pages, bands, strict=True):
+        usual = median(line.size for line in page.lines) if page.lines else 0.0
         for line in lines:
-            heights[_key(line)].append((line.box.y0, page.number))
+            keys[id(line)] = key = _key(line, usual)
+            heights[key].append((line.box.y0, page.number))
     for page, lines in zip(pages, bands, strict=True):
         top = [x for x in lines if x.box.y0 + x.box.y1 < 2 * _BAND * page.height]
         bottom = [x for x in lines if x.box.y0 + x.box.y1 >= 2 * _BAND * page.height]
         top.sort(key=lambda line: line.box.y0)
         bottom.sort(key=lambda line: -line.box.y1)
         for edge in (top, bottom):
-            _mark_edge(edge, page, heights, len(pages))
+            _mark_edge(edge, page, keys, heights, len(pages))
 
 
-def _key(line: Draft) -> str:
+def _key(line: Draft, usual: float) -> str:
+    """What a line has in common with its like on other pages: all but its numbers. Of table
+    rows and of titles only a page number may differ, for figures and chapters count on, too."""
+    if line.role in _TABLE_ROLES or line.size > 1.2 * usual:
+        return _COUNTER.sub("#", line.text).casefold()
     return _DIGITS.sub("#", line.text).casefold()
 
 
@@ -72,6 +85,7 @@ def _band(page: PageDraft) -> list[Draft]:
 def _mark_edge(
     edge: list[Draft],
     page: PageDraft,
+    keys: dict[int, str],
     heights: dict[str, list[tuple[float, int]]],
     total: int,
 ) -> None:
@@ -79,10 +93,10 @@ def _mark_edge(
     outermost = True
     row_y = -1.0
     for line in edge:
-        same = {n for y, n in heights[_key(line)] if abs(y - line.box.y0) < 5}
+        same = {n for y, n in heights[keys[id(line)]] if abs(y - line.box.y0) < 5}
         often = len(same)
         repeated = often >= _PAGES and (outermost or often >= 0.5 * total)
-        if line.role in (Role.TABLE, Role.TABLE_HEADER):
+        if line.role in _TABLE_ROLES:
             repeated = repeated and often >= max(4, 0.4 * total)
         if repeated and not re.search(r"[^\W\d_]", line.text):
             repeated = PAGE_NUMBER.fullmatch(line.text) is not None
@@ -135,7 +149,7 @@ def _numbered_header(line: Draft, page: PageDraft) -> bool:
 
 
 def _has_outer_number(line: Draft) -> bool:
-    if line.parts < 2 or len(line.text) > 90 or line.role in (Role.TABLE, Role.TABLE_HEADER):
+    if line.parts < 2 or len(line.text) > 90 or line.role in _TABLE_ROLES:
         return False
     words = line.text.split()
     return words[0].isdigit() != words[-1].isdigit()

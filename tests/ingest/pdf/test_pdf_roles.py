@@ -1,0 +1,98 @@
+"""Headings, captions and page furniture."""
+
+from __future__ import annotations
+
+import pymupdf
+from pdf_making import document, line_with, pages_of, paragraph, texts
+
+from ingest.types import Role
+
+
+def report(pages: int, *, footer: str = "Page {n} of {of}") -> pymupdf.Document:
+    made = pymupdf.open()
+    for n in range(1, pages + 1):
+        page = made.new_page()
+        page.insert_text((60, 40), "Muniment Annual Report", fontsize=8)
+        page.insert_text((60, 100), f"{n}. Part of the report", fontsize=14, fontname="hebo")
+        paragraph(page, 60, 130, 450, 30, at=n)
+        page.insert_text((280, 800), footer.format(n=n, of=pages), fontsize=8)
+    return made
+
+
+def test_repeated_headers_and_page_numbers_are_furniture() -> None:
+    for page in pages_of(report(5)):
+        assert texts(page, Role.FURNITURE) == [
+            "Muniment Annual Report",
+            f"Page {page.number} of 5",
+        ]
+        assert len(texts(page, Role.BODY)) == 30
+
+
+def test_one_page_loses_only_its_page_number() -> None:
+    (page,) = pages_of(report(1, footer="- {n} -"))
+    assert texts(page, Role.FURNITURE) == ["- 1 -"]
+
+
+def test_lines_are_marked_and_never_removed() -> None:
+    assert [len(page.lines) for page in pages_of(report(4))] == [33] * 4
+
+
+def test_what_repeats_amid_the_text_is_no_furniture() -> None:
+    pages = [[(60, 400, "Repeated in the middle"), (60, 430, f"Other {n} text.")] for n in range(5)]
+    for page in pages_of(document(*pages)):
+        assert not texts(page, Role.FURNITURE)
+
+
+def test_a_table_at_the_top_of_every_page_is_kept() -> None:
+    made = pymupdf.open()
+    for n in range(4):
+        page = made.new_page()
+        for row in range(6):
+            y = 60 + 14 * row
+            page.insert_text((60, y), ("Revenue", "Costs", "Taxes", "Fees", "Rent", "Gain")[row])
+            page.insert_text((300, y), f"{n + row * 7},{100 + n * row}")
+            page.insert_text((400, y), f"{n + row * 9},{200 + n * row}")
+    for page in pages_of(made):
+        assert len(texts(page, Role.TABLE)) == 6
+
+
+def test_the_running_header_of_a_book_page() -> None:
+    made = document([(60, 50, "400"), (220, 50, "BRITISH HUSBANDRY."), (480, 50, "[Ch. XIX.")])
+    paragraph(made[0], 60, 80, 450, 30)
+    (page,) = pages_of(made)
+    assert texts(page, Role.FURNITURE) == ["400 BRITISH HUSBANDRY. [Ch. XIX."]
+
+
+def test_a_download_stamp_is_furniture() -> None:
+    made = document([(60, 810, "Download date: 28 Dec 2018")])
+    paragraph(made[0], 60, 80, 450, 10)
+    (page,) = pages_of(made)
+    assert texts(page, Role.FURNITURE) == ["Download date: 28 Dec 2018"]
+
+
+def test_headings_rank_by_size_weight_and_number() -> None:
+    made = pymupdf.open()
+    page = made.new_page()
+    page.insert_text((60, 60), "The Title", fontsize=24, fontname="hebo")
+    y = 100
+    for text, size in (("1 Beginning", 16), ("1.1 Detail", 12), ("Aside", 10)):
+        page.insert_text((60, y), text, fontsize=size, fontname="hebo")
+        paragraph(page, 60, y + 30, 400, 4)
+        y += 120
+    (read,) = pages_of(made)
+    levels = {line.text: line.level for line in read.lines if line.role is Role.HEADING}
+    assert levels == {"The Title": 1, "1 Beginning": 2, "1.1 Detail": 3, "Aside": 4}
+    assert all(line.level == 0 for line in read.lines if line.role is not Role.HEADING)
+
+
+def test_captions_and_mentions() -> None:
+    made = pymupdf.open()
+    page = made.new_page()
+    page.insert_text((60, 80), "Figure 2: How the pages are read.", fontsize=9)
+    paragraph(page, 60, 120, 400, 3)
+    page.insert_text(
+        (60, 180), "Table 3 shows what was found in the pages that were read.", fontsize=10
+    )
+    (read,) = pages_of(made)
+    assert line_with(read, "Figure 2").role is Role.CAPTION
+    assert line_with(read, "Table 3 shows").role is Role.BODY
