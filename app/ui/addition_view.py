@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from PySide6.QtCore import Qt, Signal
+from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import (
     QFrame,
     QHBoxLayout,
@@ -22,6 +23,7 @@ from app.ui.text import tip
 from app.ui.widgets import ElidedLabel, IconButton, IconLabel, TextLabel
 
 _STEPS = 1000
+_TALLEST = 300
 
 
 class AdditionView(QFrame):
@@ -113,11 +115,15 @@ class ProblemList(QScrollArea):
         """The files listed."""
         return list(self._shown)
 
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._fit()
+
     def _fit(self) -> None:
         self.setVisible(bool(self._shown))
-        # As tall as one or two problems; more are scrolled to, so that the documents keep room.
-        self.setMinimumHeight(min(len(self._shown), 2) * 118)
-        self.setMaximumHeight(260)
+        # As tall as what it holds up to a limit, so that the documents keep room.
+        needed = self._rows.heightForWidth(self.viewport().width())
+        self.setFixedHeight(min(max(needed, self._rows.minimumSize().height()), _TALLEST) + 2)
 
 
 class Problem(QFrame):

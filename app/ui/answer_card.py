@@ -12,6 +12,7 @@ from PySide6.QtWidgets import (
     QHBoxLayout,
     QLabel,
     QPushButton,
+    QSizePolicy,
     QToolTip,
     QVBoxLayout,
     QWidget,
@@ -44,6 +45,8 @@ class CitationRow(QPushButton):
         self.setAccessibleName(f"Citation {citation.n}: {place}, {word}")
         self.setToolTip(tip(citation.quote))
         self.setCursor(Qt.CursorShape.PointingHandCursor)
+        # A button would insist on its hint; the document's name gives way instead.
+        self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         row = QHBoxLayout(self)
         row.setContentsMargins(style.SMALL, style.TIGHT, style.SMALL, style.TIGHT)
         row.setSpacing(style.SMALL)
@@ -55,6 +58,9 @@ class CitationRow(QPushButton):
         row.addWidget(page)
         row.addWidget(IconLabel(icon, role, 15))
         state = TextLabel(word, tone=role, scale=style.CAPTION, wrap=False)
+        # All states take the same width, so that pages and icons stand below one another.
+        widths = [state.fontMetrics().horizontalAdvance(known) for _, _, known in STATES.values()]
+        state.setMinimumWidth(max(widths) + 2)
         row.addWidget(state)
         for child in self.findChildren(QWidget):
             child.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
@@ -147,7 +153,7 @@ class AnswerCard(QFrame):
 
     def _explain(self, answer: Answered) -> None:
         if not answer.found:
-            self._note("search", "muted", f"Not found. {searched_words(answer)}")
+            self._note("search", "muted", searched_words(answer))
         else:
             self._note("", "muted", searched_words(answer))
         if answer.unreadable:

@@ -26,9 +26,12 @@ def pixmap(name: str, colour: str, size: int, ratio: float = 1.0) -> QPixmap:
     return image
 
 
-def icon(name: str, colour: str, size: int = 18) -> QIcon:
-    """The icon for a button, at one and two pixels a point."""
+def icon(name: str, colour: str, size: int = 18, disabled: str = "") -> QIcon:
+    """The icon for a button, at one and two pixels a point, and in a colour while disabled."""
     result = QIcon()
     for ratio in (1.0, 2.0):
         result.addPixmap(pixmap(name, colour, size, ratio))
+        if disabled:
+            faded = pixmap(name, disabled, size, ratio)
+            result.addPixmap(faded, QIcon.Mode.Disabled)
     return result

@@ -164,7 +164,7 @@ class LibraryPanel(QFrame):
         foot.addWidget(self.status)
         row = QHBoxLayout()
         row.setSpacing(style.SMALL)
-        self.add_button = QPushButton("Add documents…")
+        self.add_button = QPushButton("Add files…")
         self.add_button.setProperty("primary", True)
         row.addWidget(self.add_button, 1)
         self.folder_button = QPushButton("Add folder…")

@@ -89,7 +89,7 @@ class MainWindow(QMainWindow):
 
     def _lay_out(self) -> None:
         self._splitter = QSplitter(Qt.Orientation.Horizontal)
-        self._splitter.setHandleWidth(5)
+        self._splitter.setHandleWidth(1)
         self._splitter.setChildrenCollapsible(False)
         for panel, least, stretch in (
             (self.library, 240, 0),

@@ -15,30 +15,42 @@ from ingest.types import Box
 GAP = 14.0
 MARGIN = 18.0
 PIXELS_PER_POINT = 96.0 / 72.0
-MIN_ZOOM, MAX_ZOOM = 0.1, 6.0
+MIN_ZOOM, MAX_ZOOM, MAX_FIT = 0.1, 6.0, 2.5
 STEPS = (0.1, 0.25, 0.33, 0.5, 0.67, 0.75, 0.9, 1.0, 1.1, 1.25, 1.5, 1.75, 2.0, 2.5, 3.0, 4.0, 6.0)
 
 
 class PageLayout:
-    """Pages of the given sizes (points) in a column, centred, at a zoom (1.0: 96 dots an inch)."""
+    """Pages of the given sizes (points) in a column, centred, in a view of this width.
 
-    def __init__(self, sizes: Sequence[tuple[float, float]], zoom: float, width: float) -> None:
+    ``zoom`` is that of every page (1.0: 96 dots an inch), or None: each page fills the width.
+    """
+
+    def __init__(
+        self, sizes: Sequence[tuple[float, float]], zoom: float | None, width: float
+    ) -> None:
         self._sizes = list(sizes)
-        self.zoom = zoom
-        self.scale = zoom * PIXELS_PER_POINT
-        widest = max((w for w, _ in self._sizes), default=0.0) * self.scale
+        self._zooms = [fitting_zoom(w, width) if zoom is None else zoom for w, _ in self._sizes]
+        widest = max((w * self.scale(n) for n, (w, _) in enumerate(self._sizes, 1)), default=0.0)
         self._width = max(width, widest + 2 * MARGIN)
         self._tops: list[float] = []
         top = MARGIN
-        for _, height in self._sizes:
+        for number, (_, height) in enumerate(self._sizes, 1):
             self._tops.append(top)
-            top += height * self.scale + GAP
+            top += height * self.scale(number) + GAP
         self._height = top - GAP + MARGIN if self._sizes else 0.0
 
     @property
     def pages(self) -> int:
         """How many pages there are."""
         return len(self._sizes)
+
+    def zoom(self, page: int) -> float:
+        """The zoom of a page; 1.0 is 96 dots an inch."""
+        return self._zooms[page - 1]
+
+    def scale(self, page: int) -> float:
+        """Device-independent pixels a point on a page."""
+        return self._zooms[page - 1] * PIXELS_PER_POINT
 
     def size(self) -> QSizeF:
         """The extent of the whole column with its margins."""
@@ -47,18 +59,18 @@ class PageLayout:
     def page_rect(self, page: int) -> QRectF:
         """Where a page (from 1) lies in the column."""
         width, height = self._sizes[page - 1]
-        shown = width * self.scale
+        shown = width * self.scale(page)
         left = (self._width - shown) / 2
-        return QRectF(left, self._tops[page - 1], shown, height * self.scale)
+        return QRectF(left, self._tops[page - 1], shown, height * self.scale(page))
 
     def box_rect(self, page: int, box: Box) -> QRectF:
         """Where a box, in points of its page, lies in the column."""
-        origin = self.page_rect(page).topLeft()
+        origin, scale = self.page_rect(page).topLeft(), self.scale(page)
         return QRectF(
-            origin.x() + box.x0 * self.scale,
-            origin.y() + box.y0 * self.scale,
-            (box.x1 - box.x0) * self.scale,
-            (box.y1 - box.y0) * self.scale,
+            origin.x() + box.x0 * scale,
+            origin.y() + box.y0 * scale,
+            (box.x1 - box.x0) * scale,
+            (box.y1 - box.y0) * scale,
         )
 
     def visible(self, top: float, bottom: float) -> range:
@@ -74,13 +86,10 @@ class PageLayout:
         return max(1, bisect_right(self._tops, height))
 
 
-def fitting_zoom(sizes: Sequence[tuple[float, float]], width: float) -> float:
-    """The zoom at which the widest page fills the width."""
-    widest = max((w for w, _ in sizes), default=0.0)
-    if widest <= 0:
-        return 1.0
-    zoom = (width - 2 * MARGIN) / (widest * PIXELS_PER_POINT)
-    return min(max(zoom, MIN_ZOOM), MAX_ZOOM)
+def fitting_zoom(page_width: float, width: float) -> float:
+    """The zoom at which a page fills the width; a small page is not blown up beyond MAX_FIT."""
+    zoom = (width - 2 * MARGIN) / (max(page_width, 1.0) * PIXELS_PER_POINT)
+    return min(max(zoom, MIN_ZOOM), MAX_FIT)
 
 
 def next_zoom(zoom: float, direction: int) -> float:

@@ -6,7 +6,7 @@ Images come from the background process and are kept in a cache of bounded size.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -130,15 +130,15 @@ class PageModel(QObject):
         self._images.move_to_end(page)
         return entry[1]
 
-    def want_images(self, pages: Sequence[int], dpi: float) -> None:
-        """Asks for images of these pages at this many dots an inch, and for no others any more."""
+    def want_images(self, pages: Mapping[int, float]) -> None:
+        """Asks for these pages at so many dots an inch each, and for no others any more."""
         document = self._document
         if document is None:
             return
-        for page in [p for p, (_, at) in self._requests.items() if p not in pages or at != dpi]:
+        for page in [p for p, (_, dpi) in self._requests.items() if pages.get(p) != dpi]:
             request, _ = self._requests.pop(page)
             self._bridge.cancel(request)
-        for page in pages:
+        for page, dpi in pages.items():
             if page in self._requests or page in self.problems:
                 continue
             limited = limited_dpi(document.sizes[page - 1], dpi)

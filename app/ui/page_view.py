@@ -22,9 +22,7 @@ from app.ui.page_layout import (
     MARGIN,
     MAX_ZOOM,
     MIN_ZOOM,
-    PIXELS_PER_POINT,
     PageLayout,
-    fitting_zoom,
     next_zoom,
 )
 from app.ui.page_model import OpenDocument, PageModel, Place
@@ -44,9 +42,12 @@ class PageView(QAbstractScrollArea):
         self.setObjectName("pages")
         self.setAccessibleName("Page")
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        # A bar that comes and goes would change the width that pages are fitted to.
+        self.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOn)
         self._model = model
         self._layout = PageLayout((), 1.0, 0.0)
         self._fit = True
+        self._zoom = 1.0  # of all pages while they do not fit the width
         self._page = 1
         self._marks: tuple[PageBox, ...] = ()
         self._wanted = QTimer(self)
@@ -66,8 +67,8 @@ class PageView(QAbstractScrollArea):
 
     @property
     def zoom(self) -> float:
-        """The zoom in use; 1.0 is 96 dots an inch."""
-        return self._layout.zoom
+        """The zoom of the page in view; 1.0 is 96 dots an inch."""
+        return self._layout.zoom(self._page) if self._page <= self._layout.pages else 1.0
 
     @property
     def fits_width(self) -> bool:
@@ -80,7 +81,8 @@ class PageView(QAbstractScrollArea):
     def set_zoom(self, zoom: float) -> None:
         """Shows the pages at this zoom; the middle of the view stays where it is."""
         self._fit = False
-        self._relayout(min(max(zoom, MIN_ZOOM), MAX_ZOOM))
+        self._zoom = min(max(zoom, MIN_ZOOM), MAX_ZOOM)
+        self._relayout()
 
     def zoom_by(self, direction: int) -> None:
         """One step in (1) or out (-1)."""
@@ -138,7 +140,7 @@ class PageView(QAbstractScrollArea):
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
-        self._relayout(None if self._fit else self.zoom)
+        self._relayout()
 
     def scrollContentsBy(self, _dx: int, _dy: int) -> None:
         self._set_page(self._page_in_view())
@@ -205,29 +207,31 @@ class PageView(QAbstractScrollArea):
     def _on_opened(self, document: OpenDocument) -> None:
         self._marks = ()
         self._page = 1
-        self._layout = PageLayout(document.sizes, self.zoom, self.viewport().width())
-        self._relayout(None if self._fit else self.zoom)
+        zoom = None if self._fit else self._zoom
+        self._layout = PageLayout(document.sizes, zoom, self.viewport().width())
+        self._relayout()
         self._scroll_to(0)
         self.page_changed.emit(1)
 
     def _on_closed(self) -> None:
         self._marks = ()
-        self._layout = PageLayout((), self.zoom, 0.0)
-        self._relayout(self.zoom)
+        self._layout = PageLayout((), 1.0, 0.0)
+        self._relayout()
 
     def _on_image(self, _page: int) -> None:
         self.viewport().update()
         self._wanted.start()
 
-    def _relayout(self, zoom: float | None = None) -> None:
+    def _relayout(self) -> None:
         document = self._model.document
         sizes = document.sizes if document is not None else ()
         width = float(self.viewport().width())
         before = self._layout
         middle = self.verticalScrollBar().value() + self.viewport().height() / 2
         page, part = self._position(before, middle)
-        zoom = fitting_zoom(sizes, width) if zoom is None else zoom
-        self._layout = PageLayout(sizes, zoom, width)
+        horizontal = self.horizontalScrollBar()
+        across = (horizontal.value() + width / 2) / max(before.size().width(), 1.0)
+        self._layout = PageLayout(sizes, None if self._fit else self._zoom, width)
         size = self._layout.size()
         bars = (
             (self.horizontalScrollBar(), size.width(), self.viewport().width()),
@@ -240,9 +244,8 @@ class PageView(QAbstractScrollArea):
         if page:
             rect = self._layout.page_rect(page)
             self._scroll_to(rect.top() + part * rect.height() - self.viewport().height() / 2)
-        horizontal = self.horizontalScrollBar()
-        horizontal.setValue(horizontal.maximum() // 2)
-        self.zoom_changed.emit(zoom)
+        horizontal.setValue(round(across * size.width() - width / 2))
+        self.zoom_changed.emit(self.zoom)
         self.viewport().update()
         self._wanted.start()
 
@@ -280,13 +283,16 @@ class PageView(QAbstractScrollArea):
         if page != self._page:
             self._page = page
             self.page_changed.emit(page)
+            self.zoom_changed.emit(self.zoom)
 
     def _want_images(self) -> None:
         if not self._layout.pages or not self.isVisible():
             return
-        dpi = round(72.0 * PIXELS_PER_POINT * self.zoom * self.devicePixelRatioF(), 1)
         pages = list(self._visible_pages())
         # One page ahead, so that reading on does not meet a blank sheet.
         if pages and pages[-1] < self._layout.pages:
             pages.append(pages[-1] + 1)
-        self._model.want_images(pages, dpi)
+        ratio = self.devicePixelRatioF()
+        self._model.want_images(
+            {page: round(72.0 * self._layout.scale(page) * ratio, 1) for page in pages}
+        )

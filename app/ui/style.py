@@ -35,6 +35,7 @@ class Theme:
     border: str
     text: str
     muted: str
+    disabled: str  # icons of what cannot be done now
     accent: str
     on_accent: str
     accent_soft: str
@@ -55,6 +56,7 @@ LIGHT = Theme(
     border="#dcd8d0",
     text="#1f1e1b",
     muted="#5f5b53",
+    disabled="#9b968c",
     accent="#17626b",
     on_accent="#ffffff",
     accent_soft="#dcebec",
@@ -75,6 +77,7 @@ DARK = Theme(
     border="#3c4146",
     text="#eceae6",
     muted="#aeaba4",
+    disabled="#6d7278",
     accent="#7fc8d1",
     on_accent="#0d2629",
     accent_soft="#24393c",

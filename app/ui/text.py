@@ -33,7 +33,8 @@ def answer_html(text: str, numbers: Collection[int], accent: str) -> str:
         return f'<a href="cite:{number}" style="{style}">[{number}]</a>'
 
     escaped = html.escape(text.strip())
-    return _REFERENCE.sub(link, escaped).replace("\n", "<br>")
+    lines = _REFERENCE.sub(link, escaped).replace("\n", "<br>")
+    return f'<div style="line-height:130%">{lines}</div>'
 
 
 def cited_number(link: str) -> int | None:

@@ -108,7 +108,9 @@ class IconButton(QToolButton):
 
     def refresh(self) -> None:
         """Paints the icon again, after a change of theme."""
-        self.setIcon(icons.icon(self._icon, getattr(style.current_theme(), self._role), self._size))
+        theme = style.current_theme()
+        colour = getattr(theme, self._role)
+        self.setIcon(icons.icon(self._icon, colour, self._size, theme.disabled))
 
 
 class EmptyState(QFrame):

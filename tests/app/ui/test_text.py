@@ -1,0 +1,48 @@
+"""Text from documents stays text."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QLabel
+
+from app.ui.text import answer_html, caption, cited_number, counted, tip
+from app.ui.widgets import TextLabel
+
+
+def test_answer_is_escaped_and_known_numbers_become_links() -> None:
+    html = answer_html("<img src=x> a & b [1] [7]\nnext", {1}, "#17626b")
+    assert "<img" not in html
+    assert "&lt;img src=x&gt; a &amp; b" in html
+    assert 'href="cite:1"' in html
+    assert "[7]" in html
+    assert "cite:7" not in html
+    assert "<br>next" in html
+
+
+def test_only_citation_links_count() -> None:
+    assert cited_number("cite:12") == 12
+    assert cited_number("https://example.org") is None
+    assert cited_number("cite:") is None
+    assert cited_number("file:///etc/passwd") is None
+
+
+def test_tool_tip_never_turns_into_markup() -> None:
+    assert "<b>" not in tip("<b>bold</b>")
+    assert tip("plain words").startswith("<div")  # Qt need not guess what it is
+    assert tip("") == ""
+
+
+def test_ampersand_is_no_mnemonic() -> None:
+    assert caption("Smith & Jones") == "Smith && Jones"
+
+
+def test_counted() -> None:
+    assert counted(1, "page") == "1 page"
+    assert counted(1200, "page") == "1,200 pages"
+
+
+def test_text_label_shows_markup_as_text(qtbot: object) -> None:
+    label = TextLabel("<h1>big</h1>")
+    assert label.textFormat() == Qt.TextFormat.PlainText
+    assert isinstance(label, QLabel)
+    assert not label.openExternalLinks()
