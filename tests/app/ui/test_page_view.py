@@ -105,7 +105,7 @@ def test_ink_below_a_mark_stays_dark(qtbot: QtBot, bridge: HandBridge, panel: Pa
     assert image.pixelColor(centre) == QColor("#000000")
 
 
-def test_citation_scrolls_to_its_lines(qtbot: QtBot, bridge: HandBridge, panel: PagePanel) -> None:
+def test_citation_scrolls_to_its_lines(bridge: HandBridge, panel: PagePanel) -> None:
     sizes = [(595.0, 842.0)] * 50
     panel._model.show(1, "A.pdf", Place(1))
     bridge.give("page_sizes", sizes)

@@ -34,7 +34,7 @@ def test_theme_applies(qapp: QApplication, theme: style.Theme) -> None:
     assert "$" not in qapp.styleSheet()
 
 
-def test_every_icon_in_use_can_be_drawn(qapp: QApplication) -> None:
+def test_every_icon_in_use_can_be_drawn() -> None:
     source = "\n".join(file.read_text("utf-8") for file in UI.glob("*.py"))
     patterns = (r'Icon(?:Button|Label)\(\s*"([a-z-]+)"', r'EmptyState\(\s*"([a-z-]+)"')
     names = {name for pattern in patterns for name in re.findall(pattern, source)}

@@ -41,7 +41,7 @@ def test_counted() -> None:
     assert counted(1200, "page") == "1,200 pages"
 
 
-def test_text_label_shows_markup_as_text(qtbot: object) -> None:
+def test_text_label_shows_markup_as_text() -> None:
     label = TextLabel("<h1>big</h1>")
     assert label.textFormat() == Qt.TextFormat.PlainText
     assert isinstance(label, QLabel)

@@ -1,0 +1,69 @@
+"""The unlock dialog: open or make, the kinds of key, a wrong key."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from PySide6.QtCore import Qt
+from pytestqt.qtbot import QtBot
+
+from app.core.vault import KeyFile, Passphrase, create_keys
+from app.ui.messages import Failure
+from app.ui.unlock_dialog import UnlockDialog
+
+
+@pytest.fixture
+def dialog(qtbot: QtBot, tmp_path: Path) -> UnlockDialog:
+    dialog = UnlockDialog(tmp_path / "new")
+    qtbot.addWidget(dialog)
+    dialog.show()
+    return dialog
+
+
+def test_new_library_wants_its_passphrase_twice(qtbot: QtBot, dialog: UnlockDialog) -> None:
+    assert dialog.creating
+    assert dialog.headline.text() == "Make a library"
+    qtbot.keyClicks(dialog.passphrase, "four words of mine")
+    assert not dialog.accept_button.isEnabled()
+    qtbot.keyClicks(dialog.again, "four words of mine")
+    with qtbot.waitSignal(dialog.key_given) as caught:
+        qtbot.keyClick(dialog.again, Qt.Key.Key_Return)
+    assert caught.args == [dialog.folder, Passphrase("four words of mine"), True]
+    assert not dialog.accept_button.isEnabled()  # busy: no second answer
+
+
+def test_library_with_a_key_file_asks_for_it(qtbot: QtBot, tmp_path: Path) -> None:
+    folder, key = tmp_path / "library", tmp_path / "sample.key"
+    folder.mkdir()
+    create_keys(folder, KeyFile(key))
+    dialog = UnlockDialog(folder)
+    qtbot.addWidget(dialog)
+    dialog.show()
+    assert not dialog.creating
+    assert dialog.kinds["keyfile"].isChecked()
+    assert not dialog.kinds["passphrase"].isVisible()
+    assert not dialog.accept_button.isEnabled()
+    dialog.key_file.setText(str(key))
+    with qtbot.waitSignal(dialog.key_given) as caught:
+        dialog.accept_button.click()
+    assert caught.args == [folder, KeyFile(key), False]
+
+
+def test_wrong_key_is_told_and_can_be_corrected(dialog: UnlockDialog) -> None:
+    for field in (dialog.passphrase, dialog.again):
+        field.setText("x")
+    dialog.accept_button.click()
+    dialog.show_failure(Failure("library", "It does not open it.", "Try again.", "WrongKey"))
+    assert dialog.problem.isVisible()
+    assert dialog.problem.text() == "It does not open it. Try again."
+    assert dialog.accept_button.isEnabled()
+
+
+def test_damaged_keys_are_told(qtbot: QtBot, tmp_path: Path) -> None:
+    (tmp_path / "keys.json").write_text("{")
+    dialog = UnlockDialog(tmp_path)
+    qtbot.addWidget(dialog)
+    dialog.show()
+    assert dialog.problem.isVisible()
+    assert dialog.problem.text()
