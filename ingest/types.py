@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-import numpy as np
-import numpy.typing as npt
+if TYPE_CHECKING:  # the window shares these types and does not load numpy
+    import numpy as np
+    import numpy.typing as npt
+
 
 
 class Box(NamedTuple):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from PySide6.QtCore import Qt, Signal
+from PySide6.QtCore import Qt, QTimer, Signal
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import (
     QFrame,
@@ -24,6 +24,7 @@ from app.ui.widgets import ElidedLabel, IconButton, IconLabel, TextLabel
 
 _STEPS = 1000
 _TALLEST = 300
+_PACE_MS = 60
 
 
 class AdditionView(QFrame):
@@ -53,11 +54,27 @@ class AdditionView(QFrame):
         layout.addWidget(self._file_bar)
         self._doing = TextLabel(tone="muted", scale=style.CAPTION)
         layout.addWidget(self._doing)
+        self._addition: Addition | None = None
+        self._pace = QTimer(self)
+        self._pace.setSingleShot(True)
+        self._pace.setInterval(_PACE_MS)
+        self._pace.timeout.connect(self._refresh)
         self.hide()
 
     def show_addition(self, addition: Addition | None) -> None:
-        """Shows how far it is; None hides the view."""
+        """Shows how far it is; None hides the view. Many a second are drawn as a few."""
+        begins = self._addition is None
+        self._addition = addition
         self.setVisible(addition is not None)
+        if addition is None:
+            self._pace.stop()
+        elif begins or addition.cancelling:
+            self._refresh()
+        elif not self._pace.isActive():
+            self._pace.start()
+
+    def _refresh(self) -> None:
+        addition = self._addition
         if addition is None:
             return
         if addition.total:

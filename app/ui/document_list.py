@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Sequence
 from typing import Any
 
@@ -40,35 +41,37 @@ class DocumentListModel(QAbstractListModel):
     def __init__(self) -> None:
         super().__init__()
         self._documents: list[DocumentInfo] = []
+        self._names: list[str] = []  # what they are sorted by, row by row
+        self._ids: set[int] = set()
 
     def set_documents(self, documents: Sequence[DocumentInfo]) -> None:
         """Shows these documents."""
         self.beginResetModel()
         self._documents = sorted(documents, key=lambda d: d.name.casefold())
+        self._names = [d.name.casefold() for d in self._documents]
+        self._ids = {d.id for d in self._documents}
         self.endResetModel()
 
     def put(self, document: DocumentInfo) -> None:
         """Adds a document, or replaces the one of the same id."""
-        for row, known in enumerate(self._documents):
-            if known.id == document.id:
-                self._documents[row] = document
-                self.dataChanged.emit(self.index(row), self.index(row))
-                return
-        names = [d.name.casefold() for d in self._documents]
+        self.take(document.id)
         name = document.name.casefold()
-        row = next((i for i, other in enumerate(names) if other > name), len(names))
+        row = bisect_right(self._names, name)
         self.beginInsertRows(QModelIndex(), row, row)
         self._documents.insert(row, document)
+        self._names.insert(row, name)
+        self._ids.add(document.id)
         self.endInsertRows()
 
     def take(self, document_id: int) -> None:
         """Takes a document off the list."""
-        for row, known in enumerate(self._documents):
-            if known.id == document_id:
-                self.beginRemoveRows(QModelIndex(), row, row)
-                del self._documents[row]
-                self.endRemoveRows()
-                return
+        if document_id not in self._ids:
+            return
+        row = next(n for n, known in enumerate(self._documents) if known.id == document_id)
+        self.beginRemoveRows(QModelIndex(), row, row)
+        del self._documents[row], self._names[row]
+        self._ids.discard(document_id)
+        self.endRemoveRows()
 
     def documents(self) -> list[DocumentInfo]:
         """The documents, in order."""

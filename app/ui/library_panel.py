@@ -84,7 +84,7 @@ class LibraryPanel(QFrame):
     def add_paths(self, paths: list[Path]) -> None:
         """Adds files and folders to the collection in view."""
         if paths:
-            self.status.setText("")
+            self._say("")
             for path in paths:
                 self.problems.dismiss(str(path))
             self._model.add(paths)
@@ -182,7 +182,7 @@ class LibraryPanel(QFrame):
         model.documents_loaded.connect(self._show_documents)
         model.addition_changed.connect(self.addition.show_addition)
         model.file_failed.connect(self.problems.add)
-        model.addition_finished.connect(self.status.setText)
+        model.addition_finished.connect(self._say)
         search.passages_found.connect(self._show_passages)
         search.search_cleared.connect(self._show_documents)
         self.chooser.activated.connect(lambda row: model.select(self.chooser.itemText(row)))
@@ -205,6 +205,10 @@ class LibraryPanel(QFrame):
         delete.setContext(Qt.ShortcutContext.WidgetShortcut)
         delete.activated.connect(self.remove_selected)
 
+    def _say(self, words: str) -> None:
+        self.status.setText(words)
+        self.status.setVisible(bool(words))
+
     def _show_collections(self) -> None:
         self.chooser.clear()
         for collection in self._model.collections:
@@ -224,7 +228,7 @@ class LibraryPanel(QFrame):
         self.stack.setCurrentWidget(self.document_view if documents else self.empty)
         if documents and not self.addition.isVisible():
             pages = sum(d.pages for d in self._model.documents.documents())
-            self.status.setText(f"{counted(documents, 'document')}, {counted(pages, 'page')}")
+            self._say(f"{counted(documents, 'document')}, {counted(pages, 'page')}")
 
     def _show_passages(self, _words: str, passages: list[Passage]) -> None:
         self._passages.set_passages(passages)

@@ -7,6 +7,7 @@ import sys
 
 HEAVY = (
     "torch",
+    "numpy",
     "transformers",
     "sentence_transformers",
     "lancedb",

@@ -23,7 +23,7 @@ from app.core.events import (
     PageRead,
 )
 from app.ui import dialogs
-from app.ui.document_list import state_of
+from app.ui.document_list import DocumentListModel, state_of
 from app.ui.library_model import LibraryModel, summary
 from app.ui.library_panel import LibraryPanel
 from app.ui.messages import Failure
@@ -114,19 +114,19 @@ def test_dropped_files_and_folders_are_added(
     assert call.args == (paths, "Patients")
 
 
-def test_progress_a_file_and_overall(bridge: HandBridge, panel: LibraryPanel) -> None:
+def test_progress_a_file_and_overall(qtbot: QtBot, bridge: HandBridge, panel: LibraryPanel) -> None:
     panel.add_paths([Path("/x/a.pdf"), Path("/x/b.pdf")])
     assert panel.addition.isVisible()
     started, page = FileStarted("/x/b.pdf", 2, 2), PageRead("/x/b.pdf", 5, 10, "ocr")
     bridge.stream("add", started, page, end=False)
     view = panel.addition
-    assert view._overall.text() == "Adding file 2 of 2"
+    qtbot.waitUntil(lambda: view._overall.text() == "Adding file 2 of 2", timeout=5000)
     assert view._file.text() == "b.pdf"
     assert view._doing.text() == "Reading page 5 of 10 by OCR"
     assert view._file_bar.value() == 400
     assert view._overall_bar.value() == 700
     bridge.stream("add", ChunksEmbedded("/x/b.pdf", 1, 2), end=False)
-    assert view._file_bar.value() == 900
+    qtbot.waitUntil(lambda: view._file_bar.value() == 900, timeout=5000)
     new = document(9, "b.pdf")
     bridge.stream("add", DocumentAdded("/x/b.pdf", new), BatchFinished(1, 0, 1, 0, 0))
     assert "b.pdf" in shown_names(panel)
@@ -263,3 +263,17 @@ def test_sums_in_a_sentence() -> None:
         "2 documents added, 1 replaced by a newer version, 3 here already, 1 failed."
     )
     assert summary(BatchFinished(0, 0, 0, 0, 0)) == "Nothing to add was found there."
+
+
+def test_documents_stay_sorted_and_ten_thousand_are_no_trouble() -> None:
+    model = DocumentListModel()
+    many = [document(n, f"file {n:05}.pdf") for n in range(10_000)]
+    model.set_documents(many)
+    model.put(document(20_000, "file 00500a.pdf"))
+    model.put(document(7, "zz.pdf"))
+    model.take(3)
+    names = [d.name for d in model.documents()]
+    assert names == sorted(names)
+    assert len(names) == 10_000
+    assert names[-1] == "zz.pdf"
+    assert model.rowCount() == 10_000
