@@ -96,7 +96,7 @@ class MainWindow(QMainWindow):
             (self.conversation, 300, 1),
             (self.pages, 320, 1),
         ):
-            panel.setMinimumWidth(least)
+            panel.setMinimumWidth(max(least, panel.minimumSizeHint().width()))
             self._splitter.addWidget(panel)
             self._splitter.setStretchFactor(self._splitter.count() - 1, stretch)
         centre = QWidget()

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from string import Template
 
 from PySide6.QtCore import Qt
-from PySide6.QtGui import QColor, QFont, QGuiApplication, QPalette
+from PySide6.QtGui import QColor, QFont, QFontMetrics, QGuiApplication, QPalette
 from PySide6.QtWidgets import QApplication
 
 from app.ui.icons import RESOURCES
@@ -22,6 +22,7 @@ ICON_SIZE = 18
 
 # Type scale, relative to the system's own size, so that its text scaling is kept.
 CAPTION, BODY, TITLE, HEADLINE = 0.9, 1.0, 1.12, 1.4
+_PLAIN_HEIGHT = 18  # of a line at the usual text size; below it nothing shrinks
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +128,11 @@ def scaled_font(factor: float, *, bold: bool = False) -> QFont:
     if bold:
         font.setWeight(QFont.Weight.DemiBold)
     return font
+
+
+def scaled(pixels: float) -> int:
+    """A length that grows with the system's text size, such as an icon's beside a word."""
+    return round(pixels * max(1.0, QFontMetrics(QApplication.font()).height() / _PLAIN_HEIGHT))
 
 
 def contrast(first: str, second: str) -> float:

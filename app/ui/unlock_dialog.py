@@ -37,7 +37,7 @@ class UnlockDialog(QDialog):
     def __init__(self, folder: Path, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setWindowTitle("Muniment")
-        self.setMinimumWidth(460)
+        self.setMinimumWidth(style.scaled(460))
         self._folder = folder
         self._creating = False
         layout = QVBoxLayout(self)
@@ -109,7 +109,9 @@ class UnlockDialog(QDialog):
         row = QHBoxLayout()
         row.setSpacing(style.LARGE)
         mark = QLabel()
-        image: QPixmap = icons.pixmap("muniment", "#000000", 48, self.devicePixelRatioF())
+        image: QPixmap = icons.pixmap(
+            "muniment", "#000000", style.scaled(48), self.devicePixelRatioF()
+        )
         mark.setPixmap(image)
         row.addWidget(mark, 0, Qt.AlignmentFlag.AlignTop)
         words = QVBoxLayout()

@@ -78,7 +78,7 @@ class IconLabel(QLabel):
         self, name: str, role: str, size: int = style.ICON_SIZE, meaning: str = ""
     ) -> None:
         super().__init__()
-        self._name, self._role, self._size = name, role, size
+        self._name, self._role, self._size = name, role, style.scaled(size)
         self.setAccessibleName(meaning)
         self.refresh()
 
@@ -98,11 +98,11 @@ class IconButton(QToolButton):
         self, icon: str, name: str, shortcut: str = "", *, role: str = "text", size: int = 18
     ) -> None:
         super().__init__()
-        self._icon, self._role, self._size = icon, role, size
+        self._icon, self._role, self._size = icon, role, style.scaled(size)
         shown = f"{name} ({QKeySequence(shortcut).toString()})" if shortcut else name
         self.setToolTip(tip(shown))
         self.setAccessibleName(name)
-        self.setIconSize(QSize(size, size))
+        self.setIconSize(QSize(self._size, self._size))
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.refresh()
 
