@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from itertools import pairwise
 
-from ingest.pdf.draft import Fragment
+from ingest.pdf.fragment import Fragment
 from ingest.pdf.fragments import is_cjk
 from ingest.pdf.rows import Row, rows_of
 

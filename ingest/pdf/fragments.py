@@ -11,7 +11,7 @@ from typing import Any
 
 import pymupdf
 
-from ingest.pdf.draft import Fragment, Ink
+from ingest.pdf.fragment import Fragment, Ink
 from ingest.pdf.frames import to_upright, turn_of
 from ingest.pdf.spacing import RUN_TOGETHER, respaced
 from ingest.types import Box

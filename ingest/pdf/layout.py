@@ -8,8 +8,9 @@ from __future__ import annotations
 import re
 from itertools import pairwise
 
+from ingest.drafts import Draft
 from ingest.pdf.columns import reading_order
-from ingest.pdf.draft import Draft, Fragment
+from ingest.pdf.fragment import Fragment
 from ingest.pdf.frames import clamp, to_visible
 from ingest.pdf.rows import Row, cells_of, row_text
 from ingest.pdf.tables import TableRow, find_tables
@@ -63,7 +64,7 @@ class _Page:
                 self._block += 1
             current = number
             role = Role.TABLE_HEADER if table_row.header else Role.TABLE
-            self._add(row, table_row.text, role, len(table_row.cells))
+            self._add(row, table_row.text, role)
         if current >= 0:
             self._block += 1
         self._add_paragraphs(paragraph)
@@ -78,11 +79,11 @@ class _Page:
             item = LIST_ITEM.match(text) is not None
             if above is not None and (item or _breaks(above, row, pitch)):
                 self._block += 1
-            self._add(row, text, Role.LIST if item else Role.BODY, len(cells_of(row, 2.0)))
+            self._add(row, text, Role.LIST if item else Role.BODY)
             above = row
         self._block += 1
 
-    def _add(self, row: Row, text: str, role: Role, parts: int) -> None:
+    def _add(self, row: Row, text: str, role: Role) -> None:
         if len(row) == 1:
             main = row[0]
             upright = Box(main.x0, main.y0, main.x1, main.y1)
@@ -111,9 +112,14 @@ class _Page:
                 self._block,
                 indent=upright.x0,
                 turned=self._turn != 0,
-                parts=parts,
+                ends=_ends(row) if len(row) > 1 and role is Role.BODY else ("", ""),
             )
         )
+
+
+def _ends(row: Row) -> tuple[str, str]:
+    cells = cells_of(row, 2.0)
+    return (cells[0].text, cells[-1].text) if len(cells) > 1 else ("", "")
 
 
 def _pitch(rows: list[Row]) -> float:

@@ -11,7 +11,8 @@ import re
 import numpy as np
 import pymupdf
 
-from ingest.pdf.draft import Draft, Ink
+from ingest.drafts import Draft
+from ingest.pdf.fragment import Ink
 from ingest.types import Box
 
 _STRANGE_SHARE = 0.25  # of the characters

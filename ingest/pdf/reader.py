@@ -11,10 +11,10 @@ from collections.abc import Callable, Iterator
 
 import pymupdf
 
-from ingest.pdf.draft import PageDraft
+from ingest.drafts import PageDraft
+from ingest.furniture import mark_furniture
 from ingest.pdf.errors import DRAWING_ERRORS, PDF_ERRORS
 from ingest.pdf.fragments import read_fragments
-from ingest.pdf.furniture import mark_furniture
 from ingest.pdf.layout import lay_out
 from ingest.pdf.quality import judge
 from ingest.pdf.render import page_pixels

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Iterator
 from itertools import groupby
 
-from ingest.pdf.draft import Draft, PageDraft
+from ingest.drafts import Draft, PageDraft
 from ingest.types import Role
 
 _CAPTION = re.compile(

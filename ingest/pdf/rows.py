@@ -9,7 +9,7 @@ import re
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
-from ingest.pdf.draft import Fragment
+from ingest.pdf.fragment import Fragment
 from ingest.pdf.fragments import is_cjk
 
 Row = list[Fragment]

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pymupdf
 from pdf_making import document, line_with, pages_of, paragraph, texts
 
-from ingest.types import Role
+from ingest.furniture import mark_ocr_furniture
+from ingest.types import Box, Line, Page, Role, TextSource
 
 
 def report(pages: int, *, footer: str = "Page {n} of {of}") -> pymupdf.Document:
@@ -96,3 +97,29 @@ def test_captions_and_mentions() -> None:
     (read,) = pages_of(made)
     assert line_with(read, "Figure 2").role is Role.CAPTION
     assert line_with(read, "Table 3 shows").role is Role.BODY
+
+
+def test_chapter_titles_are_no_running_header() -> None:
+    pages = []
+    for n in range(1, 6):
+        pages.append([(60, 60, f"ARTICLE {n}"), (60, 200, f"Text of article {n}.")])
+        pages += [[(60, 200, f"More of article {n}, page {m}.")] for m in range(3)]
+    for page in pages_of(document(*pages)):
+        assert not texts(page, Role.FURNITURE)
+
+
+def test_furniture_of_ocred_pages() -> None:
+    def line(y: float, text: str, width: float) -> Line:
+        return Line(text, Box(60, y, 60 + width, y + 12), source=TextSource.OCR, confidence=0.9)
+
+    prose = "A line of prose that goes on over the whole width"
+    book = Page(1, 600, 800, (line(30, "400 BRITISH HUSBANDRY.", 480), *(
+        line(60 + 14 * n, prose, 480) for n in range(20))))  # fmt: skip
+    (marked,) = mark_ocr_furniture([book])
+    assert texts(marked, Role.FURNITURE) == ["400 BRITISH HUSBANDRY."]
+    report = [
+        Page(n, 600, 800, (line(20, "Quarterly report", 90), line(400, prose, 480)))
+        for n in range(1, 5)
+    ]
+    assert all(texts(p, Role.FURNITURE) == ["Quarterly report"] for p in mark_ocr_furniture(report))
+    assert mark_ocr_furniture([]) == ()

@@ -1,0 +1,45 @@
+"""Pages whose lines have no final roles yet: readers fill them, later steps judge them.
+
+Knows nothing of files.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from ingest.types import Box, Role
+
+
+@dataclass(slots=True)
+class Draft:
+    """One line with what later steps need to give it a role.
+
+    ``box`` lies on the visible page; ``size`` and ``bold`` are those of most of its text.
+    ``indent`` is the left edge in the upright frame, ``turned`` says that the text does not run
+    from left to right on the visible page, and ``ends`` holds the first and the last part of a
+    line whose parts stand far apart.
+    """
+
+    text: str
+    box: Box
+    size: float
+    bold: bool = False
+    role: Role = Role.BODY
+    block: int = 0
+    level: int = 0
+    indent: float = 0.0
+    turned: bool = False
+    ends: tuple[str, str] = ("", "")
+
+
+@dataclass(slots=True)
+class PageDraft:
+    """One page after layout. ``ocr`` is empty, or says why its pixels have to be read."""
+
+    number: int
+    width: float
+    height: float
+    lines: list[Draft] = field(default_factory=list)
+    ocr: str = ""
+    dpi: float = 0.0
+    unreadable: str = ""

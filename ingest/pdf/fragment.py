@@ -1,0 +1,38 @@
+"""What a PDF page is made of before it has lines.
+
+Coordinates are upright: the frame in which the text reads from left to right and top to bottom.
+`frames` maps between it and the visible page. Knows nothing of PyMuPDF.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(slots=True)
+class Fragment:
+    """A run of text on one baseline, as the file holds it; gaps inside are at most a space.
+
+    ``size`` is the font size in points, ``base`` the y of the baseline.
+    """
+
+    text: str
+    x0: float
+    y0: float
+    x1: float
+    y1: float
+    base: float
+    size: float
+    bold: bool = False
+
+
+@dataclass(slots=True)
+class Ink:
+    """How the characters of a page are made, counted without spaces.
+
+    ``strange`` have no trustworthy Unicode value, ``hidden`` are painted invisibly.
+    """
+
+    characters: int = 0
+    strange: int = 0
+    hidden: int = 0
