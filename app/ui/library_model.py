@@ -34,24 +34,53 @@ from app.ui.text import counted
 
 @dataclass(slots=True)
 class Addition:
-    """An addition under way. ``share`` of the current file is done, 0 to 1."""
+    """An addition under way. One file may be read while another is made searchable."""
 
     request: int
     collection: str
     index: int = 0
     total: int = 0
-    file: str = ""
+    done: int = 0
+    path: str = ""  # of the file in view: the one begun last
     doing: str = "Waiting"
-    share: float = 0.0
+    shares: dict[str, float] = field(default_factory=dict)  # of the files begun, 0 to 1
     cancelling: bool = False
     sums: BatchFinished | None = None
 
     @property
+    def file(self) -> str:
+        """The name of the file in view."""
+        return Path(self.path).name
+
+    @property
+    def share(self) -> float:
+        """How much of the file in view is done, 0 to 1."""
+        return self.shares.get(self.path, 1.0)
+
+    @property
     def overall(self) -> float:
         """How much of all files is done, 0 to 1."""
-        if not self.total:
-            return 0.0
-        return min(1.0, (max(self.index - 1, 0) + self.share) / self.total)
+        begun = self.done + sum(self.shares.values())
+        return min(1.0, begun / self.total) if self.total else 0.0
+
+    def begin(self, path: str, index: int, total: int) -> None:
+        """A file begins and comes into view."""
+        self.index, self.total = index, total
+        self.path, self.shares[path] = path, 0.0
+        self.doing = "Reading"
+
+    def advance(self, path: str, share: float, doing: str) -> None:
+        """So much of a file is done."""
+        self.shares[path] = share
+        if path == self.path:
+            self.doing = doing
+
+    def finish(self, path: str) -> None:
+        """A file is through, well or badly; another that is under way comes into view."""
+        if self.shares.pop(path, None) is not None:
+            self.done += 1
+        if path == self.path and self.shares:
+            self.path = next(reversed(self.shares))
 
 
 @dataclass(slots=True)
@@ -180,28 +209,26 @@ class LibraryModel(QObject):
             return
         match event:
             case FileStarted(path, index, total):
-                addition.index, addition.total = index, total
-                addition.file, addition.share, addition.doing = Path(path).name, 0.0, "Reading"
-            case PageRead(_, page, pages, source):
-                addition.doing = f"Reading page {page:,} of {pages:,}" + (
-                    " by OCR" if source == "ocr" else ""
-                )
-                addition.share = 0.8 * page / max(pages, 1)
-            case ChunksEmbedded(_, done, total):
-                addition.doing = "Making it searchable"
-                addition.share = 0.8 + 0.2 * done / max(total, 1)
+                addition.begin(path, index, total)
+            case PageRead(path, page, pages, source):
+                words = f"Reading page {page:,} of {pages:,}"
+                words += " by OCR" if source == "ocr" else ""
+                addition.advance(path, 0.8 * page / max(pages, 1), words)
+            case ChunksEmbedded(path, done, total):
+                share = 0.8 + 0.2 * done / max(total, 1)
+                addition.advance(path, share, "Making it searchable")
             case (
-                DocumentAdded(_, document)
-                | DocumentReplaced(_, document)
-                | DocumentMoved(_, document)
-                | DocumentUnchanged(_, document)
+                DocumentAdded(path, document)
+                | DocumentReplaced(path, document)
+                | DocumentMoved(path, document)
+                | DocumentUnchanged(path, document)
             ):
-                addition.share = 1.0
+                addition.finish(path)
                 if addition.collection == self.selected:
                     self.documents.put(document)
                     self.documents_loaded.emit()
-            case FileFailed():
-                addition.share = 1.0
+            case FileFailed(path):
+                addition.finish(path)
                 self.file_failed.emit(event)
             case BatchFinished():
                 addition.sums = event

@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from app.core.vault import KeySource
+
 
 @dataclass(frozen=True, slots=True)
 class Failure:
@@ -25,7 +27,7 @@ class Open:
     """Window to background: open this library. ``key`` is one of the vault's key sources."""
 
     folder: Path
-    key: object
+    key: KeySource
     create: bool = False
 
 

@@ -24,7 +24,7 @@ from app.core.events import (
 )
 from app.ui import dialogs
 from app.ui.document_list import DocumentListModel, state_of
-from app.ui.library_model import LibraryModel, summary
+from app.ui.library_model import Addition, LibraryModel, summary
 from app.ui.library_panel import LibraryPanel
 from app.ui.messages import Failure
 from app.ui.passage_list import SearchModel
@@ -117,8 +117,14 @@ def test_dropped_files_and_folders_are_added(
 def test_progress_a_file_and_overall(qtbot: QtBot, bridge: HandBridge, panel: LibraryPanel) -> None:
     panel.add_paths([Path("/x/a.pdf"), Path("/x/b.pdf")])
     assert panel.addition.isVisible()
-    started, page = FileStarted("/x/b.pdf", 2, 2), PageRead("/x/b.pdf", 5, 10, "ocr")
-    bridge.stream("add", started, page, end=False)
+    bridge.stream(
+        "add",
+        FileStarted("/x/a.pdf", 1, 2),
+        FileFailed("/x/a.pdf", "It is broken.", "Repair it."),
+        FileStarted("/x/b.pdf", 2, 2),
+        PageRead("/x/b.pdf", 5, 10, "ocr"),
+        end=False,
+    )
     view = panel.addition
     qtbot.waitUntil(lambda: view._overall.text() == "Adding file 2 of 2", timeout=5000)
     assert view._file.text() == "b.pdf"
@@ -277,3 +283,19 @@ def test_documents_stay_sorted_and_ten_thousand_are_no_trouble() -> None:
     assert len(names) == 10_000
     assert names[-1] == "zz.pdf"
     assert model.rowCount() == 10_000
+
+
+def test_files_read_side_by_side_do_not_mix() -> None:
+    addition = Addition(1, "Patients")
+    addition.begin("/x/a.pdf", 1, 4)
+    addition.advance("/x/a.pdf", 0.8, "Making it searchable")
+    addition.begin("/x/b.pdf", 2, 4)
+    addition.advance("/x/a.pdf", 0.9, "Making it searchable")
+    assert (addition.file, addition.share, addition.doing) == ("b.pdf", 0.0, "Reading")
+    assert addition.overall == pytest.approx(0.9 / 4)
+    addition.finish("/x/b.pdf")
+    assert addition.file == "a.pdf"
+    assert addition.overall == pytest.approx(1.9 / 4)
+    addition.finish("/x/a.pdf")
+    addition.finish("/x/a.pdf")
+    assert addition.overall == pytest.approx(2 / 4)
