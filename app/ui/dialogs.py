@@ -11,27 +11,22 @@ from app.ui.messages import Failure
 from app.ui.text import counted
 
 _NAMED = 8
+_FILES_STAY = "The files themselves stay where they are on the disk."
 
 
 def confirm_removal(parent: QWidget, names: Sequence[str]) -> bool:
     """Asks whether these documents should leave the library."""
-    box = QMessageBox(parent)
-    box.setIcon(QMessageBox.Icon.Question)
-    box.setTextFormat(Qt.TextFormat.PlainText)
-    box.setWindowTitle("Remove from the library")
-    box.setText(f"Remove {counted(len(names), 'document')} from the library?")
     shown = list(names[:_NAMED])
     if len(names) > _NAMED:
         shown.append(f"and {len(names) - _NAMED:,} more")
-    box.setInformativeText(
-        "\n".join(shown) + "\n\nThe files themselves stay where they are on the disk."
-    )
-    remove = box.addButton("Remove", QMessageBox.ButtonRole.DestructiveRole)
-    keep = box.addButton("Keep", QMessageBox.ButtonRole.RejectRole)
-    box.setDefaultButton(keep)
-    box.setEscapeButton(keep)
-    box.exec()
-    return box.clickedButton() is remove
+    question = f"Remove {counted(len(names), 'document')} from the library?"
+    return _confirm(parent, question, "\n".join(shown) + f"\n\n{_FILES_STAY}")
+
+
+def confirm_collection_removal(parent: QWidget, name: str, documents: int) -> bool:
+    """Asks whether a collection should leave the library."""
+    question = f"Remove the collection {name} with {counted(documents, 'document')}?"
+    return _confirm(parent, question, _FILES_STAY)
 
 
 def ask_password(parent: QWidget, name: str) -> str:
@@ -55,3 +50,18 @@ def show_failure(parent: QWidget | None, failure: Failure) -> None:
     box.setText(f"{failure.subject}\n\n{failure.cause}")
     box.setInformativeText(failure.remedy)
     box.exec()
+
+
+def _confirm(parent: QWidget, question: str, explanation: str) -> bool:
+    box = QMessageBox(parent)
+    box.setIcon(QMessageBox.Icon.Question)
+    box.setTextFormat(Qt.TextFormat.PlainText)
+    box.setWindowTitle("Remove from the library")
+    box.setText(question)
+    box.setInformativeText(explanation)
+    remove = box.addButton("Remove", QMessageBox.ButtonRole.DestructiveRole)
+    keep = box.addButton("Keep", QMessageBox.ButtonRole.RejectRole)
+    box.setDefaultButton(keep)
+    box.setEscapeButton(keep)
+    box.exec()
+    return box.clickedButton() is remove

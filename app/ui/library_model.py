@@ -28,8 +28,10 @@ from app.core.events import (
 )
 from app.ui.bridge import Bridge
 from app.ui.document_list import DocumentListModel
-from app.ui.messages import Failure
+from app.ui.messages import UNASKED, Failure
 from app.ui.text import counted
+
+FIRST_COLLECTION = "Documents"
 
 
 @dataclass(slots=True)
@@ -98,7 +100,8 @@ class LibraryModel(QObject):
     addition_changed = Signal(object)  # Addition | None
     file_failed = Signal(object)  # FileFailed
     addition_finished = Signal(str)  # its sums in a sentence
-    document_removed = Signal(int)  # document id
+    document_changed = Signal(int)  # document id; removed, or replaced by a newer version
+    followed_loaded = Signal(list)  # folders
     request_failed = Signal(object)  # Failure
 
     def __init__(self, bridge: Bridge, parent: QObject | None = None) -> None:
@@ -107,6 +110,7 @@ class LibraryModel(QObject):
         self._collections = _Collections()
         self._additions: dict[int, Addition] = {}
         self.documents = DocumentListModel()
+        bridge.event_received.connect(self._on_unasked)
 
     @property
     def collections(self) -> list[CollectionInfo]:
@@ -166,7 +170,7 @@ class LibraryModel(QObject):
 
     def add(self, paths: Sequence[Path], passwords: Sequence[str] = ()) -> None:
         """Adds files and folders to the selected collection, or to a first one."""
-        collection = self.selected or "Documents"
+        collection = self.selected or FIRST_COLLECTION
         request = self._bridge.call(
             "add",
             list(paths),
@@ -198,10 +202,89 @@ class LibraryModel(QObject):
                 on_failed=self.request_failed.emit,
             )
 
+    def rename_collection(self, name: str) -> None:
+        """Gives the selected collection another name."""
+        chosen = next((c for c in self.collections if c.name == self.selected), None)
+        if chosen is not None:
+            self._bridge.call(
+                "rename_collection",
+                chosen.id,
+                name,
+                on_value=lambda _none: self.load(select=name),
+                on_failed=self.request_failed.emit,
+            )
+
+    def remove_collection(self) -> None:
+        """Removes the selected collection with all its documents; the files stay."""
+        self._bridge.call(
+            "remove_collection",
+            self.selected,
+            on_value=lambda _none: self.load(),
+            on_failed=self.request_failed.emit,
+        )
+
+    def load_followed(self) -> None:
+        """Asks which folders the selected collection follows; `followed_loaded` follows."""
+        if self.selected:
+            self._bridge.call(
+                "followed",
+                self.selected,
+                on_value=self.followed_loaded.emit,
+                on_failed=self.request_failed.emit,
+            )
+
+    def follow(self, folder: Path) -> None:
+        """The selected collection follows a folder from now on; what is in it is added."""
+        collection = self.selected or FIRST_COLLECTION
+
+        def followed(_none: object) -> None:
+            self.load_followed()
+            self.add([folder])
+
+        self._bridge.call(
+            "follow",
+            collection,
+            str(folder),
+            on_value=followed,
+            on_failed=self.request_failed.emit,
+        )
+
+    def unfollow(self, folder: str) -> None:
+        """The selected collection no longer follows a folder; its documents stay."""
+        self._bridge.call(
+            "unfollow",
+            self.selected,
+            folder,
+            on_value=lambda _none: self.load_followed(),
+            on_failed=self.request_failed.emit,
+        )
+
+    def _put(self, document: DocumentInfo, *, replaced: bool) -> None:
+        if document.collection == self.selected:
+            self.documents.put(document)
+            self.documents_loaded.emit()
+        if replaced:
+            self.document_changed.emit(document.id)
+
+    def _on_unasked(self, request: int, event: object) -> None:
+        """What a followed folder brought."""
+        if request != UNASKED:
+            return
+        match event:
+            case DocumentAdded(_, document) | DocumentMoved(_, document):
+                self._put(document, replaced=False)
+            case DocumentReplaced(_, document):
+                self._put(document, replaced=True)
+            case DocumentRemoved():
+                self._on_removal(event)
+                self.documents_loaded.emit()
+            case FileFailed():
+                self.file_failed.emit(event)
+
     def _on_removal(self, event: object) -> None:
         if isinstance(event, DocumentRemoved):
             self.documents.take(event.document.id)
-            self.document_removed.emit(event.document.id)
+            self.document_changed.emit(event.document.id)
 
     def _on_event(self, request: int, event: object) -> None:
         addition = self._additions.get(request)
@@ -224,9 +307,7 @@ class LibraryModel(QObject):
                 | DocumentUnchanged(path, document)
             ):
                 addition.finish(path)
-                if addition.collection == self.selected:
-                    self.documents.put(document)
-                    self.documents_loaded.emit()
+                self._put(document, replaced=isinstance(event, DocumentReplaced))
             case FileFailed(path):
                 addition.finish(path)
                 self.file_failed.emit(event)

@@ -32,6 +32,7 @@ from app.core.events import DocumentInfo, FileFailed
 from app.ui import dialogs, style
 from app.ui.addition_view import AdditionView, ProblemList
 from app.ui.document_list import INFO, DocumentFilter, RowDelegate
+from app.ui.follow_dialog import FollowDialog
 from app.ui.library_model import LibraryModel
 from app.ui.passage_list import PASSAGE, PassageDelegate, PassageListModel, SearchModel
 from app.ui.text import counted
@@ -104,6 +105,29 @@ class LibraryPanel(QFrame):
         )
         if accepted and name.strip():
             self._model.create_collection(name.strip())
+
+    def rename_collection(self) -> None:
+        """Asks for another name for the collection in view."""
+        old = self._model.selected
+        if not old:
+            return
+        name, accepted = QInputDialog.getText(
+            self, "Rename the collection", "Its new name", text=old
+        )
+        if accepted and name.strip() and name.strip() != old:
+            self._model.rename_collection(name.strip())
+
+    def remove_collection(self) -> None:
+        """Asks, then removes the collection in view with its documents."""
+        name = self._model.selected
+        if name and dialogs.confirm_collection_removal(
+            self, name, self._model.documents.rowCount()
+        ):
+            self._model.remove_collection()
+
+    def show_followed(self) -> None:
+        """Shows which folders the collection in view follows."""
+        FollowDialog(self._model, self).open()
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
         if _dropped_paths(event):

@@ -11,6 +11,8 @@ from pathlib import Path
 
 from app.core.vault import KeySource
 
+UNASKED = 0  # the request number of events that nobody asked for: a followed folder changed
+
 
 @dataclass(frozen=True, slots=True)
 class Failure:

@@ -9,7 +9,7 @@ import pytest
 from fake_library import DOCUMENTS, document, passage
 from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
 from PySide6.QtGui import QDragEnterEvent, QDropEvent
-from PySide6.QtWidgets import QPushButton
+from PySide6.QtWidgets import QFileDialog, QInputDialog, QPushButton
 from pytestqt.qtbot import QtBot
 
 from app.core.events import (
@@ -18,15 +18,17 @@ from app.core.events import (
     CollectionInfo,
     DocumentAdded,
     DocumentRemoved,
+    DocumentReplaced,
     FileFailed,
     FileStarted,
     PageRead,
 )
 from app.ui import dialogs
 from app.ui.document_list import DocumentListModel, state_of
+from app.ui.follow_dialog import FollowDialog
 from app.ui.library_model import Addition, LibraryModel, summary
 from app.ui.library_panel import LibraryPanel
-from app.ui.messages import Failure
+from app.ui.messages import UNASKED, Failure, Streamed
 from app.ui.passage_list import SearchModel
 
 if TYPE_CHECKING:
@@ -299,3 +301,45 @@ def test_files_read_side_by_side_do_not_mix() -> None:
     addition.finish("/x/a.pdf")
     addition.finish("/x/a.pdf")
     assert addition.overall == pytest.approx(2 / 4)
+
+
+def test_followed_folders_are_listed_added_and_let_go(
+    qtbot: QtBot, bridge: HandBridge, panel: LibraryPanel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dialog = FollowDialog(panel._model)
+    qtbot.addWidget(dialog)
+    bridge.give("followed", ["/x/ward"])
+    assert dialog.folders.count() == 1
+    chosen = lambda *_: "/x/letters"  # noqa: E731 - stands for the system's dialog
+    monkeypatch.setattr(QFileDialog, "getExistingDirectory", chosen)
+    dialog.add_button.click()
+    assert bridge.last("follow").args == ("Patients", "/x/letters")
+    bridge.give("follow", None)
+    assert bridge.last("add").args[0] == [Path("/x/letters")]
+    dialog.folders.setCurrentRow(0)
+    dialog.remove_button.click()
+    assert bridge.last("unfollow").args == ("Patients", "/x/ward")
+
+
+def test_what_a_followed_folder_brings_is_shown(
+    qtbot: QtBot, bridge: HandBridge, panel: LibraryPanel
+) -> None:
+    new = document(30, "new.pdf")
+    bridge._on_message(Streamed(UNASKED, DocumentAdded("/x/new.pdf", new)))
+    assert "new.pdf" in shown_names(panel)
+    with qtbot.waitSignal(panel._model.document_changed) as caught:
+        bridge._on_message(Streamed(UNASKED, DocumentReplaced("/x/new.pdf", new)))
+    assert caught.args == [30]
+    bridge._on_message(Streamed(UNASKED, DocumentRemoved(new)))
+    assert "new.pdf" not in shown_names(panel)
+
+
+def test_collection_is_renamed_and_removed(
+    bridge: HandBridge, panel: LibraryPanel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(QInputDialog, "getText", lambda *_, **__: ("Ward", True))
+    panel.rename_collection()
+    assert bridge.last("rename_collection").args == (1, "Ward")
+    monkeypatch.setattr(dialogs, "confirm_collection_removal", lambda *_: True)
+    panel.remove_collection()
+    assert bridge.last("remove_collection").args == ("Patients",)
