@@ -115,9 +115,7 @@ class BertGraph:
         else:
             weights = self._add("Cast", ["attention_mask"], to=TensorProto.FLOAT)
             wide = self._add("Unsqueeze", [weights, "last"])
-            total = self._add(
-                "ReduceSum", [self._add("Mul", [hidden, wide]), "one"], keepdims=0
-            )
+            total = self._add("ReduceSum", [self._add("Mul", [hidden, wide]), "one"], keepdims=0)
             pooled = self._add("Div", [total, self._add("ReduceSum", [wide, "one"], keepdims=0)])
         if self._shape.normalize:
             pooled = self._add("LpNormalization", [pooled], axis=-1, p=2)

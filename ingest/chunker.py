@@ -243,9 +243,7 @@ class _Writer:
         if path == self._path and self._room != self._sizes.window:
             return
         self._path = path
-        shown = [
-            text for text in path[-2:] if text.casefold() not in self._title.casefold()
-        ]
+        shown = [text for text in path[-2:] if text.casefold() not in self._title.casefold()]
         context = " > ".join([self._title, *shown]) if self._title else " > ".join(shown)
         self._context = _shorten(context, count_tokens, self._sizes.context)
         taken = count_tokens([self._context])[0] if self._context else 0
@@ -267,9 +265,12 @@ class _Writer:
 
 def _runs_on(before: list[_Piece], block: list[_Piece]) -> bool:
     """Whether the block continues the sentence that the open chunk ends with."""
-    return bool(before) and before[-1].line.role not in _TABLE and not _SENTENCE_END.search(
-        before[-1].text
-    ) and block[0].line.role not in _TABLE
+    return (
+        bool(before)
+        and before[-1].line.role not in _TABLE
+        and not _SENTENCE_END.search(before[-1].text)
+        and block[0].line.role not in _TABLE
+    )
 
 
 def _shorten(text: str, count_tokens: CountTokens, limit: int) -> str:

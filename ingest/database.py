@@ -84,7 +84,9 @@ class Database:
         if self.read_only:
             if not self.path.exists():
                 raise StoreReadOnly(
-                    str(self.path), "There is no library here.", "Choose a folder that can be written."
+                    str(self.path),
+                    "There is no library here.",
+                    "Choose a folder that can be written.",
                 )
             if self.path.with_name(FILE_NAME + "-wal").exists():
                 raise StoreReadOnly(

@@ -34,7 +34,11 @@ class Draft:
 
 @dataclass(slots=True)
 class PageDraft:
-    """One page after layout. ``ocr`` is empty, or says why its pixels have to be read."""
+    """One page after layout.
+
+    ``ocr`` is empty, or says why its pixels have to be read. ``hidden`` says that its text is an
+    invisible layer over a scan, of ``dpi`` dots per inch.
+    """
 
     number: int
     width: float
@@ -43,3 +47,4 @@ class PageDraft:
     ocr: str = ""
     dpi: float = 0.0
     unreadable: str = ""
+    hidden: bool = False

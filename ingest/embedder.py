@@ -90,7 +90,9 @@ class OnnxEmbedder(Embedder):
                 config.pooling,
                 config.normalize,
             )
-            graph = BertGraph({k.removeprefix(prefix): v for k, v in tensors.items()}, shape).build()
+            graph = BertGraph(
+                {k.removeprefix(prefix): v for k, v in tensors.items()}, shape
+            ).build()
         except (OSError, ValueError, KeyError) as error:
             raise _damaged(folder, f"its weights cannot be read ({error})") from error
         onnxruntime.disable_telemetry_events()
@@ -106,7 +108,9 @@ class OnnxEmbedder(Embedder):
     def embed(self, texts: Sequence[str], on_progress: Progress | None = None) -> Vectors:
         encodings = [e.ids for e in self._tokenizer.encode_batch_fast(list(texts))]
         longest = self.window + 2
-        tokens = [ids if len(ids) <= longest else [*ids[: longest - 1], ids[-1]] for ids in encodings]
+        tokens = [
+            ids if len(ids) <= longest else [*ids[: longest - 1], ids[-1]] for ids in encodings
+        ]
         vectors = np.empty((len(tokens), self.dimension), np.float32)
         done = 0
         for batch in _batches(tokens):
@@ -194,7 +198,7 @@ class _ModelConfig:
         sentence = _read_json(folder / "sentence_bert_config.json")
         try:
             self.tokenizer: Tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
-        except Exception as error:  # noqa: BLE001 - the tokenizer's library raises this bare class
+        except Exception as error:
             raise _damaged(folder, f"its tokenizer.json cannot be read ({error})") from error
         try:
             self.hidden = int(config["hidden_size"])

@@ -15,12 +15,14 @@ from pathlib import Path
 from typing import Protocol
 
 from ingest.errors import DamagedFile, LimitExceeded, ReadError
+from ingest.furniture import mark_ocr_furniture
 from ingest.guest import wire
 from ingest.guest.frames import FrameError, Header
 from ingest.guest.guest import Guest, GuestDied, GuestTimedOut
 from ingest.guest.launch import Launcher, default_launcher
 from ingest.guest.limits import Limits
 from ingest.guest.report import error_from_wire
+from ingest.reconcile import reconcile
 from ingest.rendering import PageRenderer, page_sizes, render_page, render_pixels
 from ingest.source import SourceFile, open_source
 from ingest.types import FileInfo, Page, PageImage
@@ -149,7 +151,7 @@ class _Reading:
         except (FrameError, wire.WireError) as error:
             raise self._nonsense(error) from error
         self._source.check_unchanged()
-        yield FileRead(info, tuple(pages), self._rendition)
+        yield FileRead(info, mark_ocr_furniture(pages), self._rendition)
 
     def _opened(self, guest: Guest) -> FileInfo:
         header, _ = self._receive(guest, 0)
@@ -256,7 +258,7 @@ def _finished(item: tuple[PageImage, Future[Page]] | Page, limits: Limits) -> tu
         why = error.cause if isinstance(error, ReadError) else type(error).__name__
         page = _without_ocr(image, f"OCR failed: {why}")
         return page, _origin(page, "text")
-    page = replace(future.result(), number=image.number)
+    page = reconcile(replace(future.result(), number=image.number), image.fallback)
     return page, _origin(page, "ocr")
 
 

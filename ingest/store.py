@@ -72,7 +72,7 @@ class NewDocument:
     path: str
     media_type: str
     content_hash: str
-    bytes: int
+    size: int
     modified: str
     password: str
     warnings: tuple[str, ...]
@@ -207,16 +207,16 @@ class Store:
         Raises:
             StoreError: there is none of that number.
         """
-        rows = self._read(
-            f"SELECT {_DOCUMENT_COLUMNS} FROM document WHERE id = ?", (document_id,)
-        )
+        rows = self._read(f"SELECT {_DOCUMENT_COLUMNS} FROM document WHERE id = ?", (document_id,))
         if not rows:
             raise StoreError(
                 f"document {document_id}", "It is not in the library.", "List the documents."
             )
         return _document(rows[0])
 
-    def find(self, collection_id: int, *, content_hash: str = "", path: str = "") -> Document | None:
+    def find(
+        self, collection_id: int, *, content_hash: str = "", path: str = ""
+    ) -> Document | None:
         """The document of a collection with that content, or last seen at that path."""
         column, value = ("content_hash", content_hash) if content_hash else ("path", path)
         rows = self._read(
@@ -385,7 +385,10 @@ class Store:
             data = b"".join(row[3] for row in rows)
             vectors = np.frombuffer(data, dtype=np.float32).reshape(len(rows), -1)
             yield IndexRows(
-                [row[0] for row in rows], [row[1] for row in rows], [row[2] for row in rows], vectors
+                [row[0] for row in rows],
+                [row[1] for row in rows],
+                [row[2] for row in rows],
+                vectors,
             )
 
     # Followed folders
@@ -437,9 +440,7 @@ def _stored_chunk(row: Sequence[Any]) -> StoredChunk:
 def _put_document(
     connection: apsw.Connection, collection_id: int, new: NewDocument, replaces: int | None
 ) -> int:
-    ocr_pages = sum(
-        any(line.source is TextSource.OCR for line in page.lines) for page in new.pages
-    )
+    ocr_pages = sum(any(line.source is TextSource.OCR for line in page.lines) for page in new.pages)
     values = {
         "collection_id": collection_id,
         "name": new.name,
@@ -447,7 +448,7 @@ def _put_document(
         "path": new.path,
         "media_type": new.media_type,
         "content_hash": new.content_hash,
-        "bytes": new.bytes,
+        "bytes": new.size,
         "modified": new.modified,
         "added": utc_now(),
         "password": new.password,
@@ -460,8 +461,7 @@ def _put_document(
     }
     if replaces is None:
         connection.execute(
-            f"INSERT INTO document ({', '.join(values)}) "
-            f"VALUES ({', '.join('?' * len(values))})",
+            f"INSERT INTO document ({', '.join(values)}) VALUES ({', '.join('?' * len(values))})",
             tuple(values.values()),
         )
         return int(connection.last_insert_rowid())

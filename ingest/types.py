@@ -15,7 +15,6 @@ if TYPE_CHECKING:  # the window shares these types and does not load numpy
     import numpy.typing as npt
 
 
-
 class Box(NamedTuple):
     """A rectangle on a page, in points; ``x0 <= x1`` and ``y0 <= y1``."""
 

@@ -7,12 +7,18 @@ tracing (the process holds a person's document), death with the parent, and the 
 
 from __future__ import annotations
 
+import ctypes
 import os
 import signal
 import sys
-from pathlib import Path
 
 from ingest.guest.limits import Limits
+
+if sys.platform != "win32":
+    # Loaded before the fork, like everything here: a guest's time is a file's time.
+    import resource
+
+    from ingest.guest import syscalls
 
 _PR_SET_PDEATHSIG = 1
 _PR_SET_DUMPABLE = 4
@@ -38,11 +44,9 @@ def harden(limits: Limits, file_bytes: int) -> None:
         return
     if sys.platform == "linux":
         # When memory runs out on the whole machine, let it be the guest that goes.
-        Path("/proc/self/oom_score_adj").write_text("500", encoding="ascii")
+        _write("/proc/self/oom_score_adj", b"500")
     _limit_resources(limits, file_bytes)
     if sys.platform == "linux":
-        from ingest.guest import syscalls
-
         prctl(_PR_SET_DUMPABLE, 0)
         syscalls.deny()
 
@@ -55,16 +59,12 @@ def die_with_parent() -> None:
 
 def prctl(option: int, value: int) -> None:
     """Linux's ``prctl``, raising `OSError`."""
-    import ctypes
-
     libc = ctypes.CDLL(None, use_errno=True)
     if libc.prctl(option, value, 0, 0, 0) != 0:
         raise OSError(ctypes.get_errno(), f"prctl({option})")
 
 
 def _limit_resources(limits: Limits, file_bytes: int) -> None:
-    import resource
-
     cpu = limits.cpu_seconds(file_bytes)
     wanted = {
         resource.RLIMIT_CORE: 0,
@@ -84,5 +84,14 @@ def _limit_resources(limits: Limits, file_bytes: int) -> None:
 
 
 def _address_space() -> int:
-    pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0])
+    # Without pathlib and codecs: every page of memory they touch would be copied in each child.
+    descriptor = os.open("/proc/self/statm", os.O_RDONLY)
+    pages = int(os.read(descriptor, 100).split()[0])
+    os.close(descriptor)
     return pages * os.sysconf("SC_PAGE_SIZE")
+
+
+def _write(path: str, data: bytes) -> None:
+    descriptor = os.open(path, os.O_WRONLY)
+    os.write(descriptor, data)
+    os.close(descriptor)

@@ -12,7 +12,8 @@ import pymupdf
 
 import ingest.pdf
 from ingest.errors import DamagedFile, LimitExceeded
-from ingest.formats import detect
+from ingest.formats import detect, typeset
+from ingest.formats.blocks import Draft, Heading, Paragraph, Table
 from ingest.formats.detect import Kind
 from ingest.formats.render import render
 from ingest.guest import wire
@@ -26,6 +27,16 @@ pymupdf.TOOLS.mupdf_display_errors(False)
 pymupdf.TOOLS.mupdf_display_warnings(False)
 
 _DAMAGED_REMEDY = "Look for a complete copy, or open it in a PDF program and save it again."
+
+
+def warm_up() -> None:
+    """Reads one page made here, so that what libraries prepare on first use is there already."""
+    draft = Draft(Kind.TEXT.value, (Heading("Warm", 1), Paragraph("up"), Table((("a", "b"),))))
+    made = typeset.render(draft, "", Limits())
+    document = open_pdf(made.pdf, "")
+    ingest.pdf.file_info(document)
+    for _ in ingest.pdf.read_document(document):
+        draw_page(document, number=1, dpi=72, highlights=[], max_pixels=1_000_000)
 
 
 def read(task: Task) -> None:

@@ -22,6 +22,7 @@ import socket
 import struct
 import warnings
 
+from ingest.guest import child, hardening
 from ingest.guest.channel import Channel
 
 MESSAGE = struct.Struct(">cI")
@@ -30,11 +31,14 @@ RUN, KILL = b"R", b"K"
 
 
 def main(control_descriptor: int, preload: tuple[str, ...]) -> None:
-    """Serves until the control socket is closed."""
+    """Imports ``preload``, calls their ``warm_up`` if they have one, and serves until the
+    control socket is closed."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         for module in preload:
-            importlib.import_module(module)
+            prepare = getattr(importlib.import_module(module), "warm_up", None)
+            if prepare is not None:
+                prepare()
     gc.collect()
     gc.freeze()
     _Server(socket.socket(fileno=control_descriptor)).loop()
@@ -90,8 +94,6 @@ class _Server:
         self._report(report, pid)
 
     def _become_guest(self, guest: int, report: int, file: int | None) -> None:
-        from ingest.guest import child, hardening
-
         status = 1
         try:
             hardening.die_with_parent()

@@ -18,6 +18,7 @@ _WORDY = 8.0  # a stretch of running text is this many line heights long
 _FULL = 0.6  # and its rows fill this share of their column
 _LEVEL = 0.25  # rows of two columns stand level within this many line heights
 _MATCHED = 0.6  # above this share of level rows it is a table
+_BAND = 1.2  # an empty band this many line heights high sets things apart
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +101,8 @@ def _best_gutter(pieces: list[Piece], height: float) -> tuple[float, float, floa
         if int(x / height * 4) in seen:
             continue
         seen.add(int(x / height * 4))
-        for run in _uncrossed(ordered, x):
+        for stretch in _uncrossed(ordered, x):
+            run = _trimmed(stretch, x, height)
             shared = _worth(run, x, height)
             if shared > tallest:
                 top = min(p.middle for p in run) - 0.01 * height
@@ -120,6 +122,28 @@ def _uncrossed(ordered: Sequence[Piece], x: float) -> list[list[Piece]]:
     return [run for run in runs if len(run) >= 2 * _FEWEST]
 
 
+def _trimmed(run: list[Piece], x: float, height: float) -> list[Piece]:
+    """``run`` without what an empty band across both columns sets apart above and below them.
+
+    Running headers, section titles and footers often touch no gutter, yet belong to no column.
+    """
+    bands: list[list[Piece]] = [[]]
+    lowest = run[0].y1
+    for piece in run:
+        if piece.y0 - lowest > _BAND * height:
+            bands.append([])
+        bands[-1].append(piece)
+        lowest = max(lowest, piece.y1)
+    both = [
+        place
+        for place, band in enumerate(bands)
+        if min(sum(p.x1 <= x for p in band), sum(p.x0 >= x for p in band)) > 1
+    ]
+    if not both:
+        return run
+    return [piece for band in bands[both[0] : both[-1] + 1] for piece in band]
+
+
 def _worth(run: Sequence[Piece], x: float, height: float) -> float:
     """How tall the two columns beside ``x`` stand side by side; 0 when they are none."""
     left = [p for p in run if p.x1 <= x]
@@ -134,8 +158,8 @@ def _worth(run: Sequence[Piece], x: float, height: float) -> float:
     beside_right = rows([p for p in right if top <= p.middle <= bottom])
     if min(len(beside_left), len(beside_right)) < _FEWEST:
         return 0.0
-    prose = _is_prose(beside_left, height) and _is_prose(beside_right, height)
-    if not prose and _level(beside_left, beside_right, height) > _MATCHED:
+    prose = _is_prose(beside_left, height) + _is_prose(beside_right, height)
+    if not prose or (prose == 1 and _level(beside_left, beside_right, height) > _MATCHED):
         return 0.0
     return bottom - top
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from ingest.ocr import frame, layout, orient
 from ingest.ocr.detect import Detector, Pixels, Quads
-from ingest.ocr.recognise import Recogniser
+from ingest.ocr.recognise import Reading, Recogniser, fitting_squeeze
 from ingest.types import Page
 
 LONGEST_SIDE = 2600  # pixels; more than this adds no legible detail to a page
@@ -40,21 +40,37 @@ class OcrEngine:
         if len(quads) and orient.lies_sideways(quads):
             picture = frame.turned(picture, 1)
             quads = self._find(picture.image)
-        if len(quads) and orient.stands_on_head(picture.image, quads, self._recogniser):
-            picture = frame.turned(picture, 2)
-            quads = self._find(picture.image)
         slope = orient.slope(quads)
         if abs(slope) > _STEEP:
             picture = frame.straightened(picture, slope)
             quads = self._find(picture.image)
             slope = orient.slope(quads)
-        readings = self._recogniser.read(picture.image, quads)
+        if not len(quads):
+            return Page(number, width, height, ())
+        picture, quads, readings = self._read_upright(picture, quads)
         lines = layout.arrange(
             readings,
             orient.level(quads, slope),
             [frame.page_box(picture, quad, width, height) for quad in quads],
         )
         return Page(number, width, height, tuple(lines))
+
+    def _read_upright(
+        self, picture: frame.Frame, quads: Quads
+    ) -> tuple[frame.Frame, Quads, list[Reading]]:
+        """Reads all ``quads``, after half a turn of everything if the page stands on its head."""
+        chosen = orient.samples(quads)
+        sample = self._recogniser.read(picture.image, quads[chosen])
+        if orient.stands_on_head(picture.image, quads[chosen], sample, self._recogniser):
+            size = np.array([picture.width, picture.height], np.float32)
+            picture = frame.turned(picture, 2)
+            quads = np.roll(size - quads, 2, axis=1)
+            sample = self._recogniser.read(picture.image, quads[chosen])
+        squeeze = fitting_squeeze(sample, quads[chosen])
+        others = np.setdiff1d(np.arange(len(quads)), chosen)
+        rest = self._recogniser.read(picture.image, quads[others], squeeze=squeeze)
+        readings = dict(zip((*chosen, *others), (*sample, *rest), strict=True))
+        return picture, quads, [readings[i] for i in range(len(quads))]
 
     def close(self) -> None:
         """Ends the threads."""

@@ -38,7 +38,7 @@ class Frame:
 
 
 def framed(pixels: Pixels, width: float, height: float, longest: int) -> Frame:
-    """A page of ``width`` x ``height`` points, shown by RGB ``pixels``; at most ``longest`` a side."""
+    """A page of ``width`` x ``height`` points, as RGB ``pixels``; at most ``longest`` a side."""
     high, wide = pixels.shape[:2]
     scale = min(1.0, longest / max(high, wide))
     image = cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR)

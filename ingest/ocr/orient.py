@@ -7,12 +7,14 @@ gives characters that the recogniser itself does not believe, so confidence deci
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from statistics import fmean
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ingest.ocr.detect import Pixels, Quads
-from ingest.ocr.recognise import Recogniser
+from ingest.ocr.recognise import Reading, Recogniser
 
 _SAMPLES = 6
 _SURE = 0.85  # samples read with this confidence stand upright
@@ -34,16 +36,14 @@ def lies_sideways(quads: Quads) -> bool:
     return bool(heights[tall].sum() > widths[wide].sum())
 
 
-def stands_on_head(image: Pixels, quads: Quads, recogniser: Recogniser) -> bool:
-    """Whether sample lines read better after half a turn."""
-    sample = _samples(quads)
-    if not len(sample):
+def stands_on_head(
+    image: Pixels, quads: Quads, upright: Sequence[Reading], recogniser: Recogniser
+) -> bool:
+    """Whether sample lines, read as ``upright`` as they are, read better after half a turn."""
+    before = _belief(upright)
+    if not len(quads) or before >= _SURE:
         return False
-    upright = [r.confidence for r in recogniser.read(image, sample)]
-    if np.mean(upright) >= _SURE:
-        return False
-    reversed_ = [r.confidence for r in recogniser.read(image, sample, turned=2)]
-    return float(np.mean(reversed_)) > float(np.mean(upright)) + 0.05
+    return _belief(recogniser.read(image, quads, turned=2)) > before + 0.05
 
 
 def slope(quads: Quads) -> float:
@@ -69,13 +69,17 @@ def level(quads: Quads, degrees: float) -> Quads:
     return result
 
 
-def _samples(quads: Quads) -> Quads:
-    """Rectangles long enough to tell and short enough to be cheap, spread over the page."""
+def samples(quads: Quads) -> NDArray[np.intp]:
+    """Indices of a few rectangles that tell how a page lies: neither short nor costly."""
     widths, heights = sides(quads)
     aspect = widths / np.maximum(heights, 1)
     good = np.flatnonzero((aspect > 3) & (aspect < 25))
     if len(good) < 3:
         good = np.argsort(-aspect)[:_SAMPLES]
-    picked = good[np.linspace(0, len(good) - 1, min(_SAMPLES, len(good))).astype(int)]
-    result: Quads = quads[picked]
+    spread = np.linspace(0, len(good) - 1, min(_SAMPLES, len(good))).astype(int)
+    result: NDArray[np.intp] = good[spread]
     return result
+
+
+def _belief(readings: Sequence[Reading]) -> float:
+    return fmean(reading.confidence for reading in readings)

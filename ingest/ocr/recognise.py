@@ -21,6 +21,10 @@ _HEIGHT = 48  # pixels; what the network was trained on
 _WIDEST = 48 * 80  # a longer strip is squeezed, so that no rectangle can take all memory
 _STEP = 8  # the network gives one character slot for this many pixels
 _SHARP = 2.0  # a strip that shrinks by more than this is averaged, not sampled
+# Time goes with a strip's width, and widely set text reads as well when squeezed a little.
+_ROOMY = 12.5  # pixels a character that a squeezed strip aims at
+_CROWDED = 11.0  # with less, the strip is read again as it is
+_LEAST = 0.7  # of its width is what a strip keeps
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,17 +50,20 @@ class Recogniser:
         self._alphabet = ["", *characters.splitlines(), " "]
         self._pool = ThreadPoolExecutor(threads) if threads > 1 else None
 
-    def read(self, image: Pixels, quads: Quads, turned: int = 0) -> list[Reading]:
+    def read(
+        self, image: Pixels, quads: Quads, turned: int = 0, squeeze: float = 1.0
+    ) -> list[Reading]:
         """The text of each of ``quads`` (n, 4, 2) in ``image`` (h, w, 3; BGR).
 
         ``turned`` counts quarter turns by which each strip is turned counterclockwise first.
+        ``squeeze`` is the share of its width at which a strip is read, see `fitting_squeeze`.
         """
         corners = [np.roll(quad, -turned, axis=0) for quad in quads]
         if self._pool is None:
-            return [self._read_one(image, quad) for quad in corners]
+            return [self._read_one(image, quad, squeeze) for quad in corners]
         # Long strips first: the last to finish is then a short one.
         order = sorted(range(len(corners)), key=lambda i: -_aspect(corners[i]))
-        done = self._pool.map(lambda i: self._read_one(image, corners[i]), order)
+        done = self._pool.map(lambda i: self._read_one(image, corners[i], squeeze), order)
         readings = dict(zip(order, done, strict=True))
         return [readings[i] for i in range(len(corners))]
 
@@ -65,11 +72,26 @@ class Recogniser:
         if self._pool is not None:
             self._pool.shutdown()
 
-    def _read_one(self, image: Pixels, quad: NDArray[np.float32]) -> Reading:
-        strip = _strip(image, quad)
+    def _read_one(self, image: Pixels, quad: NDArray[np.float32], squeeze: float) -> Reading:
+        strip = _strip(image, quad, squeeze)
         values = (strip.astype(np.float32) * (2 / 255) - 1).transpose(2, 0, 1)[np.newaxis]
         (slots,) = self._session.run(None, {"x": np.ascontiguousarray(values)})
-        return _decode(slots[0], self._alphabet)
+        reading = _decode(slots[0], self._alphabet)
+        if squeeze < 1 and strip.shape[1] < _CROWDED * len(reading.text):
+            return self._read_one(image, quad, 1.0)
+        return reading
+
+
+def fitting_squeeze(readings: Sequence[Reading], quads: Quads) -> float:
+    """How far strips of a page can be squeezed, judged by some that were read as they are."""
+    pitches = [
+        _HEIGHT * _aspect(quad) / len(reading.text)
+        for reading, quad in zip(readings, quads, strict=True)
+        if len(reading.text) > 3
+    ]
+    if not pitches:
+        return 1.0
+    return float(np.clip(_ROOMY / np.percentile(pitches, 25), _LEAST, 1.0))
 
 
 def _aspect(quad: NDArray[np.float32]) -> float:
@@ -77,10 +99,10 @@ def _aspect(quad: NDArray[np.float32]) -> float:
     return wide / max(1.0, high)
 
 
-def _strip(image: Pixels, quad: NDArray[np.float32]) -> Pixels:
+def _strip(image: Pixels, quad: NDArray[np.float32], squeeze: float) -> Pixels:
     """The rectangle cut out, upright, 48 pixels high, its width a multiple of 8."""
     high = max(1.0, float(np.linalg.norm(quad[3] - quad[0])))
-    wide = min(_WIDEST, max(_STEP, round(_HEIGHT * _aspect(quad) / _STEP) * _STEP))
+    wide = min(_WIDEST, max(_STEP, round(_HEIGHT * _aspect(quad) * squeeze / _STEP) * _STEP))
     shrink = high / _HEIGHT
     factor = int(shrink) if shrink >= _SHARP else 1
     size = (wide * factor, _HEIGHT * factor)

@@ -135,11 +135,13 @@ def judge(
 
 
 def _resolution(images: list[tuple[Box, int]], width: float, height: float) -> float:
+    """That of the finest image that covers most of the page (masks are finer than colours)."""
+    finest = 0.0
     for box, pixels in images:
         wide, tall = box.x1 - box.x0, box.y1 - box.y0
         if wide * tall > _COVER * width * height and pixels > 200:
-            return pixels / wide * 72
-    return 0.0
+            finest = max(finest, pixels / wide * 72)
+    return finest
 
 
 def _is_blank(page: pymupdf.Page) -> bool:

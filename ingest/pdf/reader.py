@@ -24,6 +24,8 @@ from ingest.types import Line, Page, PageImage
 pymupdf.TOOLS.mupdf_display_errors(False)
 pymupdf.TOOLS.mupdf_display_warnings(False)
 
+_FEW = 20  # scanned pages with a fair text layer: so many are cheap to read again
+
 
 def _ignore(done: int, total: int) -> None:
     """Progress that nobody asked for."""
@@ -42,6 +44,10 @@ def read_document(
     for index in range(total):
         drafts.append(draft_page(document, index))
         on_page(index + 1, total)
+    layers = [draft for draft in drafts if draft.hidden and draft.dpi and not draft.ocr]
+    if len(layers) <= _FEW:
+        for draft in layers:
+            draft.ocr = "its OCR layer is read a second time"
     mark_furniture(drafts)
     mark_headings(drafts)
     for index, draft in enumerate(drafts):
@@ -57,6 +63,7 @@ def draft_page(document: pymupdf.Document, index: int) -> PageDraft:
         draft.width, draft.height = page.rect.width, page.rect.height
         turns, ink = read_fragments(page)
         draft.lines = lay_out(turns, draft.width, draft.height)
+        draft.hidden = ink.hidden * 2 > ink.characters
         draft.ocr, draft.dpi = judge(page, ink, draft.lines, draft.width, draft.height)
     except PDF_ERRORS as error:
         draft.unreadable = f"The page is damaged: {_reason(error)}"

@@ -7,7 +7,8 @@ import numpy.typing as npt
 import pymupdf
 
 DPI = 200.0
-_DPI_RANGE = (72.0, 600.0)
+_COARSE = 90.0  # an image below this only lies behind what is to be read
+_FINE = 600.0
 _PIXELS = 12_000_000
 
 
@@ -17,7 +18,7 @@ def page_pixels(page: pymupdf.Page, dpi: float = 0.0) -> npt.NDArray[np.uint8]:
     ``dpi`` is the native resolution of an image that fills the page, 0 for the usual one; it is
     lowered where the page would have more than 12 million pixels.
     """
-    dpi = min(max(dpi, _DPI_RANGE[0]), _DPI_RANGE[1]) if dpi else DPI
+    dpi = min(dpi, _FINE) if dpi > _COARSE else DPI
     area = max(page.rect.width * page.rect.height, 1.0)
     zoom = min(dpi / 72, (_PIXELS / area) ** 0.5)
     pixmap = page.get_pixmap(

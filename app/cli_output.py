@@ -1,0 +1,240 @@
+"""What the command line prints: JSON with documented fields, or text for people."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
+from rich.progress import Progress as Bars
+
+from app.core.events import (
+    Answered,
+    BatchFinished,
+    ChunksEmbedded,
+    Citation,
+    CollectionInfo,
+    DocumentAdded,
+    DocumentInfo,
+    DocumentMoved,
+    DocumentRemoved,
+    DocumentReplaced,
+    DocumentUnchanged,
+    Event,
+    FileFailed,
+    FileStarted,
+    PageRead,
+    Progressed,
+)
+from ingest.types import Box, Passage
+
+_HAPPENED = {
+    DocumentAdded: "added",
+    DocumentReplaced: "replaced",
+    DocumentMoved: "moved",
+    DocumentUnchanged: "unchanged",
+}
+
+
+def as_json(value: Any) -> str:
+    """One line of JSON."""
+    return json.dumps(value, ensure_ascii=False)
+
+
+def box_fields(page: int, box: Box) -> dict[str, float]:
+    """A rectangle on a page, in points from the visible page's top left."""
+    return {"page": page, **{name: round(side, 2) for name, side in box._asdict().items()}}
+
+
+def passage_fields(passage: Passage) -> dict[str, Any]:
+    """A passage of ``search --json``."""
+    return {
+        "document": passage.document,
+        "document_id": passage.document_id,
+        "pages": list(passage.pages),
+        "score": round(passage.score, 6),
+        "similarity": round(passage.similarity, 4),
+        "heading": list(passage.heading),
+        "text": passage.text,
+        "boxes": [box_fields(line.page, line.box) for line in passage.lines],
+    }
+
+
+def citation_fields(citation: Citation) -> dict[str, Any]:
+    """A citation of ``ask --json``."""
+    return {
+        "n": citation.n,
+        "document": citation.document,
+        "document_id": citation.document_id,
+        "page": citation.page,
+        "quote": citation.quote,
+        "status": citation.status.value,
+        "boxes": [box_fields(b.page, b.box) for b in citation.boxes],
+    }
+
+
+def answer_fields(answer: Answered) -> dict[str, Any]:
+    """The object that ``ask --json`` prints."""
+    searched = answer.searched
+    return {
+        "question": answer.question,
+        "found": answer.found,
+        "answer": answer.text,
+        "answerer": answer.answerer,
+        "citations": [citation_fields(citation) for citation in answer.citations],
+        "searched": {
+            "collection": searched.collection,
+            "documents": searched.documents,
+            "pages": searched.pages,
+            "chunks": searched.chunks,
+        },
+        "unreadable": [
+            {"document": u.document, "document_id": u.document_id, "page": u.page,
+             "reason": u.reason}
+            for u in answer.unreadable
+        ],
+    }  # fmt: skip
+
+
+def document_fields(document: DocumentInfo) -> dict[str, Any]:
+    """A document of ``list --json``."""
+    return {
+        name: list(value) if isinstance(value, tuple) else value
+        for name, value in ((n, getattr(document, n)) for n in DocumentInfo.__slots__)
+    }
+
+
+def collection_fields(collection: CollectionInfo) -> dict[str, Any]:
+    """A collection of ``collections --json``."""
+    return {name: getattr(collection, name) for name in CollectionInfo.__slots__}
+
+
+def event_fields(event: Event) -> dict[str, Any] | None:
+    """What became of a file; None for events that only show progress."""
+    if isinstance(event, DocumentAdded | DocumentReplaced | DocumentMoved | DocumentUnchanged):
+        fields = {"path": event.path, "state": _HAPPENED[type(event)]}
+        return {**fields, "document": document_fields(event.document)}
+    if isinstance(event, FileFailed):
+        return {
+            "path": event.path,
+            "state": "failed",
+            "cause": event.cause,
+            "remedy": event.remedy,
+            "needs_password": event.needs_password,
+        }
+    if isinstance(event, DocumentRemoved):
+        return {"path": event.document.path, "state": "removed"}
+    return None
+
+
+class Progress:
+    """Shows events as they come: bars in a terminal, a line a file elsewhere, or nothing."""
+
+    def __init__(self, console: Console, *, quiet: bool) -> None:
+        self._console = console
+        self._quiet = quiet
+        self._bars = Bars(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            console=console,
+            transient=True,
+            disable=quiet or not console.is_terminal,
+        )
+        self._tasks: dict[str, Any] = {}
+
+    def __enter__(self) -> Progress:
+        self._bars.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._bars.stop()
+
+    def show(self, event: Event) -> None:
+        """Takes an event of any kind."""
+        if isinstance(event, FileStarted):
+            name = Path(event.path).name
+            label = f"{event.index}/{event.total} {name[:40]}"
+            self._tasks[event.path] = self._bars.add_task(label, total=None)
+        elif isinstance(event, PageRead):
+            self._update(event.path, event.page, event.pages)
+        elif isinstance(event, ChunksEmbedded):
+            self._update(event.path, event.done, event.total)
+        elif isinstance(event, Progressed):
+            if event.what not in self._tasks:
+                self._tasks[event.what] = self._bars.add_task(event.what, total=event.total)
+            self._update(event.what, event.done, event.total)
+        elif isinstance(event, BatchFinished):
+            self._say(
+                f"{event.added} added, {event.replaced} replaced, {event.moved} moved, "
+                f"{event.unchanged} unchanged, {event.failed} failed"
+            )
+        elif (fields := event_fields(event)) is not None:
+            task = self._tasks.pop(fields["path"], None)
+            if task is not None:
+                self._bars.remove_task(task)
+            if fields["state"] == "failed":
+                self._say(f"failed: {fields['path']}: {fields['cause']} {fields['remedy']}")
+            else:
+                self._say(f"{fields['state']}: {fields['path']}")
+
+    def _update(self, key: str, done: int, total: int) -> None:
+        if key in self._tasks:
+            self._bars.update(self._tasks[key], completed=done, total=total)
+
+    def _say(self, line: str) -> None:
+        if not self._quiet:
+            self._console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+
+def print_passages(passages: Sequence[Passage]) -> None:
+    """Passages for a person."""
+    for n, passage in enumerate(passages, start=1):
+        pages = ", ".join(str(page) for page in passage.pages)
+        print(f"[{n}] {passage.document}, page {pages}")
+        print(_indented(passage.text))
+        print()
+    if not passages:
+        print("Nothing found.")
+
+
+def print_answer(answer: Answered) -> None:
+    """An answer for a person, its citations below it."""
+    print(answer.text)
+    if answer.citations:
+        print()
+    for citation in answer.citations:
+        print(f"[{citation.n}] {citation.document}, page {citation.page} ({citation.status.value})")
+        print(_indented(f"“{citation.quote}”"))
+    searched = answer.searched
+    print(
+        f"\nSearched {searched.documents} documents, {searched.pages} pages, "
+        f"in “{searched.collection}”."
+    )
+    if answer.unreadable:
+        print("These pages could not be read:")
+        for page in answer.unreadable:
+            print(f"  {page.document}, page {page.page}: {page.reason}")
+    if answer.answerer == "extractive":
+        print("No model is installed: the answer is made of the documents' own sentences.")
+
+
+def print_documents(documents: Sequence[DocumentInfo]) -> None:
+    """Documents for a person."""
+    for d in documents:
+        notes = f", {d.unreadable} pages unreadable" if d.unreadable else ""
+        print(f"{d.id:>5}  {d.name}  ({d.collection}; {d.pages} pages{notes})")
+
+
+def _indented(text: str) -> str:
+    return "\n".join(f"    {line}" for line in text.splitlines())

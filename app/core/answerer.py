@@ -1,0 +1,165 @@
+"""The answer to a question, as a stream of events. This is the seam for a model that writes.
+
+An `Answerer` gets the question and the passages; it decides what stands in the answer and which
+words support it. The extractive one serves when no model is installed: it answers with the
+documents' own sentences. Knows no store and no index.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from app.core.citations import cite
+from app.core.events import Citation, CitationChecked, PassagesFound, TextWritten
+from app.core.sentences import Sentence, split_sentences
+from ingest.embedder import Embedder
+from ingest.normalise import normalise
+from ingest.types import Passage
+from ingest.words import content_words
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """What an answerer has made of the passages. Not found means no text and no citations."""
+
+    found: bool
+    text: str
+    citations: tuple[Citation, ...]
+
+
+class Answerer(Protocol):
+    """Writes an answer over passages."""
+
+    name: str
+
+    def answer(
+        self, question: str, passages: Sequence[Passage]
+    ) -> Iterator[TextWritten | CitationChecked | Draft]:
+        """Streams the text with its citations, and the `Draft` last."""
+
+
+@dataclass(frozen=True, slots=True)
+class ExtractiveSettings:
+    """How sentences are chosen.
+
+    A sentence's strength is its cosine with the question plus ``word_weight`` times the share of
+    the question's content words (weighted by rarity) that it or its surroundings hold. Below
+    ``least_strength`` nothing is found; ``least_share`` is relative to the best sentence.
+    """
+
+    passages: int = 10
+    most_sentences: int = 3
+    word_weight: float = 0.5
+    place_weight: float = 0.15
+    least_strength: float = 0.55
+    least_share: float = 0.8
+
+
+class ExtractiveAnswerer:
+    """Answers with the best verbatim sentences."""
+
+    name = "extractive"
+
+    def __init__(self, embedder: Embedder, settings: ExtractiveSettings | None = None) -> None:
+        self._embedder = embedder
+        self._settings = settings or ExtractiveSettings()
+
+    def answer(
+        self, question: str, passages: Sequence[Passage]
+    ) -> Iterator[TextWritten | CitationChecked | Draft]:
+        chosen = self._choose(question, passages[: self._settings.passages])
+        text, citations = "", []
+        for n, (passage, sentence) in enumerate(chosen, start=1):
+            quote = passage.text[sentence.start : sentence.end]
+            citation = cite(n, passage, quote)
+            piece = f"{normalise(quote)} [{n}]"
+            piece = f"\n{piece}" if text else piece
+            text += piece
+            citations.append(citation)
+            yield TextWritten(piece)
+            yield CitationChecked(citation)
+        yield Draft(bool(citations), text, tuple(citations))
+
+    def _choose(self, question: str, passages: Sequence[Passage]) -> list[tuple[Passage, Sentence]]:
+        candidates = [
+            (place, passage, sentence)
+            for place, passage in enumerate(passages)
+            for sentence in split_sentences(passage.text)
+            if re.search(r"\w\w", passage.text[sentence.start : sentence.end])
+        ]
+        if not candidates:
+            return []
+        strengths = self._strengths(question, candidates, passages)
+        order = sorted(range(len(candidates)), key=lambda i: -strengths[i])
+        best = strengths[order[0]]
+        if best < self._settings.least_strength:
+            return []
+        taken: list[tuple[Passage, Sentence]] = []
+        seen: set[str] = set()
+        for i in order:
+            if strengths[i] < self._settings.least_share * best:
+                break
+            _, passage, sentence = candidates[i]
+            words = normalise(passage.text[sentence.start : sentence.end]).casefold()
+            if words not in seen:
+                seen.add(words)
+                taken.append((passage, sentence))
+            if len(taken) == self._settings.most_sentences:
+                break
+        return taken
+
+    def _strengths(
+        self,
+        question: str,
+        candidates: Sequence[tuple[int, Passage, Sentence]],
+        passages: Sequence[Passage],
+    ) -> list[float]:
+        texts = [
+            " ".join((*passage.heading[-1:], normalise(passage.text[s.start : s.end])))
+            for _, passage, s in candidates
+        ]
+        cosines = self._embedder.embed(texts) @ self._embedder.embed_query(question)
+        bags = [set(content_words(text)) for text in texts]
+        around = [set(content_words(" ".join((p.document, p.text)))) for p in passages]
+        rarity = _rarity(set(content_words(question)), bags)
+        whole = sum(rarity.values()) or 1.0
+        strengths = []
+        for (place, _, _), cosine, bag in zip(
+            candidates, np.maximum(cosines, 0.0), bags, strict=True
+        ):
+            own = sum(weight for word, weight in rarity.items() if word in bag)
+            near = sum(
+                weight
+                for word, weight in rarity.items()
+                if word not in bag and word in around[place]
+            )
+            share = (own + 0.3 * near) / whole
+            nearness = 1.0 / (1.0 + place)
+            strengths.append(
+                float(cosine)
+                + self._settings.word_weight * share
+                + self._settings.place_weight * nearness
+            )
+        return strengths
+
+
+def _rarity(words: set[str], bags: Sequence[set[str]]) -> dict[str, float]:
+    """Inverse document frequency of the question's words over the candidate sentences."""
+    return {
+        word: math.log(1 + len(bags) / (1 + sum(word in bag for bag in bags))) for word in words
+    }
+
+
+__all__ = [
+    "Answerer",
+    "Draft",
+    "ExtractiveAnswerer",
+    "ExtractiveSettings",
+    "PassagesFound",
+]

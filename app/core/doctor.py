@@ -1,0 +1,92 @@
+"""Says whether what the program needs is here: for the person who installed it."""
+
+from __future__ import annotations
+
+import platform
+import sys
+from collections.abc import Callable
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from app.core import offline, vault
+from ingest.errors import IngestError
+
+
+def examine(library: Path) -> list[dict[str, Any]]:
+    """Each check's ``name``, whether it is ``ok``, and a ``detail`` that explains it."""
+    checks: list[tuple[str, Callable[[], str]]] = [
+        ("program", _program),
+        ("offline guard", _guard),
+        ("embedding model", _embedding),
+        ("OCR", _ocr),
+        ("reader", _reader),
+        ("library", lambda: _library(library)),
+        ("answering", _answering),
+    ]
+    findings = []
+    for name, check in checks:
+        try:
+            findings.append({"name": name, "ok": True, "detail": check()})
+        except (IngestError, offline.OfflineError, ImportError, OSError) as error:
+            findings.append({"name": name, "ok": False, "detail": str(error)})
+    return findings
+
+
+def _program() -> str:
+    python = ".".join(map(str, sys.version_info[:3]))
+    return f"Muniment {metadata.version('muniment')}, Python {python}, {platform.platform()}"
+
+
+def _guard() -> str:
+    state = offline.enforce()
+    if state.kernel_filter and not offline.self_test():
+        raise offline.OfflineError("The kernel let a network socket be opened.")
+    if state.kernel_filter:
+        return "the kernel refuses network sockets to this program and its children (tried)"
+    return f"Python refuses network sockets; {state.reason}"
+
+
+def _embedding() -> str:
+    from ingest.embedder import open_embedder
+
+    embedder = open_embedder()
+    vector = embedder.embed_query("a test")
+    return f"{embedder.model}, {len(vector)} numbers, {embedder.backend}"
+
+
+def _ocr() -> str:
+    import numpy as np
+
+    from ingest.ocr.pool import OcrPool
+    from ingest.types import PageImage
+
+    with OcrPool() as pool:
+        white = np.full((64, 64, 3), 255, np.uint8)
+        pool.submit(PageImage(1, 64.0, 64.0, white, "a test", None)).result(60)
+    return "RapidOCR's bundled models load"
+
+
+def _reader() -> str:
+    from ingest.reading import page_sizes
+
+    sizes = page_sizes(_ONE_PAGE)
+    return f"a guest process read a test page of {sizes[0][0]:.0f} by {sizes[0][1]:.0f} points"
+
+
+def _library(library: Path) -> str:
+    if not vault.has_keys(library):
+        return f"none at {library} yet"
+    return f"{library}, protected by {', '.join(vault.protectors(library))}"
+
+
+def _answering() -> str:
+    return "no model is installed: answers are made of the documents' own sentences"
+
+
+_ONE_PAGE = (
+    b"%PDF-1.4\n1 0 obj<</Type/Catalog/Pages 2 0 R>>endobj\n"
+    b"2 0 obj<</Type/Pages/Kids[3 0 R]/Count 1>>endobj\n"
+    b"3 0 obj<</Type/Page/Parent 2 0 R/MediaBox[0 0 200 100]>>endobj\n"
+    b"trailer<</Root 1 0 R>>\n%%EOF\n"
+)

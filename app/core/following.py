@@ -1,0 +1,70 @@
+"""Carries out what followed folders ask for: adds, replaces, moves and removes documents.
+
+`app.core.watching` finds out what changed; the workspace does it. Works while the program runs
+and catches up after it was closed.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from app.core.events import Event
+from app.core.files import SUFFIXES
+from app.core.watching import Change, ChangeKind, FolderWatcher, KnownFile
+from app.core.workspace import Workspace
+
+
+class Following:
+    """The followed folders of all collections of a library."""
+
+    def __init__(self, workspace: Workspace) -> None:
+        self._workspace = workspace
+        self._stop = threading.Event()
+
+    def stop(self) -> None:
+        """Ends `events` soon; safe from any thread."""
+        self._stop.set()
+
+    def events(self, *, once: bool = False) -> Iterator[Event]:
+        """Follows until stopped; with ``once``, catches up with the folders and ends."""
+        watcher = self._watcher()
+        if not once:
+            for batch in watcher.changes(self._stop):
+                yield from self._carry_out(batch)
+            return
+        settled = 0
+        # A first look only notes what is there; files must stand still before they are taken.
+        while settled < 3 and not self._stop.is_set():
+            batch = watcher.look(time.monotonic())
+            settled = 0 if batch else settled + 1
+            yield from self._carry_out(batch)
+            self._stop.wait(1.0)
+
+    def _watcher(self) -> FolderWatcher:
+        folders: dict[str, list[Path]] = {}
+        known: dict[str, list[KnownFile]] = {}
+        for collection in self._workspace.collections():
+            followed = self._workspace.followed(collection.name)
+            if not followed:
+                continue
+            folders[collection.name] = [Path(folder) for folder in followed]
+            known[collection.name] = [
+                KnownFile(os.path.realpath(d.path), d.bytes, d.content_hash)
+                for d in self._workspace.documents(collection.name)
+            ]
+        return FolderWatcher(folders, known, suffixes=SUFFIXES)
+
+    def _carry_out(self, batch: Sequence[Change]) -> Iterator[Event]:
+        for collection in sorted({change.collection for change in batch}):
+            own = [change for change in batch if change.collection == collection]
+            documents = {d.path: d.id for d in self._workspace.documents(collection)}
+            for change in own:
+                if change.kind is ChangeKind.REMOVED and change.path in documents:
+                    yield from self._workspace.remove(documents[change.path])
+            wanted = [Path(c.path) for c in own if c.kind is not ChangeKind.REMOVED]
+            if wanted:
+                yield from self._workspace.add(wanted, collection)

@@ -1,0 +1,524 @@
+"""A library, opened: documents go in, passages and answers come out. One API for both skins.
+
+Long work is a generator of `app.core.events`; closing it cancels, and what was committed stays.
+Reading (search, ask, pages) is safe from other threads while one thread adds or removes.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+from app.core import vault
+from app.core.answerer import Answerer, Draft, ExtractiveAnswerer
+from app.core.events import (
+    Answered,
+    BatchFinished,
+    CollectionInfo,
+    DocumentAdded,
+    DocumentInfo,
+    DocumentMoved,
+    DocumentRemoved,
+    DocumentReplaced,
+    DocumentUnchanged,
+    Event,
+    FileFailed,
+    PassagesFound,
+    Progressed,
+    Searched,
+    UnreadablePage,
+)
+from app.core.files import expand
+from app.core.ingestion import ReadDocument, embed, read_all, sizes_for, title_of
+from ingest.chunker import chunk_pages
+from ingest.embedder import Embedder, open_embedder
+from ingest.errors import IngestError, StoreError, StoreReadOnly
+from ingest.index import SearchIndex
+from ingest.memory_index import MemoryIndex
+from ingest.ocr.pool import OcrPool
+from ingest.reading import PageRenderer, hash_file
+from ingest.search import Searcher
+from ingest.store import Document, NewDocument, Store
+from ingest.types import FileInfo, Line, Passage
+
+_MODEL = "embedding_model_folder"
+_INDEX = "index_uri"
+_OPEN_PAGES = 3
+
+
+@dataclass(frozen=True, slots=True)
+class PageImageData:
+    """A drawn page: RGB888 rows from the top, without padding. ``dpi`` as drawn."""
+
+    width: int
+    height: int
+    dpi: float
+    pixels: bytes
+
+
+class Workspace:
+    """One open library."""
+
+    def __init__(self, folder: Path, data_key: bytes, *, model_folder: Path | None = None) -> None:
+        self.folder = folder
+        self._store = Store(folder, data_key)
+        self._embedder_lock = threading.Lock()
+        self._embedder: Embedder | None = None
+        self._model_folder = model_folder
+        self._index_lock = threading.RLock()
+        self._index: SearchIndex | None = None
+        self._indexed: set[int] = set()
+        self._ocr: OcrPool | None = None
+        self._renderers: OrderedDict[int, PageRenderer] = OrderedDict()
+        self._render_lock = threading.Lock()
+
+    @classmethod
+    def open(cls, folder: Path, key: vault.KeySource, *, create: bool = False) -> Workspace:
+        """Opens the library in ``folder``; with ``create``, makes it when there is none.
+
+        Raises:
+            StoreError: wrong key, no library, in use elsewhere, newer version; the class says.
+        """
+        if create and not vault.has_keys(folder):
+            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            return cls(folder, vault.create_keys(folder, key))
+        return cls(folder, vault.open_keys(folder, key))
+
+    def close(self) -> None:
+        """Ends every child and lets go of the library."""
+        with self._render_lock:
+            for renderer in self._renderers.values():
+                renderer.close()
+            self._renderers.clear()
+        if self._ocr is not None:
+            self._ocr.close()
+            self._ocr = None
+        self._store.close()
+
+    def __enter__(self) -> Workspace:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    # Collections and documents
+
+    def collections(self) -> list[CollectionInfo]:
+        """All collections by name."""
+        return [
+            CollectionInfo(c.id, c.name, c.documents, c.pages) for c in self._store.collections()
+        ]
+
+    def create_collection(self, name: str) -> CollectionInfo:
+        """Makes an empty collection, or returns the one of that name."""
+        made = self._store.add_collection(name)
+        return CollectionInfo(made.id, made.name, made.documents, made.pages)
+
+    def rename_collection(self, collection_id: int, name: str) -> None:
+        """Gives a collection another name."""
+        self._store.rename_collection(collection_id, name)
+
+    def remove_collection(self, name: str) -> None:
+        """Removes a collection with all its documents."""
+        collection = self._store.collection(name)
+        self._store.remove_collection(collection.id)
+        with self._index_lock:
+            if self._index is not None:
+                self._index.remove_collection(collection.id)
+            self._indexed.discard(collection.id)
+
+    def documents(self, collection: str) -> list[DocumentInfo]:
+        """A collection's documents by name."""
+        found = self._store.collection(collection)
+        return [_info(d, found.name) for d in self._store.documents(found.id)]
+
+    def document(self, document_id: int) -> DocumentInfo:
+        """One document."""
+        return self._document_info(self._store.document(document_id))
+
+    def history(self, document_id: int) -> list[tuple[str, str, str]]:
+        """What happened to a document: time, what, and its path then."""
+        return self._store.history(document_id)
+
+    def add(
+        self, paths: Sequence[Path], collection: str, *, passwords: Sequence[str] = ()
+    ) -> Iterator[Event]:
+        """Adds files, and the files in folders; makes the collection if it is missing.
+
+        Known content is recognised, a changed file replaces its older version, a moved one
+        keeps its history. A file that cannot be read is a `FileFailed`; the rest goes on.
+        """
+        if self._store.read_only:
+            raise StoreReadOnly(
+                str(self.folder),
+                "The library cannot be written.",
+                "Ask for write access to its folder, or use a copy of it.",
+            )
+        target = self._store.add_collection(collection)
+        counts = {"added": 0, "replaced": 0, "unchanged": 0, "moved": 0, "failed": 0}
+        unread: list[Path] = []
+        for path in expand(paths):
+            known = self._recognise(target.id, path)
+            if known is None:
+                unread.append(path)
+                continue
+            _count(counts, known)
+            yield known
+        if unread:
+            for event in self._add_unread(target.id, unread, passwords):
+                _count(counts, event)
+                yield event
+        with self._index_lock:
+            if target.id in self._indexed and self._index is not None:
+                self._index.optimize(target.id)
+        yield BatchFinished(**counts)
+
+    def remove(self, document_id: int) -> Iterator[Event]:
+        """Removes a document and all that came of it."""
+        document = self._store.document(document_id)
+        info = self._document_info(document)
+        self._store.remove(document_id)
+        with self._index_lock:
+            if document.collection_id in self._indexed and self._index is not None:
+                self._index.remove_documents(document.collection_id, [document_id])
+        self._drop_renderer(document_id)
+        yield DocumentRemoved(info)
+
+    # Asking
+
+    def search(
+        self,
+        words: str,
+        collection: str,
+        *,
+        k: int = 10,
+        documents: Sequence[int] | None = None,
+        since: date | None = None,
+        until: date | None = None,
+    ) -> list[Passage]:
+        """The best passages; of some documents, or of files changed between two days."""
+        found = self._store.collection(collection)
+        chosen = self._chosen(found.id, documents, since, until)
+        return self._searcher(found.id).search(found.id, words, k=k, documents=chosen)
+
+    def ask(
+        self, question: str, collection: str, *, documents: Sequence[int] | None = None
+    ) -> Iterator[Event]:
+        """Answers a question from a collection; the last event is `Answered`."""
+        found = self._store.collection(collection)
+        passages = self._searcher(found.id).search(found.id, question, documents=documents)
+        yield PassagesFound(tuple(passages))
+        answerer = self._answerer()
+        draft = Draft(False, "", ())
+        for event in answerer.answer(question, passages):
+            if isinstance(event, Draft):
+                draft = event
+            else:
+                yield event
+        stored = [
+            d for d in self._store.documents(found.id) if documents is None or d.id in documents
+        ]
+        searched = Searched(
+            found.name,
+            len(stored),
+            sum(d.pages for d in stored),
+            sum(d.chunks for d in stored),
+        )
+        unreadable = tuple(
+            UnreadablePage(*row)
+            for row in self._store.unreadable_pages(found.id)
+            if documents is None or row[0] in documents
+        )
+        text = draft.text if draft.found else "Not found in these documents."
+        yield Answered(
+            question, draft.found, text, draft.citations, searched, unreadable, answerer.name
+        )
+
+    # Pages
+
+    def page_sizes(self, document_id: int) -> list[tuple[float, float]]:
+        """Width and height of every page in points."""
+        return [(page.width, page.height) for page in self._store.page_states(document_id)]
+
+    def page_lines(self, document_id: int, page: int) -> list[Line]:
+        """A page's lines in reading order."""
+        return list(self._store.page_lines(document_id, page))
+
+    def render_page(self, document_id: int, page: int, *, dpi: float) -> PageImageData:
+        """A page as pixels, drawn in a guest."""
+        drawn = self._renderer(document_id, page).render(page, dpi)
+        return PageImageData(drawn.width, drawn.height, drawn.dpi, drawn.pixels)
+
+    def page_png(
+        self, document_id: int, page: int, *, dpi: float = 150, quotes: Sequence[Passage] = ()
+    ) -> bytes:
+        """A page as a PNG file, the passages' lines on it highlighted."""
+        boxes = [
+            line.box
+            for passage in quotes
+            if passage.document_id == document_id
+            for line in passage.lines
+            if line.page == page
+        ]
+        return self._renderer(document_id, page).png(page, dpi, boxes)
+
+    # Followed folders
+
+    def follow(self, collection: str, folder: str) -> None:
+        """The collection follows a folder from now on; see `app.core.following`."""
+        self._store.follow(self._store.add_collection(collection).id, str(Path(folder).resolve()))
+
+    def unfollow(self, collection: str, folder: str) -> None:
+        """It does no longer; its documents stay."""
+        self._store.unfollow(self._store.collection(collection).id, str(Path(folder).resolve()))
+
+    def followed(self, collection: str) -> list[str]:
+        """The folders that the collection follows."""
+        return self._store.followed(self._store.collection(collection).id)
+
+    # The embedding model and the index
+
+    @property
+    def embedder(self) -> Embedder:
+        """The model in use; loaded when first needed."""
+        with self._embedder_lock:
+            if self._embedder is None:
+                chosen = self._model_folder
+                if chosen is None and (kept := self._store.setting(_MODEL)):
+                    chosen = Path(kept)
+                self._embedder = open_embedder(chosen)
+            return self._embedder
+
+    def change_model(self, folder: Path | None) -> Iterator[Event]:
+        """Embeds every document anew with the model in ``folder`` (None: the default).
+
+        Each document changes over on its own, so that an interruption loses nothing: opening
+        the library again and searching goes on with those that are left.
+        """
+        embedder = open_embedder(folder)
+        self._store.set_setting(_MODEL, str(folder.resolve()) if folder else "")
+        with self._embedder_lock:
+            self._embedder, self._model_folder = embedder, folder
+        with self._index_lock:
+            self._index, self._indexed = None, set()
+        yield from self.embed_outdated()
+
+    def embed_outdated(self) -> Iterator[Event]:
+        """Embeds the documents whose vectors are of another model."""
+        embedder = self.embedder
+        outdated = [
+            document
+            for collection in self._store.collections()
+            for document in self._store.documents(collection.id)
+            if document.model != embedder.model
+        ]
+        for done, document in enumerate(outdated, start=1):
+            info = FileInfo(document.media_type, document.pages, document.title)
+            chunks = chunk_pages(
+                self._store.pages(document.id),
+                title_of(Path(document.path), info),
+                embedder.count_tokens,
+                sizes_for(embedder),
+            )
+            vectors = embedder.embed([chunk.search_text for chunk in chunks])
+            self._store.put_chunks(document.id, chunks, vectors, embedder.model)
+            yield Progressed("embedding", done, len(outdated))
+
+    def use_index(self, uri: str) -> None:
+        """Keeps the search index at ``uri`` (an encrypted volume), or in memory when empty."""
+        self._store.set_setting(_INDEX, uri)
+        with self._index_lock:
+            self._index, self._indexed = None, set()
+
+    def _answerer(self) -> Answerer:
+        return ExtractiveAnswerer(self.embedder)
+
+    def _searcher(self, collection_id: int) -> Searcher:
+        embedder = self.embedder
+        with self._index_lock:
+            if self._index is None:
+                uri = self._store.setting(_INDEX)
+                dimension = embedder.dimension
+                self._index = (
+                    SearchIndex(uri, dimension=dimension)
+                    if uri
+                    else MemoryIndex(dimension=dimension)
+                )
+            if collection_id not in self._indexed:
+                self._check_models(collection_id, embedder)
+                self._fill(collection_id, self._index)
+                self._indexed.add(collection_id)
+            return Searcher(self._store, self._index, embedder)
+
+    def _check_models(self, collection_id: int, embedder: Embedder) -> None:
+        outdated = sum(d.model != embedder.model for d in self._store.documents(collection_id))
+        if outdated:
+            raise StoreError(
+                str(self.folder),
+                f"{outdated} documents were embedded by another model.",
+                "Run the change of model again to finish it (muniment embed).",
+            )
+
+    def _fill(self, collection_id: int, index: SearchIndex) -> None:
+        """Brings a collection's table to what the store holds."""
+        stored, indexed = set(self._store.chunk_ids(collection_id)), index.chunk_ids(collection_id)
+        if not indexed or len(stored & indexed) < len(stored) // 2:
+            index.build(collection_id, self._store.index_rows(collection_id))
+            return
+        index.remove_chunks(collection_id, sorted(indexed - stored))
+        missing = stored - indexed
+        if missing:
+            fresh = {s.document_id for s in self._store.chunks(sorted(missing))}
+            index.remove_documents(collection_id, sorted(fresh))
+            for document_id in sorted(fresh):
+                index.add(
+                    collection_id, self._store.index_rows(collection_id, document_id=document_id)
+                )
+        index.optimize(collection_id)
+
+    def _chosen(
+        self,
+        collection_id: int,
+        documents: Sequence[int] | None,
+        since: date | None,
+        until: date | None,
+    ) -> list[int] | None:
+        if since is None and until is None:
+            return None if documents is None else list(documents)
+        return [
+            d.id
+            for d in self._store.documents(collection_id)
+            if (documents is None or d.id in documents)
+            and (since is None or d.modified[:10] >= since.isoformat())
+            and (until is None or d.modified[:10] <= until.isoformat())
+        ]
+
+    # Adding
+
+    def _recognise(self, collection_id: int, path: Path) -> Event | None:
+        """What needs no reading: unchanged, moved, or unreachable. None when it must be read."""
+        try:
+            content_hash = hash_file(path)
+        except IngestError as error:
+            return FileFailed(str(path), error.cause, error.remedy)
+        return self._known(collection_id, path, content_hash)
+
+    def _known(self, collection_id: int, path: Path, content_hash: str) -> Event | None:
+        document = self._store.find(collection_id, content_hash=content_hash)
+        if document is None:
+            return None
+        if document.path == str(path) or Path(document.path).exists():
+            return DocumentUnchanged(str(path), self._document_info(document))
+        moved = self._store.move(document.id, str(path), path.name, document.modified)
+        return DocumentMoved(str(path), self._document_info(moved), document.path)
+
+    def _add_unread(
+        self, collection_id: int, paths: Sequence[Path], passwords: Sequence[str]
+    ) -> Iterator[Event]:
+        if self._ocr is None:
+            self._ocr = OcrPool()
+        embedder = self.embedder
+        results = read_all(paths, embedder, self._ocr, passwords)
+        try:
+            for result in results:
+                if isinstance(result, ReadDocument):
+                    yield from self._keep(collection_id, result, embedder)
+                else:
+                    yield result
+        finally:
+            results.close()  # type: ignore[attr-defined]
+
+    def _keep(
+        self, collection_id: int, document: ReadDocument, embedder: Embedder
+    ) -> Iterator[Event]:
+        # The same content may have come twice in one batch.
+        known = self._known(collection_id, document.path, document.content_hash)
+        if known is not None:
+            yield known
+            return
+        for step in embed(document, embedder):
+            if isinstance(step, NewDocument):
+                yield self._put(collection_id, step)
+            else:
+                yield step
+
+    def _put(self, collection_id: int, new: NewDocument) -> Event:
+        older = self._store.find(collection_id, path=new.path)
+        stored = self._store.put(collection_id, new, replaces=older.id if older else None)
+        with self._index_lock:
+            if collection_id in self._indexed and self._index is not None:
+                if older is not None:
+                    self._index.remove_documents(collection_id, [stored.id])
+                rows = self._store.index_rows(collection_id, document_id=stored.id)
+                self._index.add(collection_id, rows)
+        info = self._document_info(stored)
+        if older is None:
+            return DocumentAdded(new.path, info)
+        self._drop_renderer(stored.id)
+        return DocumentReplaced(new.path, info)
+
+    def _document_info(self, document: Document) -> DocumentInfo:
+        names = {c.id: c.name for c in self._store.collections()}
+        return _info(document, names[document.collection_id])
+
+    # Drawing
+
+    def _renderer(self, document_id: int, page: int) -> PageRenderer:
+        with self._render_lock:
+            renderer = self._renderers.pop(document_id, None)
+            if renderer is None:
+                document = self._store.document(document_id)
+                self._store.page_lines(document_id, page)  # says so when there is no such page
+                renderer = PageRenderer(
+                    self._store.shown_pdf(document_id), document.password, name=document.name
+                )
+            self._renderers[document_id] = renderer
+            while len(self._renderers) > _OPEN_PAGES:
+                self._renderers.popitem(last=False)[1].close()
+            return renderer
+
+    def _drop_renderer(self, document_id: int) -> None:
+        with self._render_lock:
+            renderer = self._renderers.pop(document_id, None)
+        if renderer is not None:
+            renderer.close()
+
+
+def _info(document: Document, collection: str) -> DocumentInfo:
+    return DocumentInfo(
+        id=document.id,
+        collection=collection,
+        name=document.name,
+        title=document.title,
+        path=document.path,
+        media_type=document.media_type,
+        pages=document.pages,
+        ocr_pages=document.ocr_pages,
+        unreadable=document.unreadable,
+        chunks=document.chunks,
+        bytes=document.bytes,
+        added=document.added,
+        modified=document.modified,
+        content_hash=document.content_hash,
+        kept=True,
+        warnings=document.warnings,
+    )
+
+
+_COUNTED = {
+    DocumentAdded: "added",
+    DocumentReplaced: "replaced",
+    DocumentUnchanged: "unchanged",
+    DocumentMoved: "moved",
+    FileFailed: "failed",
+}
+
+
+def _count(counts: dict[str, int], event: Event) -> None:
+    name = _COUNTED.get(type(event))
+    if name:
+        counts[name] += 1

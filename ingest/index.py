@@ -1,0 +1,205 @@
+"""The search index: vectors and full text of each collection, in LanceDB.
+
+Built from the store: in memory, so that nothing readable lies on a disk, or at a path that a
+person has chosen on an encrypted volume. A table holds one collection, so that no query can
+reach into another. Knows chunk ids, texts and vectors, nothing of documents or pages.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import threading
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+# Its log of every table that is created says nothing to a person.
+os.environ.setdefault("LANCEDB_LOG", "error")
+
+import lancedb
+import numpy as np
+import pyarrow as pa
+from lancedb.index import FTS
+from lancedb.query import MatchQuery
+from numpy.typing import NDArray
+
+from ingest.store import IndexRows
+
+Vectors = NDArray[np.float32]
+
+_WORDS = re.compile(r"\w")
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A chunk that a query found. ``score`` is a cosine for vectors, BM25 for full text."""
+
+    chunk_id: int
+    document_id: int
+    score: float
+
+
+class SearchIndex:
+    """One LanceDB table per collection; every method is safe to call from several threads."""
+
+    def __init__(self, uri: str, *, dimension: int) -> None:
+        """Opens the index at ``uri``, a folder or object store on an encrypted volume.
+
+        ``dimension`` is that of the vectors.
+        """
+        self._connection = lancedb.connect(uri)
+        self._dimension = dimension
+        self._lock = threading.RLock()
+        self._tables: dict[int, Any] = {}
+
+    def chunk_ids(self, collection_id: int) -> set[int]:
+        """The chunks that a collection's table holds; empty when there is no table."""
+        table = self._table(collection_id)
+        if table is None:
+            return set()
+        rows = table.search().select(["chunk_id"]).limit(table.count_rows() or 1).to_arrow()
+        return set(rows["chunk_id"].to_pylist())
+
+    def build(self, collection_id: int, batches: Iterable[IndexRows]) -> None:
+        """Makes a collection's table anew."""
+        with self._lock:
+            parts = [pa.table(self._columns(rows)) for rows in batches]
+            empty = IndexRows([], [], [], np.empty((0, self._dimension), np.float32))
+            table = self._connection.create_table(
+                _table_name(collection_id),
+                pa.concat_tables(parts or [pa.table(self._columns(empty))]),
+                mode="overwrite",
+            )
+            table.create_index("text", config=_full_text())
+            self._tables[collection_id] = table
+
+    def add(self, collection_id: int, batches: Iterable[IndexRows]) -> None:
+        """Adds rows; they are found at once."""
+        with self._lock:
+            table = self._table(collection_id)
+            if table is None:
+                self.build(collection_id, batches)
+                return
+            for rows in batches:
+                table.add(pa.table(self._columns(rows)))
+
+    def optimize(self, collection_id: int) -> None:
+        """Takes rows added lately into the full-text index, and forgets removed ones."""
+        with self._lock:
+            table = self._table(collection_id)
+            if table is not None:
+                table.optimize()
+
+    def remove_documents(self, collection_id: int, document_ids: Sequence[int]) -> None:
+        """Removes the rows of documents."""
+        with self._lock:
+            table = self._table(collection_id)
+            if table is not None and document_ids:
+                table.delete(f"document_id IN ({_numbers(document_ids)})")
+
+    def remove_chunks(self, collection_id: int, chunk_ids: Sequence[int]) -> None:
+        """Removes rows by chunk."""
+        with self._lock:
+            table = self._table(collection_id)
+            if table is not None and chunk_ids:
+                table.delete(f"chunk_id IN ({_numbers(chunk_ids)})")
+
+    def remove_collection(self, collection_id: int) -> None:
+        """Removes a collection's table."""
+        with self._lock:
+            self._tables.pop(collection_id, None)
+            if _table_name(collection_id) in self._connection.list_tables().tables:
+                self._connection.drop_table(_table_name(collection_id))
+
+    def nearest(
+        self,
+        collection_id: int,
+        vector: Vectors,
+        limit: int,
+        documents: Sequence[int] | None = None,
+    ) -> list[Hit]:
+        """The chunks whose vectors are closest to ``vector``, by cosine, exactly."""
+        table = self._table(collection_id)
+        if table is None:
+            return []
+        query = table.search(vector, vector_column_name="vector").distance_type("dot")
+        rows = _within(query, documents).select(["chunk_id", "document_id", "_distance"])
+        # LanceDB's dot distance is one minus the product, which of unit vectors is the cosine.
+        return _hits(rows.limit(limit).to_arrow(), "_distance", lambda distance: 1 - distance)
+
+    def matching(
+        self,
+        collection_id: int,
+        words: str,
+        limit: int,
+        documents: Sequence[int] | None = None,
+    ) -> list[Hit]:
+        """The chunks that share words with the query, by BM25."""
+        table = self._table(collection_id)
+        if table is None or not _WORDS.search(words):
+            return []
+        query = table.search(MatchQuery(words, "text"), query_type="fts")
+        rows = _within(query, documents).select(["chunk_id", "document_id", "_score"])
+        return _hits(rows.limit(limit).to_arrow(), "_score", float)
+
+    def vectors(self, collection_id: int, chunk_ids: Sequence[int]) -> dict[int, Vectors]:
+        """The vectors of chunks, by id."""
+        table = self._table(collection_id)
+        if table is None or not chunk_ids:
+            return {}
+        rows = (
+            table.search()
+            .where(f"chunk_id IN ({_numbers(chunk_ids)})")
+            .select(["chunk_id", "vector"])
+            .limit(len(chunk_ids))
+            .to_arrow()
+        )
+        matrix = np.asarray(rows["vector"].combine_chunks().flatten(), np.float32)
+        ids = rows["chunk_id"].to_pylist()
+        return dict(zip(ids, matrix.reshape(len(ids), -1), strict=True))
+
+    def _table(self, collection_id: int) -> Any:
+        with self._lock:
+            if collection_id not in self._tables:
+                name = _table_name(collection_id)
+                if name not in self._connection.list_tables().tables:
+                    return None
+                self._tables[collection_id] = self._connection.open_table(name)
+            return self._tables[collection_id]
+
+    def _columns(self, rows: IndexRows) -> dict[str, Any]:
+        flat = pa.array(np.ascontiguousarray(rows.vectors, np.float32).reshape(-1))
+        vectors = pa.FixedSizeListArray.from_arrays(flat, self._dimension)
+        return {**text_columns(rows), "vector": vectors}
+
+
+def text_columns(rows: IndexRows) -> dict[str, Any]:
+    return {
+        "chunk_id": pa.array(rows.chunk_ids, pa.int64()),
+        "document_id": pa.array(rows.document_ids, pa.int64()),
+        "text": pa.array(rows.texts, pa.string()),
+    }
+
+
+def _table_name(collection_id: int) -> str:
+    return f"collection_{collection_id}"
+
+
+def _full_text() -> Any:
+    return FTS(language="English", stem=True, remove_stop_words=True, ascii_folding=True)
+
+
+def _numbers(values: Sequence[int]) -> str:
+    return ",".join(str(int(value)) for value in values)
+
+
+def _within(query: Any, documents: Sequence[int] | None) -> Any:
+    if documents is None:
+        return query
+    return query.where(f"document_id IN ({_numbers(documents) or '-1'})", prefilter=True)
+
+
+def _hits(rows: Any, column: str, score: Any) -> list[Hit]:
+    columns = (rows[name].to_pylist() for name in ("chunk_id", "document_id", column))
+    return [Hit(i, document, score(value)) for i, document, value in zip(*columns, strict=True)]

@@ -1,0 +1,158 @@
+"""Finding the passages of one collection that speak of a question.
+
+Vectors and full text are searched side by side and fused by reciprocal rank (Cormack, Clarke and
+Büttcher 2009); chunks that follow one another in a document become one passage.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ingest.embedder import Embedder
+from ingest.index import Hit, SearchIndex
+from ingest.store import Store, StoredChunk
+from ingest.types import ChunkLine, Passage
+
+
+@dataclass(frozen=True, slots=True)
+class Fusion:
+    """How two rankings become one: ``1 / (constant + rank)`` each, down to ``depth``."""
+
+    constant: int = 60
+    depth: int = 100
+    vector_weight: float = 1.0
+    text_weight: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Ranked:
+    """A chunk with its fused score, and its cosine with the query (0 if not among the nearest)."""
+
+    chunk_id: int
+    score: float
+    similarity: float
+
+
+class Searcher:
+    """Searches the collections of one library."""
+
+    def __init__(
+        self, store: Store, index: SearchIndex, embedder: Embedder, fusion: Fusion | None = None
+    ) -> None:
+        self._store = store
+        self._index = index
+        self._embedder = embedder
+        self._fusion = fusion or Fusion()
+
+    def rank(
+        self, collection_id: int, words: str, documents: Sequence[int] | None = None
+    ) -> list[Ranked]:
+        """Chunks by fused score, best first; at most twice the fusion's depth."""
+        if not words.strip():
+            return []
+        depth = self._fusion.depth
+        vector = self._embedder.embed_query(words)
+        nearest = self._index.nearest(collection_id, vector, depth, documents)
+        matching = self._index.matching(collection_id, words, depth, documents)
+        return fuse(nearest, matching, self._fusion)
+
+    def search(
+        self,
+        collection_id: int,
+        words: str,
+        *,
+        k: int = 10,
+        documents: Sequence[int] | None = None,
+    ) -> list[Passage]:
+        """The ``k`` best passages, best first, of all the collection or of some documents."""
+        ranked = self.rank(collection_id, words, documents)
+        passages: list[Passage] = []
+        # Merging makes fewer passages of the chunks, so more are taken than asked for.
+        taken = min(len(ranked), k)
+        while True:
+            passages = self._passages(ranked[:taken])
+            if len(passages) >= k or taken == len(ranked):
+                return passages[:k]
+            taken = min(len(ranked), taken + k - len(passages))
+
+    def _passages(self, ranked: Sequence[Ranked]) -> list[Passage]:
+        stored = {s.id: s for s in self._store.chunks([r.chunk_id for r in ranked])}
+        groups: list[list[tuple[Ranked, StoredChunk]]] = []
+        home: dict[tuple[int, int], list[tuple[Ranked, StoredChunk]]] = {}
+        for rank in ranked:
+            chunk = stored.get(rank.chunk_id)
+            if chunk is None:
+                continue
+            place = (chunk.document_id, chunk.chunk.ordinal)
+            group = next(
+                (home[p] for p in _beside(place) if p in home and len(home[p]) < _MOST_MERGED), None
+            )
+            if group is None:
+                group = []
+                groups.append(group)
+            group.append((rank, chunk))
+            home[place] = group
+        names: dict[int, str] = {}
+        return [self._passage(group, names) for group in groups]
+
+    def _passage(
+        self, group: Sequence[tuple[Ranked, StoredChunk]], names: dict[int, str]
+    ) -> Passage:
+        best = group[0][0]
+        chunks = sorted((stored for _, stored in group), key=lambda s: s.chunk.ordinal)
+        document_id = chunks[0].document_id
+        if document_id not in names:
+            names[document_id] = self._store.document(document_id).name
+        text, lines = merge_chunks(chunks)
+        return Passage(
+            document_id,
+            names[document_id],
+            tuple(chunk.id for chunk in chunks),
+            text,
+            chunks[0].chunk.heading,
+            lines,
+            best.score,
+            max(rank.similarity for rank, _ in group),
+        )
+
+
+_MOST_MERGED = 3
+
+
+def fuse(nearest: Sequence[Hit], matching: Sequence[Hit], fusion: Fusion) -> list[Ranked]:
+    """Reciprocal rank fusion of two rankings; ties go to the lower chunk id."""
+    scores: dict[int, float] = {}
+    for hits, weight in ((nearest, fusion.vector_weight), (matching, fusion.text_weight)):
+        for rank, hit in enumerate(hits[: fusion.depth], start=1):
+            share = weight / (fusion.constant + rank)
+            scores[hit.chunk_id] = scores.get(hit.chunk_id, 0.0) + share
+    similarity = {hit.chunk_id: hit.score for hit in nearest}
+    order = sorted(scores, key=lambda chunk_id: (-scores[chunk_id], chunk_id))
+    return [Ranked(i, scores[i], similarity.get(i, 0.0)) for i in order]
+
+
+def merge_chunks(chunks: Sequence[StoredChunk]) -> tuple[str, tuple[ChunkLine, ...]]:
+    """The text and lines of consecutive chunks, lines that two of them share taken once."""
+    text, lines = "", []
+    seen: set[tuple[int, tuple[float, ...], str]] = set()
+    for stored in chunks:
+        for line in stored.chunk.lines:
+            words = stored.chunk.text[line.start : line.end]
+            key = (line.page, line.box, words)
+            if key in seen:
+                continue
+            seen.add(key)
+            start = len(text) + 1 if text else 0
+            text = f"{text}\n{words}" if text else words
+            lines.append(
+                ChunkLine(
+                    line.page, line.box, start, start + len(words), line.source, line.confidence
+                )
+            )
+    return text, tuple(lines)
+
+
+def _beside(place: tuple[int, int]) -> tuple[tuple[int, int], tuple[int, int]]:
+    document_id, ordinal = place
+    return (document_id, ordinal - 1), (document_id, ordinal + 1)
