@@ -84,12 +84,19 @@ def test_a_stamp_on_a_scan_does_not_hide_that_it_is_one() -> None:
     assert "Case 1:20" in image.fallback.lines[0].text
 
 
-def test_a_good_ocr_layer_is_kept_and_a_bad_one_is_not() -> None:
-    good = pymupdf.open()
-    page = scanned_page(good)
+def test_good_ocr_layers_are_kept_unless_they_are_few() -> None:
+    made = pymupdf.open()
+    page = scanned_page(made)
     for n in range(20):
         page.insert_text((60, 100 + 30 * n), LOREM[:60], fontsize=14, render_mode=3)
-    assert len(pages_of(good)) == 1
+    (image,) = images_of(made)
+    assert image.fallback is not None and len(image.fallback.lines) == 20
+    for _ in range(20):
+        made.fullcopy_page(0)
+    assert len(pages_of(made)) == 21
+
+
+def test_a_bad_ocr_layer_is_not_kept() -> None:
     bad = pymupdf.open()
     page = scanned_page(bad)
     for n in range(20):
