@@ -65,6 +65,13 @@ class CitationRow(QPushButton):
         for child in self.findChildren(QWidget):
             child.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
 
+    def set_current(self, current: bool) -> None:
+        """Shows that this is the citation that the page viewer marks."""
+        if self.property("current") != current:
+            self.setProperty("current", current)
+            self.style().unpolish(self)
+            self.style().polish(self)
+
     def sizeHint(self) -> QSize:
         layout = self.layout()
         return super().sizeHint() if layout is None else layout.sizeHint()

@@ -14,6 +14,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from app.core.events import Citation
 from app.ui import style
 from app.ui.answer_card import AnswerCard
 from app.ui.conversation_model import ConversationModel, Exchange
@@ -154,13 +155,19 @@ class ConversationPanel(QFrame):
         outer.addWidget(self.hint)
         return area
 
+    def _choose(self, chosen: AnswerCard, citation: Citation) -> None:
+        for card in self._cards.values():
+            for row in card.rows():
+                row.set_current(card is chosen and row.citation.n == citation.n)
+        self.citation_chosen.emit(citation)
+
     def _ask_or_stop(self) -> None:
         self.ask()
         self.focus_question()
 
     def _on_started(self, exchange: Exchange) -> None:
         card = AnswerCard(exchange)
-        card.citation_chosen.connect(self.citation_chosen)
+        card.citation_chosen.connect(lambda citation: self._choose(card, citation))
         self._cards[exchange] = card
         self._history.insertWidget(self._history.count() - 1, card)
         self.stack.setCurrentWidget(self.answers)

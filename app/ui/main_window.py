@@ -178,4 +178,4 @@ class MainWindow(QMainWindow):
         if geometry is not None:
             self.restoreGeometry(geometry)
         if panels is None or not self._splitter.restoreState(panels):
-            self._splitter.setSizes([290, 480, 590])
+            self._splitter.setSizes([270, 450, 640])

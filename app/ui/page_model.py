@@ -70,6 +70,11 @@ class PageModel(QObject):
         """The place last asked for."""
         return self._place
 
+    @property
+    def rendering(self) -> bool:
+        """Whether images that were asked for are still to come."""
+        return bool(self._requests)
+
     def show_citation(self, citation: Citation) -> None:
         """Opens a citation's document with its lines marked."""
         label = f"[{citation.n}]"

@@ -10,8 +10,10 @@ from PySide6.QtGui import (
     QColor,
     QKeyEvent,
     QPainter,
+    QPainterPath,
     QPaintEvent,
     QPen,
+    QPixmap,
     QResizeEvent,
     QWheelEvent,
 )
@@ -29,6 +31,7 @@ from app.ui.page_model import OpenDocument, PageModel, Place
 from ingest.types import PageBox
 
 _RENDER_DELAY_MS = 40
+BAR, BAR_GAP = 3.0, 6.0
 
 
 class PageView(QAbstractScrollArea):
@@ -176,7 +179,7 @@ class PageView(QAbstractScrollArea):
         painter.fillRect(area, QColor("#ffffff"))
         image = self._model.image(page)
         if image is not None:
-            painter.drawPixmap(area, image, QRectF(image.rect()))
+            painter.drawPixmap(self._crisp(area, image), image, QRectF(image.rect()))
         else:
             problem = self._model.problems.get(page)
             words = f"Page {page}" if problem is None else f"{problem.cause}\n{problem.remedy}"
@@ -196,13 +199,31 @@ class PageView(QAbstractScrollArea):
         painter.save()
         # As a highlighter does it: paper takes the colour, ink stays as dark as it was.
         painter.setCompositionMode(QPainter.CompositionMode.CompositionMode_Multiply)
-        for rect in self.mark_rects(page):
-            painter.fillRect(rect, QColor(theme.highlight))
+        rects = self.mark_rects(page)
+        # One shape, so that lines that overlap are not marked twice as dark.
+        shape = QPainterPath()
+        shape.setFillRule(Qt.FillRule.WindingFill)
+        for rect in rects:
+            shape.addRect(rect)
+        painter.fillPath(shape, QColor(theme.highlight))
         painter.setCompositionMode(QPainter.CompositionMode.CompositionMode_SourceOver)
-        painter.setPen(QPen(QColor(theme.highlight_edge), 1))
-        for rect in self.mark_rects(page):
-            painter.drawLine(rect.bottomLeft(), rect.bottomRight())
+        # A bar in the margin beside them: the place is found without seeing the colour.
+        for rect in rects:
+            left = min(
+                r.left() for r in rects if r.left() < rect.right() and r.right() > rect.left()
+            )
+            bar = QRectF(left - BAR_GAP - BAR, rect.top(), BAR, rect.height())
+            painter.fillRect(bar, QColor(theme.highlight_edge))
         painter.restore()
+
+    def _crisp(self, area: QRectF, image: QPixmap) -> QRectF:
+        """Where to draw a page's image: pixel upon pixel if it was made for this size."""
+        ratio = self.devicePixelRatioF()
+        width, height = image.width() / ratio, image.height() / ratio
+        if abs(width - area.width()) > 1.5 or abs(height - area.height()) > 1.5:
+            return area
+        left, top = round(area.left() * ratio) / ratio, round(area.top() * ratio) / ratio
+        return QRectF(left, top, width, height)
 
     def _on_opened(self, document: OpenDocument) -> None:
         self._marks = ()

@@ -103,6 +103,7 @@ def test_click_on_number_and_on_row_choose_the_citation(
         with qtbot.waitSignal(panel.citation_chosen) as caught:
             click()
         assert caught.args == [citation()]
+    assert card.rows()[0].property("current") is True
 
 
 def test_other_links_lead_nowhere(

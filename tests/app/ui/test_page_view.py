@@ -15,6 +15,7 @@ from app.ui.messages import Failure, Returned
 from app.ui.page_layout import PIXELS_PER_POINT
 from app.ui.page_model import PageModel, Place, limited_dpi
 from app.ui.page_panel import PagePanel
+from app.ui.page_view import BAR, BAR_GAP
 from ingest.types import Box, PageBox
 
 if TYPE_CHECKING:
@@ -92,6 +93,9 @@ def test_mark_is_painted_on_its_box(
     for point in (above, left):
         if shown.contains(point):
             assert image.pixelColor(point) == QColor("#ffffff")
+    bar = QPoint(round(rect.left() - BAR_GAP - BAR / 2), round(rect.center().y()))
+    if shown.contains(bar):
+        assert image.pixelColor(bar) == QColor(style.LIGHT.highlight_edge)
     assert shown.contains(QPoint(round(rect.left() + 3), round(rect.center().y())))
 
 
