@@ -7,6 +7,7 @@ judged here again, together with their neighbours.
 from __future__ import annotations
 
 import re
+from bisect import bisect_left, insort
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
@@ -90,13 +91,13 @@ class _Seen:
 
     def __init__(self, total: int) -> None:
         self.total = total
-        self._exact: dict[str, list[tuple[float, int]]] = defaultdict(list)
-        self._loose: dict[str, list[tuple[float, int]]] = defaultdict(list)
+        self._exact: dict[str, list[float]] = defaultdict(list)
+        self._loose: dict[str, list[float]] = defaultdict(list)
 
     def add(self, line: Draft, number: int) -> None:
         for key in {line.text.casefold(), _but_page_number(line, number)}:
-            self._exact[key].append((line.box.y0, number))
-        self._loose[_but_numbers(line)].append((line.box.y0, number))
+            insort(self._exact[key], line.box.y0)
+        insort(self._loose[_but_numbers(line)], line.box.y0)
 
     def times(self, line: Draft, number: int, usual: float) -> int:
         """The pages on which it repeats, 0 if that proves nothing. Of titles and table rows only
@@ -114,8 +115,8 @@ class _Seen:
         return loose if loose >= max(4, 0.3 * self.total) else 0
 
     @staticmethod
-    def _count(places: list[tuple[float, int]], line: Draft) -> int:
-        return len({number for y, number in places if abs(y - line.box.y0) < 5})
+    def _count(heights: list[float], line: Draft) -> int:
+        return bisect_left(heights, line.box.y0 + 5) - bisect_left(heights, line.box.y0 - 5)
 
 
 def _but_page_number(line: Draft, number: int) -> str:

@@ -27,6 +27,7 @@ _EDGE = "\"'“”‘’«»()[]{}.,;:!?*•·–—-/&%$€£#+=<>|~§†"
 _VOWEL = re.compile(r"[aeiouyäöüàáâãåæçèéêëìíîïòóôõøùúûýÿœ]", re.I)
 _ASCII_LETTER = re.compile(r"[a-z]")
 _LATIN = re.compile(r"[A-Za-zÀ-ɏ]")
+_PLAIN = re.compile(r"\(?[A-Z]?[a-z]*[aeiouy][a-z]+[.,;:)]?|(?:to|so|no|be|we|a|the)")
 _ORDINARY = re.compile(
     r"[A-ZÀ-Þ]?[a-zß-ÿœĀ-ɏﬀ-ﬆ]+|[A-ZÀ-Þ]+s?|\d[\d.,:/-]*(?:st|nd|rd|th|[a-zA-Z%]{1,2})?|[A-Z]{1,4}-?\d+"
 )
@@ -39,6 +40,9 @@ def odd_words(text: str) -> tuple[float, int]:
     words were judged. Numbers and other scripts are not judged."""
     judged = odd = 0
     for word in text.split():
+        if _PLAIN.fullmatch(word):
+            judged += 1
+            continue
         bare = word.strip(_EDGE)
         if not bare:
             if len(word) > 2 and len(set(word)) > 2:
