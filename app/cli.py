@@ -12,7 +12,7 @@ from collections.abc import Iterator  # noqa: E402
 from contextlib import contextmanager  # noqa: E402
 from datetime import datetime  # noqa: E402
 from pathlib import Path  # noqa: E402
-from typing import Annotated, Any, NoReturn  # noqa: E402
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn  # noqa: E402
 
 import typer  # noqa: E402
 from rich.console import Console  # noqa: E402
@@ -32,8 +32,10 @@ from app.cli_output import (  # noqa: E402
 from app.core import vault  # noqa: E402
 from app.core.events import Answered, BatchFinished, FileFailed  # noqa: E402
 from app.core.locations import default_library  # noqa: E402
-from app.core.workspace import Workspace  # noqa: E402
 from ingest.errors import IngestError  # noqa: E402
+
+if TYPE_CHECKING:  # loaded when first needed: the window's process never needs it
+    from app.core.workspace import Workspace
 
 EXIT_FAILED, EXIT_USAGE, EXIT_PARTLY, EXIT_NOT_FOUND = 1, 2, 3, 4
 
@@ -324,7 +326,7 @@ def main() -> NoReturn:
 
 
 @contextmanager
-def _workspace(*, create: bool = False) -> Iterator[Workspace]:
+def _workspace(*, create: bool = False) -> "Iterator[Workspace]":
     source = vault.key_source_from_environment()
     if source is None:
         if not sys.stdin.isatty():
@@ -339,6 +341,8 @@ def _workspace(*, create: bool = False) -> Iterator[Workspace]:
             err=True,
         )  # fmt: skip
         source = vault.Passphrase(text)
+    from app.core.workspace import Workspace
+
     workspace = Workspace.open(_State.library, source, create=create)
     try:
         yield workspace
@@ -346,7 +350,7 @@ def _workspace(*, create: bool = False) -> Iterator[Workspace]:
         workspace.close()
 
 
-def _document(workspace: Workspace, wanted: str, collection: str | None) -> int:
+def _document(workspace: "Workspace", wanted: str, collection: str | None) -> int:
     """A document's number from its number, name or path."""
     names = [collection] if collection else [c.name for c in workspace.collections()]
     documents = [d for name in names for d in workspace.documents(name)]
