@@ -205,6 +205,10 @@ class Workspace:
         chosen = self._chosen(found.id, documents, since, until)
         return self._searcher(found.id).search(found.id, words, k=k, documents=chosen)
 
+    def prepare(self, collection: str) -> None:
+        """Loads the model and the collection's index, so that the first search is quick."""
+        self._searcher(self._store.collection(collection).id)
+
     def ask(
         self, question: str, collection: str, *, documents: Sequence[int] | None = None
     ) -> Iterator[Event]:

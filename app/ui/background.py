@@ -9,11 +9,14 @@ from __future__ import annotations
 import signal
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from multiprocessing.connection import Connection
 from queue import SimpleQueue
 from typing import Any, Protocol
 
 from app.core import offline
+from app.ui.failures import failure_of
+from app.ui.follower import Follower, FollowingMaker, SerialWriter
 from app.ui.messages import (
     Call,
     Cancel,
@@ -27,7 +30,6 @@ from app.ui.messages import (
     Returned,
     Streamed,
 )
-from ingest.errors import IngestError
 
 WRITING, ASKING, SHOWING = "writing", "asking", "showing"
 
@@ -41,6 +43,7 @@ LANES = {
     "follow": WRITING,
     "unfollow": WRITING,
     "ask": ASKING,
+    "prepare": ASKING,
     "search": SHOWING,
     "collections": SHOWING,
     "documents": SHOWING,
@@ -49,6 +52,9 @@ LANES = {
     "page_lines": SHOWING,
     "render_page": SHOWING,
 }
+
+# After these the folders to follow are others.
+CHANGES_FOLLOWED = {"follow", "unfollow", "rename_collection", "remove_collection"}
 
 
 class Closable(Protocol):
@@ -63,11 +69,18 @@ def main(connection: Connection) -> None:
     offline.enforce()
     # Ctrl+C in a terminal reaches the whole group; the window tells this process when to end.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    serve(connection, _open_workspace)
+    serve(connection, _open_workspace, _following)
 
 
-def serve(connection: Connection, open_workspace: Callable[[Open], Closable]) -> None:
-    """Opens the library that the first message names, then serves until Close or end of file."""
+def serve(
+    connection: Connection,
+    open_workspace: Callable[[Open], Closable],
+    follow: FollowingMaker | None = None,
+) -> None:
+    """Opens the library that the first message names, then serves until Close or end of file.
+
+    ``follow`` makes what follows the library's folders, or returns None when there are none.
+    """
     try:
         order = connection.recv()
     except EOFError:
@@ -78,6 +91,8 @@ def serve(connection: Connection, open_workspace: Callable[[Open], Closable]) ->
         connection.send(OpenFailed(failure_of(error, str(order.folder))))
         return
     server = Server(workspace, connection.send)
+    if follow is not None:
+        server.follow(follow)
     try:
         server.send(Opened())
         while True:
@@ -101,14 +116,23 @@ class Server:
         self._open_requests: set[int] = set()
         self._cancelled: set[int] = set()
         self._closing = threading.Event()
+        self._writing = threading.Lock()  # the workspace takes one writer at a time
+        self._follower: Follower | None = None
         self._queues: dict[str, SimpleQueue[Call | None]] = {}
         self._threads: list[threading.Thread] = []
         for lane in sorted(set(LANES.values())):
             queue: SimpleQueue[Call | None] = SimpleQueue()
-            thread = threading.Thread(target=self._run_lane, args=(queue,), name=lane, daemon=True)
+            thread = threading.Thread(
+                target=self._run_lane, args=(lane, queue), name=lane, daemon=True
+            )
             self._queues[lane] = queue
             self._threads.append(thread)
             thread.start()
+
+    def follow(self, make: FollowingMaker) -> None:
+        """Follows folders beside the lanes; what happens there is sent unasked."""
+        self._follower = Follower(self._workspace, self._writing, self.send, make)
+        self._follower.restart()
 
     def receive(self, message: object) -> None:
         """Takes a Call or a Cancel; returns at once."""
@@ -134,16 +158,21 @@ class Server:
     def close(self) -> None:
         """Stops the lanes at their next event, then closes the library."""
         self._closing.set()
+        if self._follower is not None:
+            self._follower.stop()
         for queue in self._queues.values():
             queue.put(None)
         for thread in self._threads:
             thread.join(timeout=30)
         self._workspace.close()
 
-    def _run_lane(self, queue: SimpleQueue[Call | None]) -> None:
+    def _run_lane(self, lane: str, queue: SimpleQueue[Call | None]) -> None:
         while (call := queue.get()) is not None:
             try:
-                self._answer(call)
+                with self._writing if lane == WRITING else nullcontext():
+                    self._answer(call)
+                if call.method in CHANGES_FOLLOWED and self._follower is not None:
+                    self._follower.restart()
             except Exception as error:  # noqa: BLE001 - a lane outlives each of its requests
                 self.send(Failed(call.request, failure_of(error, call.method)))
             finally:
@@ -179,19 +208,6 @@ class Server:
         return request in self._cancelled or self._closing.is_set()
 
 
-def failure_of(error: BaseException, subject: str) -> Failure:
-    """The plain form of an error; errors of our own tree bring subject, cause and remedy."""
-    kind = type(error).__name__
-    if isinstance(error, IngestError):
-        return Failure(error.subject, error.cause, error.remedy, kind)
-    return Failure(
-        subject,
-        f"An unexpected error: {kind}: {error}",
-        "Try it again. If it stays, report it with this text; nothing that was saved is lost.",
-        kind,
-    )
-
-
 def _unknown_method(method: str) -> Failure:
     return Failure(
         method,
@@ -206,3 +222,12 @@ def _open_workspace(order: Open) -> Closable:
 
     workspace: Closable = Workspace.open(order.folder, order.key, create=order.create)
     return workspace
+
+
+def _following(workspace: Any, writing: SerialWriter) -> Any:
+    from app.core.following import Following
+
+    names = [collection.name for collection in workspace.collections()]
+    if not any(workspace.followed(name) for name in names):
+        return None
+    return Following(writing)  # type: ignore[arg-type]  # it stands in for the workspace

@@ -143,6 +143,8 @@ class LibraryModel(QObject):
             self.documents.set_documents([])
             self.collection_selected.emit(name)
         self.load_documents()
+        if changed and name:
+            self._bridge.call("prepare", name, on_failed=self.request_failed.emit)
 
     def load_documents(self) -> None:
         """Asks for the documents of the selected collection."""

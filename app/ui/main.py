@@ -13,29 +13,21 @@ from app.core import offline
 LIBRARY_VARIABLE = "MUNIMENT_LIBRARY"
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Shows the window until it is closed; returns the exit code."""
+def main(argv: Sequence[str]) -> int:
+    """Shows the window until it is closed; returns the exit code. ``argv`` is as sys.argv."""
     offline.enforce()
-    options = _parser().parse_args(argv)
+    options = _parser().parse_args(argv[1:])
     # After the guard, so that no library is loaded before it stands.
+    from app.core.locations import default_library
     from app.core.vault import KeyFile, key_source_from_environment
-
-    key = KeyFile(options.key_file) if options.key_file else key_source_from_environment()
     from app.ui.shell import Shell, make_application
 
+    key = KeyFile(options.key_file) if options.key_file else key_source_from_environment()
+    named = options.library or os.environ.get(LIBRARY_VARIABLE)
     application = make_application()
     # Python's handler would wait for the next Python bytecode, which an idle window never runs.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
-    shell = Shell(application, options.library or default_library())
-    return shell.run(key)
-
-
-def default_library() -> Path:
-    """The folder in MUNIMENT_LIBRARY, else ``muniment`` in the user's data folder."""
-    if named := os.environ.get(LIBRARY_VARIABLE):
-        return Path(named)
-    data = os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share"
-    return Path(data) / "muniment"
+    return Shell(application, Path(named) if named else default_library()).run(key)
 
 
 def _parser() -> argparse.ArgumentParser:

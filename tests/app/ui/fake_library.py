@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+import threading
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -31,6 +32,7 @@ from app.core.events import (
     UnreadablePage,
 )
 from app.ui.background import serve
+from app.ui.follower import SerialWriter
 from app.ui.messages import Open
 from ingest.errors import DamagedFile, WrongKey
 from ingest.types import Box, ChunkLine, PageBox, Passage
@@ -128,6 +130,15 @@ class FakeWorkspace:
             raise ValueError("unforeseen")
         return [passage()][:k]
 
+    def prepare(self, _collection: str) -> None:
+        return None
+
+    def followed(self, _collection: str) -> list[str]:
+        return ["/x/ward"]
+
+    def follow(self, _collection: str, folder: str) -> None:
+        (self._folder / "followed").write_text(folder)
+
     def ask(self, question: str, _collection: str) -> Iterator[object]:
         yield PassagesFound((passage(),))
         if "weather" in question:
@@ -174,6 +185,27 @@ class FakeWorkspace:
 def main(connection: Connection) -> None:
     """A background process around the fake workspace."""
     serve(connection, _open)
+
+
+class FakeFollowing:
+    """Adds one file at once, then waits to be stopped."""
+
+    def __init__(self, writer: SerialWriter) -> None:
+        self._writer = writer
+        self._stopped = threading.Event()
+
+    def events(self) -> Iterator[object]:
+        yield from self._writer.add([Path("/x/ward/new.pdf")], "Patients")
+        self._stopped.wait()
+        raise ValueError("stopped")
+
+    def stop(self) -> None:
+        self._stopped.set()
+
+
+def main_that_follows(connection: Connection) -> None:
+    """The same, and a folder is followed."""
+    serve(connection, _open, lambda _workspace, writer: FakeFollowing(writer))
 
 
 def _open(order: Open) -> FakeWorkspace:

@@ -9,9 +9,9 @@ import fake_library
 import pytest
 from pytestqt.qtbot import QtBot
 
-from app.core.events import BatchFinished, FileStarted
+from app.core.events import BatchFinished, DocumentAdded, FileStarted
 from app.ui.bridge import Bridge
-from app.ui.messages import Failure, Open
+from app.ui.messages import UNASKED, Failure, Open
 
 WAIT = 20_000
 
@@ -137,4 +137,24 @@ def test_wrong_key_is_told_and_a_second_try_works(qtbot: QtBot, tmp_path: Path) 
     qtbot.wait(200)
     assert not crashes
     assert bridge.is_open
+    bridge.close()
+
+
+def test_followed_folder_sends_unasked_and_starts_anew(qtbot: QtBot, tmp_path: Path) -> None:
+    bridge = Bridge(target=fake_library.main_that_follows)
+    added: list[str] = []
+    failures: list[Failure] = []
+
+    def note(request: int, event: object) -> None:
+        if request == UNASKED and isinstance(event, DocumentAdded):
+            added.append(event.path)
+
+    bridge.event_received.connect(note)
+    bridge.failure_unhandled.connect(failures.append)
+    bridge.open_library(Open(tmp_path, "right"))
+    qtbot.waitUntil(lambda: added == ["/x/ward/new.pdf"], timeout=WAIT)
+    bridge.call("follow", "Patients", "/x/other")
+    qtbot.waitUntil(lambda: len(added) == 2, timeout=WAIT)
+    # The first one ended with an error, which nobody asked for and somebody must see.
+    assert [failure.subject for failure in failures] == ["Followed folders"]
     bridge.close()
