@@ -14,6 +14,7 @@ from ingest.pdf.fragment import Fragment
 from ingest.pdf.fragments import is_cjk
 from ingest.pdf.rows import Row, rows_of
 
+_HANGING = "、。，．・」』）,.;:'\"”’-–•)"
 _DEPTH = 8  # nested cuts; a newspaper page needs four
 
 
@@ -30,8 +31,8 @@ def reading_order(fragments: list[Fragment], depth: int = 0) -> list[list[Row]]:
     if start:
         regions += reading_order(_flat(rows[:start]), depth + 1)
     for band in _bands(rows[start:end], x):
-        regions += reading_order([f for row in band for f in row if f.x1 <= x], depth + 1)
-        regions += reading_order([f for row in band for f in row if f.x1 > x], depth + 1)
+        regions += reading_order([f for row in band for f in row if not _right_of(f, x)], depth + 1)
+        regions += reading_order([f for row in band for f in row if _right_of(f, x)], depth + 1)
     if end < len(rows):
         regions += reading_order(_flat(rows[end:]), depth + 1)
     return regions
@@ -81,7 +82,7 @@ def _best_cut(rows: list[Row]) -> tuple[float, int, int] | None:
     for x in _candidates(gaps):
         start = 0
         for i in range(len(rows) + 1):
-            if i < len(rows) and not any(f.x0 < x - 1 and f.x1 > x + 1 for f in rows[i]):
+            if i < len(rows) and not any(_crosses(f, x) for f in rows[i]):
                 continue
             longer = best is None or i - start > best[2] - best[1]
             if i - start >= 3 and longer and _are_columns(rows[start:i], x):
@@ -90,10 +91,19 @@ def _best_cut(rows: list[Row]) -> tuple[float, int, int] | None:
     return best
 
 
+def _crosses(f: Fragment, x: float) -> bool:
+    """Whether text runs across ``x``; a hanging comma or bullet does not count."""
+    return f.x0 < x - 1 and f.x1 > x + 1 and f.text.strip(_HANGING) != ""
+
+
+def _right_of(f: Fragment, x: float) -> bool:
+    return f.x0 + f.x1 > 2 * x
+
+
 def _are_columns(rows: list[Row], x: float) -> bool:
     """Whether both sides of ``x`` read as columns rather than as cells of one table."""
-    left = [[f for f in row if f.x1 <= x + 1] for row in rows]
-    right = [[f for f in row if f.x1 > x + 1] for row in rows]
+    left = [[f for f in row if not _right_of(f, x)] for row in rows]
+    right = [[f for f in row if _right_of(f, x)] for row in rows]
     sides = [[part for part in side if part] for side in (left, right)]
     counts = [len(side) for side in sides]
     if min(counts) < 3:
@@ -140,7 +150,7 @@ def _bands(rows: list[Row], x: float) -> list[list[Row]]:
     cards: list[int] = []
     common: list[int] = []
     for i, row in enumerate(rows):
-        parts = ([f for f in row if f.x1 <= x], [f for f in row if f.x1 > x])
+        parts = ([f for f in row if not _right_of(f, x)], [f for f in row if _right_of(f, x)])
         opens = [
             bool(part)
             and last[side] is not None

@@ -95,6 +95,8 @@ def read_fragments(page: pymupdf.Page) -> tuple[dict[int, list[Fragment]], Ink]:
             else:
                 parts.append(whole)
     _stand_up(turns)
+    if 1 in turns:
+        turns[1] = _join_characters(turns[1])
     return turns, ink
 
 
@@ -186,6 +188,26 @@ def _split(whole: Fragment) -> list[Fragment]:
         text = " ".join(match.group().split())
         parts.append(Fragment(text, x0, whole.y0, x1, whole.y1, whole.base, whole.size, whole.bold))
     return parts
+
+
+def _join_characters(fragments: list[Fragment]) -> list[Fragment]:
+    """Vertical text comes one character a line: put neighbours together."""
+    joined: list[Fragment] = []
+    for f in fragments:
+        last = joined[-1] if joined else None
+        if (
+            last is not None
+            and abs(f.base - last.base) < 0.2 * f.size
+            and -0.3 * f.size < f.x0 - last.x1 < 0.3 * f.size
+            and is_cjk(f.text[0])
+            and is_cjk(last.text[-1])
+        ):
+            last.text += f.text
+            last.x1 = max(last.x1, f.x1)
+            last.y0, last.y1 = min(last.y0, f.y0), max(last.y1, f.y1)
+        else:
+            joined.append(f)
+    return joined
 
 
 def _stand_up(turns: dict[int, list[Fragment]]) -> None:

@@ -49,7 +49,7 @@ def odd_words(text: str) -> tuple[float, int]:
                 judged += 1
                 odd += 1
             continue
-        if not bare.isascii() and any(c.isalpha() and c > "\u024f" for c in bare):
+        if not bare.isascii() and any(c > "\u024f" for c in bare):
             continue
         if not _LATIN.search(bare):
             if any(c.isdigit() for c in bare):

@@ -74,7 +74,7 @@ def _blocks(page: PageDraft) -> Iterator[list[Draft]]:
 
 
 def _is_upper(text: str) -> bool:
-    return text.upper() == text and sum(c.isalpha() for c in text) >= 4
+    return text.upper() == text != text.lower() and sum(c.isalpha() for c in text) >= 4
 
 
 def _is_heading(block: list[Draft], body: float) -> bool:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import pymupdf
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from pdf_making import document, line_with, pages_of, paragraph, texts
 
 from ingest.pdf.fragments import shown
@@ -86,6 +90,31 @@ def test_paragraphs_and_lists_are_blocks() -> None:
     blocks = [line.block for line in read.lines]
     assert blocks == [0, 0, 0, 1, 1, 2, 3, 3, 3]
     assert [line.role for line in read.lines[3:6]] == [Role.LIST] * 3
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    st.lists(
+        st.tuples(st.integers(30, 450), st.integers(40, 800), st.integers(5, 20), st.booleans()),
+        max_size=40,
+    )
+)
+def test_no_word_is_lost_or_read_twice(places: list[tuple[int, int, int, bool]]) -> None:
+    made = pymupdf.open()
+    page = made.new_page()
+    wanted = []
+    for n, (x, y, size, bold) in enumerate(places):
+        word = chr(98 + n % 24) + "ana"
+        page.insert_text((x, y), word, fontsize=size, fontname="hebo" if bold else "helv")
+        wanted.append(word)
+    (read,) = pages_of(made)
+    # Words set on top of one another come out in pieces; only their letters can be counted.
+    found = Counter("".join(texts(read)).replace(" ", "").replace("\t", ""))
+    assert found == Counter("".join(wanted))
+    assert [line.block for line in read.lines] == sorted(line.block for line in read.lines)
+    for line in read.lines:
+        assert 0 <= line.box.x0 <= line.box.x1 <= read.width
+        assert 0 <= line.box.y0 <= line.box.y1 <= read.height
 
 
 def test_superscripts_stay_in_their_line() -> None:
