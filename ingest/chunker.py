@@ -166,10 +166,14 @@ class _Writer:
     def add_block(self, block: list[_Piece], count_tokens: CountTokens) -> None:
         role = block[0].line.role
         if role is Role.HEADING:
-            # A page break inside a run of headings, or a heading after a heading, is no new start.
-            if any(piece.line.role is not Role.HEADING for piece in self._pieces):
+            # A short section shares its chunk with the next one: alone it would say too little.
+            if self._tokens >= self._sizes.target // 3 and any(
+                piece.line.role is not Role.HEADING for piece in self._pieces
+            ):
                 self.close()
-            self._enter_heading(block, count_tokens)
+            self._enter_heading(block)
+            if not self._pieces:
+                self._set_context(count_tokens)
             self._append(block)
             return
         if not self._pieces:
@@ -231,12 +235,11 @@ class _Writer:
             self._pieces.append(piece)
             self._tokens += piece.tokens
 
-    def _enter_heading(self, block: list[_Piece], count_tokens: CountTokens) -> None:
+    def _enter_heading(self, block: list[_Piece]) -> None:
         level = block[0].line.level or 1
         text = normalise("\n".join(piece.text for piece in block))
         self._headings = [entry for entry in self._headings if entry[0] < level]
         self._headings.append((level, text))
-        self._set_context(count_tokens)
 
     def _set_context(self, count_tokens: CountTokens) -> None:
         path = tuple(text for _, text in self._headings)

@@ -16,8 +16,8 @@ from typing import Protocol
 import numpy as np
 
 from app.core.citations import cite
-from app.core.events import Citation, CitationChecked, PassagesFound, TextWritten
-from app.core.sentences import Sentence, split_sentences
+from app.core.events import Citation, CitationChecked, TextWritten
+from app.core.sentences import Sentence, quotable
 from ingest.embedder import Embedder
 from ingest.normalise import normalise
 from ingest.types import Passage
@@ -90,7 +90,7 @@ class ExtractiveAnswerer:
         candidates = [
             (place, passage, sentence)
             for place, passage in enumerate(passages)
-            for sentence in split_sentences(passage.text)
+            for sentence in quotable(passage.text)
             if re.search(r"\w\w", passage.text[sentence.start : sentence.end])
         ]
         if not candidates:
@@ -154,12 +154,3 @@ def _rarity(words: set[str], bags: Sequence[set[str]]) -> dict[str, float]:
     return {
         word: math.log(1 + len(bags) / (1 + sum(word in bag for bag in bags))) for word in words
     }
-
-
-__all__ = [
-    "Answerer",
-    "Draft",
-    "ExtractiveAnswerer",
-    "ExtractiveSettings",
-    "PassagesFound",
-]

@@ -41,6 +41,31 @@ def split_sentences(text: str) -> list[Sentence]:
     return sentences
 
 
+def quotable(text: str) -> list[Sentence]:
+    """`split_sentences`, with fragments that say nothing alone joined to what they introduce.
+
+    A clause number, a heading or a label goes with the sentence that follows it; a table row
+    stays as it is.
+    """
+    joined: list[Sentence] = []
+    start: int | None = None
+    for sentence in split_sentences(text):
+        words = text[sentence.start : sentence.end]
+        begin = sentence.start if start is None else start
+        if "\t" not in words and _is_fragment(words) and sentence.end - begin < _LONGEST // 3:
+            start = begin
+            continue
+        joined.append(Sentence(begin, sentence.end))
+        start = None
+    if start is not None:
+        joined.append(Sentence(start, len(text.rstrip())))
+    return joined
+
+
+def _is_fragment(words: str) -> bool:
+    return len(words.split()) < 4 or (len(words) < 60 and not _PARAGRAPH_END.search(words))
+
+
 def _runs(text: str) -> list[tuple[int, int]]:
     """Stretches of running text: lines are joined unless one is a row or starts an item."""
     runs: list[tuple[int, int]] = []
