@@ -7,6 +7,7 @@ without loss.
 from __future__ import annotations
 
 import io
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -20,7 +21,7 @@ from ingest.formats.detect import Kind
 from ingest.guest.limits import Limits
 
 DEFAULT_DPI = 200.0
-_MIN_DPI, _MAX_DPI = 72.0, 600.0
+_MIN_DPI, _MAX_DPI = 91.0, 600.0  # 72 is what programs write that do not know
 _SCREEN_DPI = 96.0
 _LARGE_INCHES = 20.0
 _ORIENTATION = 0x0112
@@ -47,26 +48,29 @@ def render(data: bytes, kind: Kind, name: str, limits: Limits) -> Rendition:
         DamagedFile: the image cannot be decoded at all.
     """
     Image.MAX_IMAGE_PIXELS = None  # `_check_size` is stricter, and it asks before decoding
-    warnings: list[str] = []
+    notes: list[str] = []
     document = pymupdf.open()
     try:
-        with Image.open(io.BytesIO(data), formats=[_PIL_FORMATS[kind]]) as image:
+        with (
+            warnings.catch_warnings(action="ignore"),  # Pillow's, about metadata we do not use
+            Image.open(io.BytesIO(data), formats=[_PIL_FORMATS[kind]]) as image,
+        ):
             frames = getattr(image, "n_frames", 1)
             if kind is not Kind.TIFF and frames > 1:
-                warnings.append(f"Only the first of {frames} frames of the animation was read.")
+                notes.append(f"Only the first of {frames} frames of the animation was read.")
             for number, frame in enumerate(_frames(image, kind), start=1):
                 if number > limits.max_pages:
                     raise _too_many(name, frames, limits)
                 _check_size(frame, name, limits)
-                _add_page(document, _picture(frame, data, kind, warnings))
+                _add_page(document, _picture(frame, data, kind, notes))
     except (UnidentifiedImageError, OSError, SyntaxError, EOFError, ValueError) as error:
         if document.page_count == 0:
             cause = f"The image cannot be decoded ({str(error)[:200]})."
             raise DamagedFile(name, cause, "Look for a complete copy, or scan it again.") from error
-        warnings.append(f"Only the first {document.page_count} pages could be decoded.")
+        notes.append(f"Only the first {document.page_count} pages could be decoded.")
     pdf = document.tobytes(deflate=True, deflate_images=True, no_new_id=True)
     document.close()
-    return Rendition(pdf, kind.value, warnings=tuple(dict.fromkeys(warnings)))
+    return Rendition(pdf, kind.value, warnings=tuple(dict.fromkeys(notes)))
 
 
 def _frames(image: Image.Image, kind: Kind) -> Iterator[Image.Image]:
@@ -89,10 +93,10 @@ def _too_many(name: str, frames: int, limits: Limits) -> LimitExceeded:
     return LimitExceeded(name, cause, "Split it into smaller files.")
 
 
-def _picture(frame: Image.Image, data: bytes, kind: Kind, warnings: list[str]) -> _Picture:
+def _picture(frame: Image.Image, data: bytes, kind: Kind, notes: list[str]) -> _Picture:
     orientation = frame.getexif().get(_ORIENTATION, 1)
     dpi = _resolution(frame)
-    whole = _load(frame, warnings)
+    whole = _load(frame, notes)
     if whole and kind is Kind.JPEG and frame.mode in ("RGB", "L") and orientation in _TURNS:
         return _Picture(data, frame.width, frame.height, _TURNS[orientation], dpi)
     upright = _plain(ImageOps.exif_transpose(frame))
@@ -101,7 +105,7 @@ def _picture(frame: Image.Image, data: bytes, kind: Kind, warnings: list[str]) -
     return _Picture(encoded.getvalue(), upright.width, upright.height, 0, dpi)
 
 
-def _load(frame: Image.Image, warnings: list[str]) -> bool:
+def _load(frame: Image.Image, notes: list[str]) -> bool:
     """Decodes the pixels; a file that is cut short gives what there is, and false."""
     try:
         frame.load()
@@ -111,7 +115,7 @@ def _load(frame: Image.Image, warnings: list[str]) -> bool:
             frame.load()
         finally:
             ImageFile.LOAD_TRUNCATED_IMAGES = False
-        warnings.append("The image is cut short; the part that is missing is blank.")
+        notes.append("The image is cut short; the part that is missing is blank.")
         return False
     return True
 
