@@ -228,6 +228,16 @@ class Answered:
     answerer: str
 
 
+@dataclass(frozen=True, slots=True)
+class PageImageData:
+    """A drawn page: RGB888 rows from the top, without padding. ``dpi`` as drawn."""
+
+    width: int
+    height: int
+    dpi: float
+    pixels: bytes
+
+
 Event = (
     FileStarted
     | PageRead

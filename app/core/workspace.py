@@ -9,7 +9,6 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
@@ -27,6 +26,7 @@ from app.core.events import (
     DocumentUnchanged,
     Event,
     FileFailed,
+    PageImageData,
     PassagesFound,
     Progressed,
     Searched,
@@ -48,16 +48,6 @@ from ingest.types import FileInfo, Line, Passage
 _MODEL = "embedding_model_folder"
 _INDEX = "index_uri"
 _OPEN_PAGES = 3
-
-
-@dataclass(frozen=True, slots=True)
-class PageImageData:
-    """A drawn page: RGB888 rows from the top, without padding. ``dpi`` as drawn."""
-
-    width: int
-    height: int
-    dpi: float
-    pixels: bytes
 
 
 class Workspace:

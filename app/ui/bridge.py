@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import itertools
 import multiprocessing
+import pickle
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,8 +18,9 @@ from multiprocessing.context import SpawnProcess
 
 from PySide6.QtCore import QObject, QThread, Signal, Slot
 
-from app.ui import background
+from app.ui import background, wire
 from app.ui.messages import (
+    UNASKED,
     Call,
     Cancel,
     Close,
@@ -60,13 +62,21 @@ class _Reader(QThread):
     def run(self) -> None:
         try:
             while True:
-                self.message_received.emit(self._connection.recv())
+                self.message_received.emit(self._receive())
         except (EOFError, OSError):
             self._process.join(_CLOSE_SECONDS)
             if self._process.is_alive():
                 self._process.kill()
                 self._process.join()
             self.process_ended.emit(self._process.exitcode)
+
+    def _receive(self) -> object:
+        """The next message, or the failure that stands for one of an unknown kind."""
+        data = self._connection.recv_bytes()
+        try:
+            return wire.loads(data)
+        except pickle.UnpicklingError as error:
+            return Failed(UNASKED, wire.unknown(error))
 
 
 class Bridge(QObject):

@@ -9,7 +9,7 @@ import os
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from fractions import Fraction
 from multiprocessing.connection import Connection
 from pathlib import Path
 
@@ -25,6 +25,7 @@ from app.core.events import (
     DocumentRemoved,
     FileFailed,
     FileStarted,
+    PageImageData,
     PageRead,
     PassagesFound,
     Searched,
@@ -39,15 +40,6 @@ from ingest.types import Box, ChunkLine, PageBox, Passage
 
 SIZES = [(595.0, 842.0), (842.0, 595.0), (595.0, 842.0)]
 BOX = Box(72.0, 200.0, 420.0, 214.0)
-
-
-@dataclass(frozen=True)
-class PageImageData:
-    """As the workspace's."""
-
-    width: int
-    height: int
-    pixels: bytes
 
 
 def document(number: int, name: str, *, unreadable: int = 0, ocr: int = 0) -> DocumentInfo:
@@ -118,6 +110,9 @@ class FakeWorkspace:
     def collections(self) -> list[CollectionInfo]:
         return [CollectionInfo(1, "Patients", len(self._documents), 6)]
 
+    def page_lines(self, _document_id: int, _page: int) -> list[Fraction]:
+        return [Fraction(1, 2)]  # of a module that the window does not take messages from
+
     def documents(self, _collection: str) -> list[DocumentInfo]:
         return self._documents
 
@@ -179,7 +174,7 @@ class FakeWorkspace:
 
     def render_page(self, _document_id: int, page: int, *, dpi: float) -> PageImageData:
         width, height = (round(side * dpi / 72) for side in SIZES[page - 1])
-        return PageImageData(width, height, b"\xff" * (3 * width * height))
+        return PageImageData(width, height, dpi, b"\xff" * (3 * width * height))
 
 
 def main(connection: Connection) -> None:

@@ -158,3 +158,9 @@ def test_followed_folder_sends_unasked_and_starts_anew(qtbot: QtBot, tmp_path: P
     # The first one ended with an error, which nobody asked for and somebody must see.
     assert [failure.subject for failure in failures] == ["Followed folders"]
     bridge.close()
+
+
+def test_messages_of_unknown_kinds_load_no_module(live: Bridge, qtbot: QtBot) -> None:
+    with qtbot.waitSignal(live.failure_unhandled, timeout=WAIT) as caught:
+        live.call("page_lines", 1, 1)
+    assert "fractions.Fraction" in caught.args[0].cause

@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from fake_library import BOX, SIZES, PageImageData, citation, passage
+from fake_library import BOX, SIZES, citation, passage
 from PySide6.QtCore import QPoint, Qt
 from PySide6.QtGui import QColor, QImage
 from pytestqt.qtbot import QtBot
 
+from app.core.events import PageImageData
 from app.ui import style
 from app.ui.messages import Failure, Returned
 from app.ui.page_layout import PIXELS_PER_POINT
@@ -43,7 +44,8 @@ def answer_images(qtbot: QtBot, bridge: HandBridge, pages: set[int]) -> None:
                 width, height = (round(side * dpi / 72) for side in SIZES[number - 1])
                 bridge._on_message(
                     Returned(
-                        call.request, PageImageData(width, height, b"\xff" * (3 * width * height))
+                        call.request,
+                        PageImageData(width, height, dpi, b"\xff" * (3 * width * height)),
                     )
                 )
                 given.add(number)
@@ -103,7 +105,7 @@ def test_ink_below_a_mark_stays_dark(qtbot: QtBot, bridge: HandBridge, panel: Pa
     panel._model.show(1, "A.pdf", Place(1, (PageBox(1, Box(0, 0, 595, 842)),)))
     bridge.give("page_sizes", SIZES[:1])
     qtbot.waitUntil(lambda: bool(bridge.asked("render_page")), timeout=5000)
-    bridge.give("render_page", PageImageData(2, 2, b"\x00" * 12))
+    bridge.give("render_page", PageImageData(2, 2, 72.0, b"\x00" * 12))
     image: QImage = panel.view.viewport().grab().toImage()
     centre = panel.view.viewport().rect().center()
     assert image.pixelColor(centre) == QColor("#000000")
