@@ -31,6 +31,11 @@ _NO_TITLE = re.compile(
     r"ohne titel|sans titre|none|null|blank|template|layout \d+|about:blank|[\W\d_]*)",
     re.I,
 )
+_REGISTRANT = re.compile(r"\(exact name of registrant", re.I)
+_FORM = re.compile(r"form \d{1,2}-?[a-z]{1,2}(?:/a)?", re.I)
+_PERIOD = re.compile(
+    r"((?:fiscal|quarterly) (?:year|period) ended:? [A-Z]\w+ \d{1,2}, \d{4})", re.I
+)
 _DATE = re.compile(r"(?:D:)?(\d{4})(\d{2})?(\d{2})?")
 
 
@@ -55,7 +60,7 @@ def clean_title(title: str) -> str:
         return ""
     if _FILE_NAME.fullmatch(title):
         return ""
-    if " " not in title and (re.search(r"[\\/_]", title) or len(title) < 3):
+    if " " not in title and (re.search(r"[\\/_\d]", title) or len(title) < 3):
         return ""
     return title[:300]
 
@@ -106,6 +111,9 @@ def _largest_text(document: pymupdf.Document) -> str:
     ]
     if not lines:
         return ""
+    filing = _filing([line.text for line in lines])
+    if filing:
+        return filing
     largest = max(line.size for line in lines)
     if largest <= 1.1 * min(line.size for line in lines):
         return ""
@@ -119,6 +127,18 @@ def _largest_text(document: pymupdf.Document) -> str:
             break
     title = " ".join(taken)
     return title if 3 <= len(title) <= 160 else ""
+
+
+def _filing(texts: list[str]) -> str:
+    """The title of a filing with the United States' stock exchange regulator: its cover sets the
+    agency's name largest, the company's name stands above a fixed phrase."""
+    at = next((i for i, text in enumerate(texts) if _REGISTRANT.match(text)), 0)
+    company = next((t for t in reversed(texts[:at]) if sum(map(str.isalpha, t)) > 2), "")
+    if not company or len(company) > 100:
+        return ""
+    form = next((t for t in texts[:at] if _FORM.fullmatch(t)), "")
+    period = next((m[1] for t in texts[:at] if (m := _PERIOD.search(t))), "")
+    return ", ".join(part for part in (company, form, period) if part)
 
 
 def _warnings(document: pymupdf.Document) -> list[str]:

@@ -89,6 +89,7 @@ def test_what_a_file_says_about_itself() -> None:
         ("untitled", ""),
         ("PowerPoint Presentation", ""),
         ("a_file_name_v2", ""),
+        ("DOC2022", ""),
         ("Annual  Report\x00 2023", "Annual Report 2023"),
         ("Über uns", "Über uns"),
         ("", ""),
@@ -104,6 +105,18 @@ def test_the_largest_text_of_the_first_page_is_the_title() -> None:
     made[0].insert_text((60, 106), "for Everyone", fontsize=22)
     assert file_info(made).title == "A Protocol for Everyone"
     assert file_info(document([(60, 100, "All one size."), (60, 120, "No title.")])).title == ""
+
+
+def test_a_filing_is_named_after_its_company() -> None:
+    made = document([
+        (60, 60, "UNITED STATES"), (60, 80, "SECURITIES AND EXCHANGE COMMISSION"),
+        (60, 110, "FORM 10-K"), (60, 130, "For the fiscal year ended January 28, 2023"),
+        (60, 160, "ACME WIDGETS, INC."),
+        (60, 180, "(Exact name of registrant as specified in its charter)"),
+    ])  # fmt: skip
+    assert file_info(made).title == (
+        "ACME WIDGETS, INC., FORM 10-K, fiscal year ended January 28, 2023"
+    )
 
 
 def test_warnings_of_scripts_attachments_and_permissions() -> None:
