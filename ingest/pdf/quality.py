@@ -84,15 +84,8 @@ def _unlike_language(text: str) -> bool:
     return not 0.22 <= vowels / letters <= 0.6
 
 
-def images_on(page: pymupdf.Page) -> list[tuple[Box, int]]:
-    """The images on the visible page with their width in pixels."""
-    if not page.get_images():
-        # Inline images have no object of their own; only asked for when a page has no text.
-        return []
-    return _placed(page)
-
-
 def _placed(page: pymupdf.Page) -> list[tuple[Box, int]]:
+    """The images on the visible page with their width in pixels."""
     matrix = page.rotation_matrix
     placed = []
     for info in page.get_image_info():
@@ -114,7 +107,9 @@ def judge(
             return "", 0.0
         return "no text layer", _resolution(_placed(page), width, height)
     text = "\n".join(line.text for line in lines)
-    images = images_on(page)
+    # Asking where images lie costs a run over the page; listing them does not, but leaves out
+    # inline ones, which matter under hidden text.
+    images = _placed(page) if ink.hidden or page.get_images() else []
     dpi = _resolution(images, width, height)
     if ink.strange > _STRANGE_SHARE * ink.characters:
         return "its text has no Unicode values", dpi
@@ -139,13 +134,18 @@ def judge(
 
 
 def _resolution(images: list[tuple[Box, int]], width: float, height: float) -> float:
-    """That of the finest image that covers most of the page (masks are finer than colours)."""
-    finest = 0.0
+    """That of the finest image that covers most of the page (masks are finer than colours), or
+    of the strips that do so together; 0 without."""
+    finest = strips = covered = 0.0
     for box, pixels in images:
         wide, tall = box.x1 - box.x0, box.y1 - box.y0
+        resolution = pixels / wide * 72
         if wide * tall > _COVER * width * height and pixels > 200:
-            finest = max(finest, pixels / wide * 72)
-    return finest
+            finest = max(finest, resolution)
+        elif wide > _COVER * width:
+            covered += wide * tall
+            strips = max(strips, resolution)
+    return finest or (strips if covered > _COVER * width * height else 0.0)
 
 
 def _is_blank(page: pymupdf.Page) -> bool:

@@ -76,6 +76,18 @@ def test_outlines_without_text_need_ocr() -> None:
     assert len(images_of(made)) == 1
 
 
+def test_a_scan_in_strips_is_a_scan() -> None:
+    made = pymupdf.open()
+    page = made.new_page(width=612, height=792)
+    for n in range(8):
+        page.insert_image(
+            (0, 99 * n, 612, 99 * (n + 1)), stream=scan(1700, 275), keep_proportion=False
+        )
+    page.insert_text((60, 30), "Case 1:20-cv-01234 Filed 01/02/20 Page 3 of 10")
+    (image,) = images_of(made)
+    assert image.pixels.shape == (2200, 1700, 3)
+
+
 def test_a_stamp_on_a_scan_does_not_hide_that_it_is_one() -> None:
     made = pymupdf.open()
     scanned_page(made).insert_text((60, 30), "Case 1:20-cv-01234 Filed 01/02/20 Page 3 of 10")
