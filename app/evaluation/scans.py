@@ -1,8 +1,9 @@
 """``eval scans``: character error rate and pace of the OCR on pictures of pages.
 
-The folder holds ``pages.jsonl`` (``image``, ``text``, ``source``, ``lang``) and ``images/``. Text
-is compared after NFKC with white space collapsed; receipts also without case, since their truth
-was typed in capitals. Markup in a truth (formulas, tables) is left there and counts against us.
+The folder holds ``pages.jsonl`` (``image``, ``text``, ``source``, ``lang``) and ``images/``, and
+PDFs without a text layer beside a JSON file of the same name (``page``, ``text`` each). Text is
+compared after NFKC with white space collapsed; receipts also without case, since their truth was
+typed in capitals. Markup in a truth (formulas, tables) is left there and counts against us.
 """
 
 from __future__ import annotations
@@ -11,22 +12,21 @@ import json
 import time
 import unicodedata
 from collections import defaultdict
-from concurrent.futures import Future
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean, median
 from typing import Any
 
-import numpy as np
-from PIL import Image, ImageOps
 from rapidfuzz.distance import Levenshtein
 
 from ingest.errors import ReadError
-from ingest.ocr.pool import OcrPool
-from ingest.types import Page, PageImage
+from ingest.ocr.pool import OcrPool, default_workers
+from ingest.reading import PageText, read_file
 
-_DPI = 150.0
+RECEIPTS = "receipts"
 _GROUPS = (
-    ("sroie", "receipts"),
+    ("sroie", RECEIPTS),
     ("simulated", "simulated"),
     ("ocr-d", "old German book"),
     ("ocrmypdf", "test pages"),
@@ -34,17 +34,30 @@ _GROUPS = (
 )
 
 
+@dataclass(frozen=True, slots=True)
+class _Task:
+    """One file, and for each of its pages the source it counts for and the true text."""
+
+    path: Path
+    pages: tuple[tuple[str, str], ...]
+
+
 def evaluate(folder: Path) -> dict[str, Any]:
-    """The error rates of each source, and pages a minute over all of them."""
-    rows = [json.loads(line) for line in (folder / "pages.jsonl").read_text("utf-8").splitlines()]
+    """The error rates of each source, and pages a minute over all of them.
+
+    Every file goes the way of any document: through a guest, the OCR pool and `read_file`.
+    """
+    tasks = _tasks(folder)
     begun = time.perf_counter()
-    with OcrPool() as pool:
-        futures = [pool.submit(_picture(folder / "images" / row["image"])) for row in rows]
-        texts = [_text(future) for future in futures]
+    # One reader more than workers, so that the next picture is ready when a worker is.
+    with OcrPool() as pool, ThreadPoolExecutor(default_workers() + 1) as readers:
+        texts = list(readers.map(lambda task: _read(task, pool), tasks))
     minutes = (time.perf_counter() - begun) / 60
     rates: dict[str, list[float]] = defaultdict(list)
-    for row, text in zip(rows, texts, strict=True):
-        rates[source_name(row)].append(error_rate(row, text))
+    for task, found in zip(tasks, texts, strict=True):
+        for (source, truth), text in zip(task.pages, found, strict=True):
+            rates[source].append(error_rate(source, truth, text))
+    count = sum(len(values) for values in rates.values())
     return {
         "sources": {
             name: {
@@ -54,7 +67,7 @@ def evaluate(folder: Path) -> dict[str, Any]:
             }
             for name, values in sorted(rates.items())
         },
-        "pages_per_minute": round(len(rows) / minutes, 1),
+        "pages_per_minute": round(count / minutes, 1),
     }
 
 
@@ -69,10 +82,10 @@ def source_name(row: dict[str, Any]) -> str:
     return source
 
 
-def error_rate(row: dict[str, Any], text: str) -> float:
+def error_rate(source: str, truth: str, text: str) -> float:
     """Levenshtein distance to the true text, divided by its length."""
-    fold = source_name(row) == "receipts"
-    truth, found = normalised(row["text"], fold), normalised(text, fold)
+    fold = source == RECEIPTS
+    truth, found = normalised(truth, fold), normalised(text, fold)
     return Levenshtein.distance(truth, found) / max(1, len(truth))
 
 
@@ -87,16 +100,27 @@ def worst_tenth(values: list[float]) -> float:
     return fmean(sorted(values, reverse=True)[: max(1, round(len(values) / 10))])
 
 
-def _picture(path: Path) -> PageImage:
-    with Image.open(path) as file:
-        picture = ImageOps.exif_transpose(file).convert("RGB")
-    size = picture.width * 72 / _DPI, picture.height * 72 / _DPI
-    return PageImage(1, *size, np.asarray(picture), "a picture")
+def _tasks(folder: Path) -> list[_Task]:
+    rows = [json.loads(line) for line in (folder / "pages.jsonl").read_text("utf-8").splitlines()]
+    tasks = [
+        _Task(folder / "images" / row["image"], ((source_name(row), row["text"]),)) for row in rows
+    ]
+    for path in sorted(folder.glob("*.pdf")):
+        truth = path.with_suffix(".json")
+        if truth.is_file():
+            pages = json.loads(truth.read_text("utf-8"))
+            tasks.append(_Task(path, tuple(("scanned PDF", page["text"]) for page in pages)))
+    return tasks
 
 
-def _text(future: Future[Page]) -> str:
-    """The page's text; a page that could not be read counts as empty."""
+def _read(task: _Task, pool: OcrPool) -> list[str]:
+    """The text of each page; what cannot be read counts as empty."""
+    texts = [""] * len(task.pages)
     try:
-        return "\n".join(line.text for line in future.result().lines)
+        for event in read_file(task.path, ocr=pool):
+            if isinstance(event, PageText) and event.page.number <= len(texts):
+                lines = event.page.lines
+                texts[event.page.number - 1] = "\n".join(line.text for line in lines)
     except ReadError:
-        return ""
+        return texts
+    return texts

@@ -10,7 +10,7 @@ import numpy as np
 
 from ingest.ocr import frame, layout, orient
 from ingest.ocr.detect import Detector, Pixels, Quads
-from ingest.ocr.recognise import Reading, Recogniser, fitting_squeeze
+from ingest.ocr.recognise import Reading, Recogniser
 from ingest.types import Page
 
 LONGEST_SIDE = 2600  # pixels; more than this adds no legible detail to a page
@@ -66,9 +66,8 @@ class OcrEngine:
             picture = frame.turned(picture, 2)
             quads = np.roll(size - quads, 2, axis=1)
             sample = self._recogniser.read(picture.image, quads[chosen])
-        squeeze = fitting_squeeze(sample, quads[chosen])
         others = np.setdiff1d(np.arange(len(quads)), chosen)
-        rest = self._recogniser.read(picture.image, quads[others], squeeze=squeeze)
+        rest = self._recogniser.read(picture.image, quads[others])
         readings = dict(zip((*chosen, *others), (*sample, *rest), strict=True))
         return picture, quads, [readings[i] for i in range(len(quads))]
 

@@ -21,10 +21,12 @@ _HEIGHT = 48  # pixels; what the network was trained on
 _WIDEST = 48 * 80  # a longer strip is squeezed, so that no rectangle can take all memory
 _STEP = 8  # the network gives one character slot for this many pixels
 _SHARP = 2.0  # a strip that shrinks by more than this is averaged, not sampled
-# Time goes with a strip's width, and widely set text reads as well when squeezed a little.
-_ROOMY = 12.5  # pixels a character that a squeezed strip aims at
-_CROWDED = 11.0  # with less, the strip is read again as it is
-_LEAST = 0.7  # of its width is what a strip keeps
+# Time goes with a strip's width, and a full page reads as well when its strips are squeezed a
+# little; where one does not, it is read again as it is.
+_FULL_PAGE = 10_000  # pixels of all strips together, from which a page counts as full
+_SQUEEZE = 0.82
+_CROWDED = 8.5  # pixels a character
+_DOUBTFUL = 0.85  # confidence
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,15 +52,14 @@ class Recogniser:
         self._alphabet = ["", *characters.splitlines(), " "]
         self._pool = ThreadPoolExecutor(threads) if threads > 1 else None
 
-    def read(
-        self, image: Pixels, quads: Quads, turned: int = 0, squeeze: float = 1.0
-    ) -> list[Reading]:
+    def read(self, image: Pixels, quads: Quads, turned: int = 0) -> list[Reading]:
         """The text of each of ``quads`` (n, 4, 2) in ``image`` (h, w, 3; BGR).
 
         ``turned`` counts quarter turns by which each strip is turned counterclockwise first.
-        ``squeeze`` is the share of its width at which a strip is read, see `fitting_squeeze`.
         """
         corners = [np.roll(quad, -turned, axis=0) for quad in quads]
+        total = _HEIGHT * sum(_aspect(quad) for quad in corners)
+        squeeze = _SQUEEZE if total > _FULL_PAGE else 1.0
         if self._pool is None:
             return [self._read_one(image, quad, squeeze) for quad in corners]
         # Long strips first: the last to finish is then a short one.
@@ -77,21 +78,10 @@ class Recogniser:
         values = (strip.astype(np.float32) * (2 / 255) - 1).transpose(2, 0, 1)[np.newaxis]
         (slots,) = self._session.run(None, {"x": np.ascontiguousarray(values)})
         reading = _decode(slots[0], self._alphabet)
-        if squeeze < 1 and strip.shape[1] < _CROWDED * len(reading.text):
+        crowded = strip.shape[1] < _CROWDED * len(reading.text)
+        if squeeze < 1 and (crowded or reading.confidence < _DOUBTFUL):
             return self._read_one(image, quad, 1.0)
         return reading
-
-
-def fitting_squeeze(readings: Sequence[Reading], quads: Quads) -> float:
-    """How far strips of a page can be squeezed, judged by some that were read as they are."""
-    pitches = [
-        _HEIGHT * _aspect(quad) / len(reading.text)
-        for reading, quad in zip(readings, quads, strict=True)
-        if len(reading.text) > 3
-    ]
-    if not pitches:
-        return 1.0
-    return float(np.clip(_ROOMY / np.percentile(pitches, 25), _LEAST, 1.0))
 
 
 def _aspect(quad: NDArray[np.float32]) -> float:
