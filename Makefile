@@ -7,7 +7,7 @@ SHELL := /bin/bash
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: help setup run test lint format bench screenshots samples lock clean
+.PHONY: help setup run test lint format bench screenshots samples docs lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -42,6 +42,9 @@ screenshots: $(READY) ## photograph the window on the sample library, into docs/
 
 samples: $(READY) ## write resources/samples/documents and questions.json anew
 	@$(BIN)/python resources/samples/make_samples.py
+
+docs: $(READY) ## write the command reference in docs/cli.md from the program's own help
+	@PYTHONPATH=. $(BIN)/python docs/make_cli.py
 
 lock: $(READY) ## write requirements.lock from what is installed in .venv
 	@$(BIN)/python installer/setup/write_lock.py
