@@ -16,6 +16,11 @@ from ingest.pdf.rows import Row, cells_of, row_text
 from ingest.pdf.tables import TableRow, find_tables
 from ingest.types import Box, Role
 
+# A numbered clause opens a paragraph; a number that ends a sentence begun above does not.
+CLAUSE = re.compile(
+    r"(?:Section|Article|SECTION|ARTICLE|§)?\s?\d{1,2}(?:\.\d{1,3})+\.?\s+[\"“‘'\[(]?[A-ZÀ-Þ\[]|"
+    r"(?:Section|SECTION|§)\s?\d{1,3}\.\s+[\"“]?[A-ZÀ-Þ]"
+)
 LIST_ITEM = re.compile(
     r"(?:[•●○◦▪■□▫‣⁃➢➤✓✔❖\uf0b7\uf0a7\uf0d8·]|[-–—*o]\s|\(?(?:\d{1,2}|[a-z]|[ivx]{1,5})\)\s|(?:\d{1,2}|[a-z]|[ivx]{1,5})[.]\s)\s*\S"
 )
@@ -77,7 +82,8 @@ class _Page:
         for row in rows:
             text = row_text(row)
             item = LIST_ITEM.match(text) is not None
-            if above is not None and (item or _breaks(above, row, pitch)):
+            opens = item or CLAUSE.match(text) is not None
+            if above is not None and (opens or _breaks(above, row, pitch)):
                 self._block += 1
             self._add(row, text, Role.LIST if item else Role.BODY)
             above = row

@@ -46,25 +46,37 @@ def mark_headings(pages: list[PageDraft]) -> None:
     body = body_size(pages)
     found: list[tuple[list[Draft], tuple[float, bool, bool]]] = []
     for page in pages:
-        for block in _blocks(page):
+        blocks = list(_blocks(page))
+        for n, block in enumerate(blocks):
             first = block[0]
             if first.role in (Role.TABLE, Role.TABLE_HEADER):
                 continue
             if _CAPTION.match(first.text) and len(block) <= 12:
                 for line in block:
                     line.role = Role.CAPTION
-            elif _is_heading(block, body):
+            elif _is_heading(block, body) or _is_clause_title(
+                block, blocks[n + 1] if n + 1 < len(blocks) else []
+            ):
                 size = max(round(first.size * 2) / 2, body)
                 found.append((block, (size, first.bold, _is_upper(first.text))))
     order = {style: i for i, style in enumerate(sorted({s for _, s in found}, reverse=True))}
+    shallowest: dict[tuple[float, bool, bool], int] = {}
     for block, style in found:
-        level = min(order[style] + 1, _LEVELS)
-        numbered = _NUMBERED.match(block[0].text)
-        if numbered:
-            level = min(max(level, numbered[1].count(".") + 1), _LEVELS)
+        depth = _depth(block[0].text)
+        if depth:
+            shallowest[style] = min(depth, shallowest.get(style, depth))
+    for block, style in found:
+        # In one style, the numbers tell which heading stands below which.
+        deeper = max(_depth(block[0].text) - shallowest.get(style, 0), 0)
         for line in block:
             line.role = Role.HEADING
-            line.level = level
+            line.level = min(order[style] + 1 + deeper, _LEVELS)
+
+
+def _depth(text: str) -> int:
+    """How many parts the number of a heading has, 0 without one."""
+    numbered = _NUMBERED.match(text)
+    return numbered[1].count(".") + 1 if numbered else 0
 
 
 def _blocks(page: PageDraft) -> Iterator[list[Draft]]:
@@ -75,6 +87,18 @@ def _blocks(page: PageDraft) -> Iterator[list[Draft]]:
 
 def _is_upper(text: str) -> bool:
     return text.upper() == text != text.lower() and sum(c.isalpha() for c in text) >= 4
+
+
+def _is_clause_title(block: list[Draft], following: list[Draft]) -> bool:
+    """A numbered line set like the text below it ("4. Term and Termination"): short, its words
+    capitalised, and not one of a list of such lines."""
+    text = block[0].text
+    if len(block) > 1 or len(text) > 70 or not text[-1].isalnum() or not _NUMBERED.match(text):
+        return False
+    words = [word for word in text.split()[1:] if len(word) > 3]
+    if not words or sum(word[0].isupper() for word in words) < 0.75 * len(words):
+        return False
+    return bool(following) and (len(following) > 1 or not _NUMBERED.match(following[0].text))
 
 
 def _is_heading(block: list[Draft], body: float) -> bool:

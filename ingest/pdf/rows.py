@@ -19,6 +19,7 @@ _CLOSER = re.compile(r"[)%\]]{1,3}\*?")
 _AMOUNT = re.compile(r"[\d(.\-–—]")
 _AMOUNT_ENDS = frozenset("0123456789)—–-%")
 _SECTION = re.compile(r"\d{1,2}(?:\.\d{1,2})*\.?|[A-Z](?:\.\d{1,2})+\.?")
+_CLAUSE = re.compile(r"(?:Section|Article|§)?\s?\d{1,2}(?:\.\d{1,3})+\.?|\d{1,2}\.")
 _MARKER = re.compile(
     r"[•●○◦▪■□▫–—\-*·‣⁃➢➤✓✔❖\uf0b7\uf0a7\uf0d8o]|\(?(?:\d{1,2}|[a-zA-Z]|[ivxIVX]{1,5})[.)]"
 )
@@ -103,15 +104,21 @@ def cells_of(row: Row, reach: float = 0.95) -> list[Cell]:
             last.x1 = max(last.x1, f.x1)
             continue
         numbered = f.bold and row[0].bold and gap < 3 * f.size and _SECTION.fullmatch(last.text)
-        if len(cells) == 1 and (
-            numbered or (gap < 5 * f.size and _MARKER.fullmatch(last.text) is not None)
-        ):
+        if len(cells) == 1 and (numbered or (gap < 5 * f.size and _marks(last.text, f.text))):
             last.text += f" {f.text}"
             last.x1 = max(last.x1, f.x1)
             continue
         cells.append(Cell(f.text, f.x0, f.x0, f.x1, f.size))
         opened = sign
     return cells
+
+
+def _marks(marker: str, text: str) -> bool:
+    """Whether ``marker`` is the bullet, letter or clause number of the item ``text``."""
+    if _MARKER.fullmatch(marker):
+        return True
+    worded = text[0].isalpha() or (text[0] in "\"“‘'[(" and len(text) > 12)
+    return worded and _CLAUSE.fullmatch(marker) is not None
 
 
 def row_text(row: Row) -> str:

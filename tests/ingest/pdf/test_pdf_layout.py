@@ -92,6 +92,29 @@ def test_paragraphs_and_lists_are_blocks() -> None:
     assert [line.role for line in read.lines[3:6]] == [Role.LIST] * 3
 
 
+def test_numbered_clauses_are_paragraphs_and_no_table() -> None:
+    clauses = [
+        ("1.37", "Models. The allocation models that the manager keeps as told in Section", "2.3."),
+        (
+            "1.38",
+            "Parties. The term refers to all of them together and to each of them alone",
+            "too.",
+        ),
+        (
+            "1.39",
+            "Term. The time from the first day on which this agreement is in force to its",
+            "end.",
+        ),
+    ]
+    placed = []
+    for n, (number, text, rest) in enumerate(clauses):
+        placed += [(60, 100 + 30 * n, number), (100, 100 + 30 * n, text), (100, 113 + 30 * n, rest)]
+    (read,) = pages_of(document(placed))
+    assert [line.role for line in read.lines] == [Role.BODY] * 6
+    assert [line.block for line in read.lines] == [0, 0, 1, 1, 2, 2]
+    assert read.lines[0].text.startswith("1.37 Models.")
+
+
 @settings(max_examples=40, deadline=None)
 @given(
     st.lists(

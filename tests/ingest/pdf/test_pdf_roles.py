@@ -86,6 +86,25 @@ def test_headings_rank_by_size_weight_and_number() -> None:
     assert all(line.level == 0 for line in read.lines if line.role is not Role.HEADING)
 
 
+def test_a_clause_title_set_like_its_text() -> None:
+    made = document([(60, 100, "4. Term and Termination")], size=10)
+    paragraph(made[0], 60, 130, 400, 4)
+    made[0].insert_text((60, 220), "5. First Item", fontsize=10)
+    made[0].insert_text((60, 232), "6. Second Item", fontsize=10)
+    (read,) = pages_of(made)
+    assert texts(read, Role.HEADING) == ["4. Term and Termination"]
+
+
+def test_numbers_rank_headings_of_one_style() -> None:
+    made = pymupdf.open()
+    page = made.new_page()
+    for n, text in enumerate(("2. Terms", "2.1. Money", "2.1.3. Late Money", "3. Other")):
+        page.insert_text((60, 100 + 100 * n), text, fontsize=10, fontname="hebo")
+        paragraph(page, 60, 125 + 100 * n, 400, 4)
+    (read,) = pages_of(made)
+    assert [line.level for line in read.lines if line.role is Role.HEADING] == [1, 2, 3, 1]
+
+
 def test_captions_and_mentions() -> None:
     made = pymupdf.open()
     page = made.new_page()
