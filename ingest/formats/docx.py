@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import io
 import re
+import zipfile
+import zlib
 from collections.abc import Iterator
 from typing import Any
 
@@ -39,6 +41,16 @@ _SKIPPED = frozenset(
 _BREAKS = {f"{W}tab": "\t", f"{W}br": "\n", f"{W}cr": "\n", f"{W}noBreakHyphen": "\u2011"}
 _WRAPPERS = frozenset(f"{W}{name}" for name in ("sdt", "sdtContent", "customXml", "ins", "moveTo"))
 _MAX_DEPTH = 100
+_BROKEN = (
+    KeyError,
+    ValueError,
+    AttributeError,
+    SyntaxError,  # lxml's parse errors are of this class
+    NotImplementedError,
+    zipfile.BadZipFile,
+    zlib.error,
+    EOFError,
+)
 
 
 def read(data: bytes, name: str) -> Draft:
@@ -51,7 +63,7 @@ def read(data: bytes, name: str) -> Draft:
     package.check(data, name)
     try:
         document = docx.Document(io.BytesIO(data))
-    except (KeyError, ValueError, AttributeError, SyntaxError) as error:
+    except _BROKEN as error:
         cause = f"Its parts are broken ({type(error).__name__})."
         remedy = "Open it in Word or LibreOffice, save it again, and add that file."
         raise DamagedFile(name, cause, remedy) from error

@@ -65,7 +65,8 @@ def render(data: bytes, kind: Kind, name: str, limits: Limits) -> Rendition:
                 _add_page(document, _picture(frame, data, kind, notes))
     except (UnidentifiedImageError, OSError, SyntaxError, EOFError, ValueError) as error:
         if document.page_count == 0:
-            cause = f"The image cannot be decoded ({str(error)[:200]})."
+            why = "" if isinstance(error, UnidentifiedImageError) else f" ({str(error)[:200]})"
+            cause = f"The image cannot be decoded{why}."
             raise DamagedFile(name, cause, "Look for a complete copy, or scan it again.") from error
         notes.append(f"Only the first {document.page_count} pages could be decoded.")
     pdf = document.tobytes(deflate=True, deflate_images=True, no_new_id=True)

@@ -60,7 +60,7 @@ def read_all(path: Path, **options: Any) -> FileRead:
 def misbehaving() -> Iterator[ForkServer]:
     with pytest.MonkeyPatch.context() as patch:
         patch.syspath_prepend(str(HERE / "guest"))
-        server = ForkServer(("ingest.guest.child", "misbehaving"))
+        server = ForkServer(("ingest.guest.jobs", "misbehaving"))
         server.warm_up()
         yield server
         server.close()
