@@ -19,11 +19,11 @@ from PySide6.QtWidgets import (
 from app.core.events import FileFailed
 from app.ui import style
 from app.ui.library_model import Addition
-from app.ui.text import tip
+from app.ui.text import counted, tip
 from app.ui.widgets import ElidedLabel, IconButton, IconLabel, TextLabel
 
 _STEPS = 1000
-_TALLEST = 300
+_TALLEST = 250
 _PACE_MS = 60
 
 
@@ -88,7 +88,7 @@ class AdditionView(QFrame):
         self._cancel.setEnabled(not addition.cancelling)
 
 
-class ProblemList(QScrollArea):
+class ProblemList(QFrame):
     """Files that could not be added: each with its cause, the remedy, and what can be done here."""
 
     password_requested = Signal(object)  # FileFailed
@@ -96,15 +96,29 @@ class ProblemList(QScrollArea):
 
     def __init__(self) -> None:
         super().__init__()
-        self.setWidgetResizable(True)
-        self.setAccessibleName("Files that could not be added")
-        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setObjectName("problems")
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, style.SMALL, 0, style.SMALL)
+        layout.setSpacing(style.TIGHT)
+        head = QHBoxLayout()
+        head.setContentsMargins(style.MEDIUM, 0, style.MEDIUM, 0)
+        self._count = TextLabel(bold=True)
+        head.addWidget(self._count, 1)
+        self._clear = QPushButton("Dismiss all")
+        self._clear.clicked.connect(self.dismiss_all)
+        head.addWidget(self._clear)
+        layout.addLayout(head)
+        self._area = QScrollArea()
+        self._area.setWidgetResizable(True)
+        self._area.setAccessibleName("Files that could not be added")
+        self._area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         inside = QWidget()
         self._rows = QVBoxLayout(inside)
-        self._rows.setContentsMargins(style.MEDIUM, style.SMALL, style.MEDIUM, style.SMALL)
+        self._rows.setContentsMargins(style.MEDIUM, 0, style.MEDIUM, 0)
         self._rows.setSpacing(style.SMALL)
         self._rows.addStretch(1)
-        self.setWidget(inside)
+        self._area.setWidget(inside)
+        layout.addWidget(self._area)
         self._shown: dict[str, Problem] = {}
         self.hide()
 
@@ -126,7 +140,12 @@ class ProblemList(QScrollArea):
             self._rows.removeWidget(row)
             row.hide()
             row.deleteLater()
-        self._fit()
+            self._fit()
+
+    def dismiss_all(self) -> None:
+        """Empties the list."""
+        for path in self.paths():
+            self.dismiss(path)
 
     def paths(self) -> list[str]:
         """The files listed."""
@@ -138,9 +157,12 @@ class ProblemList(QScrollArea):
 
     def _fit(self) -> None:
         self.setVisible(bool(self._shown))
+        self._count.setText(f"{counted(len(self._shown), 'file')} not added")
+        self._clear.setVisible(len(self._shown) > 1)
         # As tall as what it holds up to a limit, so that the documents keep room.
-        needed = self._rows.heightForWidth(self.viewport().width())
-        self.setFixedHeight(min(max(needed, self._rows.minimumSize().height()), _TALLEST) + 2)
+        needed = self._rows.heightForWidth(self._area.viewport().width())
+        needed = max(needed, self._rows.minimumSize().height())
+        self._area.setFixedHeight(min(needed, _TALLEST) + 2)
 
 
 class Problem(QFrame):

@@ -116,6 +116,8 @@ class DocumentFilter(QSortFilterProxyModel):
 class RowDelegate(QStyledItemDelegate):
     """Paints two lines a row: what it is, and below it smaller, with an icon, how it is."""
 
+    elide_second = Qt.TextElideMode.ElideMiddle
+
     def lines(self, index: Index) -> tuple[str, str, str, str]:
         """First line, icon, icon's colour role, second line."""
         document: DocumentInfo = index.data(INFO)
@@ -167,6 +169,7 @@ class RowDelegate(QStyledItemDelegate):
     ) -> None:
         painter.setFont(style.scaled_font(scale))
         painter.setPen(QColor(colour))
-        shown = painter.fontMetrics().elidedText(text, Qt.TextElideMode.ElideMiddle, area.width())
+        mode = self.elide_second if bottom else Qt.TextElideMode.ElideMiddle
+        shown = painter.fontMetrics().elidedText(text, mode, area.width())
         edge = Qt.AlignmentFlag.AlignBottom if bottom else Qt.AlignmentFlag.AlignTop
         painter.drawText(area, edge | Qt.AlignmentFlag.AlignLeft, shown)

@@ -55,6 +55,7 @@ class LibraryPanel(QFrame):
         self._search = search
         self._filter = DocumentFilter(model.documents)
         self._passages = PassageListModel()
+        self._news = ""
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(0)
@@ -85,7 +86,7 @@ class LibraryPanel(QFrame):
     def add_paths(self, paths: list[Path]) -> None:
         """Adds files and folders to the collection in view."""
         if paths:
-            self._say("")
+            self._tell("")
             for path in paths:
                 self.problems.dismiss(str(path))
             self._model.add(paths)
@@ -205,10 +206,11 @@ class LibraryPanel(QFrame):
         model, search = self._model, self._search
         model.collections_changed.connect(self._show_collections)
         model.collection_selected.connect(search.set_collection)
+        model.collection_selected.connect(lambda _name: self._tell(""))
         model.documents_loaded.connect(self._show_documents)
         model.addition_changed.connect(self.addition.show_addition)
         model.file_failed.connect(self.problems.add)
-        model.addition_finished.connect(self._say)
+        model.addition_finished.connect(self._tell)
         search.passages_found.connect(self._show_passages)
         search.search_cleared.connect(self._show_documents)
         self.chooser.activated.connect(lambda row: model.select(self.chooser.itemText(row)))
@@ -231,7 +233,12 @@ class LibraryPanel(QFrame):
         delete.setContext(Qt.ShortcutContext.WidgetShortcut)
         delete.activated.connect(self.remove_selected)
 
-    def _say(self, words: str) -> None:
+    def _tell(self, news: str) -> None:
+        """What came of the latest addition; stays until the next one or another collection."""
+        self._news = news
+        self._show_status(news)
+
+    def _show_status(self, words: str) -> None:
         self.status.setText(words)
         self.status.setVisible(bool(words))
 
@@ -252,12 +259,14 @@ class LibraryPanel(QFrame):
             return
         documents = self._model.documents.rowCount()
         self.stack.setCurrentWidget(self.document_view if documents else self.empty)
-        if documents and not self.addition.isVisible():
+        if not self.addition.isVisible():
             pages = sum(d.pages for d in self._model.documents.documents())
-            self._say(f"{counted(documents, 'document')}, {counted(pages, 'page')}")
+            sums = f"{counted(documents, 'document')}, {counted(pages, 'page')}"
+            lines = [self._news, sums if documents else ""]
+            self._show_status("\n".join(line for line in lines if line))
 
-    def _show_passages(self, _words: str, passages: list[Passage]) -> None:
-        self._passages.set_passages(passages)
+    def _show_passages(self, words: str, passages: list[Passage]) -> None:
+        self._passages.set_passages(passages, words)
         self.stack.setCurrentWidget(self.passage_view if passages else self.nothing)
 
     def _show_drop_hint(self, over: bool) -> None:

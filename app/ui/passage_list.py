@@ -18,6 +18,7 @@ from ingest.types import Passage
 PASSAGE = Qt.ItemDataRole.UserRole + 1
 _TYPING_MS = 120
 _LIMIT = 20
+_BEFORE, _SNIPPET = 16, 240  # characters
 
 
 class SearchModel(QObject):
@@ -82,10 +83,12 @@ class PassageListModel(QAbstractListModel):
     def __init__(self) -> None:
         super().__init__()
         self._passages: list[Passage] = []
+        self._words = ""
 
-    def set_passages(self, passages: Sequence[Passage]) -> None:
-        """Shows these passages."""
+    def set_passages(self, passages: Sequence[Passage], words: str = "") -> None:
+        """Shows these passages, found for these words."""
         self.beginResetModel()
+        self._words = words
         self._passages = list(passages)
         self.endResetModel()
 
@@ -97,7 +100,7 @@ class PassageListModel(QAbstractListModel):
         if role == PASSAGE:
             return passage
         if role == Qt.ItemDataRole.DisplayRole:
-            return " ".join(passage.text.split())
+            return snippet(passage.text, self._words)
         if role == Qt.ItemDataRole.ToolTipRole:
             return tip(passage.text)
         if role == Qt.ItemDataRole.AccessibleTextRole:
@@ -106,15 +109,30 @@ class PassageListModel(QAbstractListModel):
 
 
 class PassageDelegate(RowDelegate):
-    """A passage in two lines: its document and page, and how it begins."""
+    """A passage in two lines: its document and page, and its words about the match."""
+
+    elide_second = Qt.TextElideMode.ElideRight
 
     def lines(self, index: Index) -> tuple[str, str, str, str]:
         passage: Passage = index.data(PASSAGE)
-        return place_of(passage), "", "", " ".join(passage.text.split())[:200]
+        return place_of(passage), "", "", index.data()
 
     def sizeHint(self, option: QStyleOptionViewItem, index: Index) -> QSize:
         height = QFontMetrics(style.scaled_font(style.CAPTION)).height()
         return super().sizeHint(option, index) + QSize(0, height // 8)
+
+
+def snippet(text: str, words: str) -> str:
+    """The passage in one line, from shortly before the first of the words in it."""
+    line = " ".join(text.split())
+    folded = line.casefold()
+    found = [at for word in words.casefold().split() if (at := folded.find(word)) >= 0]
+    start = max(min(found, default=0) - _BEFORE, 0)
+    if start:
+        # At a word's beginning; the dots say that something stands before.
+        start = line.find(" ", start) + 1
+        return f"… {line[start : start + _SNIPPET]}"
+    return line[:_SNIPPET]
 
 
 def place_of(passage: Passage) -> str:

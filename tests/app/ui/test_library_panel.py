@@ -29,7 +29,7 @@ from app.ui.follow_dialog import FollowDialog
 from app.ui.library_model import Addition, LibraryModel, summary
 from app.ui.library_panel import LibraryPanel
 from app.ui.messages import UNASKED, Failure, Streamed
-from app.ui.passage_list import SearchModel
+from app.ui.passage_list import SearchModel, snippet
 
 if TYPE_CHECKING:
     from conftest import HandBridge
@@ -343,3 +343,23 @@ def test_collection_is_renamed_and_removed(
     monkeypatch.setattr(dialogs, "confirm_collection_removal", lambda *_: True)
     panel.remove_collection()
     assert bridge.last("remove_collection").args == ("Patients",)
+
+
+def test_snippet_begins_near_the_match() -> None:
+    text = "A long beginning that says little.\nThe kidney function has fallen."
+    assert snippet(text, "kidney").startswith("… ")
+    assert "kidney function" in snippet(text, "kidney")
+    assert snippet(text, "nothing").startswith("A long beginning")
+
+
+def test_all_failures_are_dismissed_at_once(bridge: HandBridge, panel: LibraryPanel) -> None:
+    panel.add_paths([Path("/x")])
+    failures = [FileFailed(f"/x/{n}.pdf", "It is broken.", "Repair it.") for n in range(7)]
+    bridge.stream("add", *failures, BatchFinished(0, 0, 0, 0, 7))
+    assert panel.problems._count.text() == "7 files not added"
+    panel.problems._clear.click()
+    assert panel.problems.paths() == []
+    assert not panel.problems.isVisible()
+    bridge.give("collections", COLLECTIONS)
+    bridge.give("documents", DOCUMENTS)
+    assert panel.status.text() == "7 failed.\n2 documents, 6 pages"
