@@ -102,11 +102,13 @@ def _read(path: Path, passwords: list[str], pool: OcrPool) -> _Outcome:
             if isinstance(event, FileRead):
                 pages = event.pages
     except ReadError as error:
+        ended = error.__cause__
+        slow = isinstance(ended, GuestTimedOut) or (isinstance(ended, GuestDied) and ended.exceeded)
         return _Outcome(
             reason=f"{error.cause} {error.remedy}",
             error=type(error).__name__,
-            crashed=isinstance(error.__cause__, GuestDied),
-            hung=isinstance(error.__cause__, GuestTimedOut),
+            crashed=isinstance(ended, GuestDied) and not slow,
+            hung=slow,
         )
     characters = sum(len(line.text) for page in pages for line in page.lines)
     reasons = [page.unreadable for page in pages if page.unreadable]

@@ -77,7 +77,16 @@ def read(data: bytes, name: str) -> Draft:
         title=facts.title or (first.text if isinstance(first, Heading) else ""),
         author=facts.author or "",
         created=facts.created.isoformat() if facts.created else "",
+        warnings=_warnings(document),
     )
+
+
+def _warnings(document: Any) -> tuple[str, ...]:
+    pictures = sum(relation.reltype.endswith("/image") for relation in document.part.rels.values())
+    if not pictures:
+        return ()
+    number = "1 picture" if pictures == 1 else f"{pictures} pictures"
+    return (f"It has {number}, whose text is not read; save it as PDF to have them read.",)
 
 
 class _Walker:

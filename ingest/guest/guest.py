@@ -146,6 +146,8 @@ class ForkedGuest(Guest):
 
     def _died(self) -> GuestDied:
         status = None if self._closed else self._status(_PATIENCE)
+        if status is None and self._pid is None:
+            return GuestDied("the readers' own process ended; its error output says why")
         if status is None:
             return GuestDied("it ended without a word")
         if os.WIFSIGNALED(status):

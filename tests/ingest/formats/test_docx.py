@@ -8,6 +8,7 @@ import docx
 import pytest
 from docx.oxml.ns import qn
 from docx.oxml.parser import parse_xml
+from PIL import Image
 
 from ingest.errors import DamagedFile, LimitExceeded
 from ingest.formats.blocks import Heading, ListItem, PageBreak, Paragraph, Table
@@ -154,3 +155,12 @@ def test_entities_are_not_expanded() -> None:
             bomb.writestr(member, markup if member == "word/document.xml" else whole.read(member))
     with contextlib.suppress(DamagedFile):
         assert len(str(read(data.getvalue(), "a.docx").blocks)) < 10_000
+
+
+def test_pictures_are_mentioned() -> None:
+    picture = io.BytesIO()
+    Image.new("RGB", (8, 8)).save(picture, "PNG")
+    document = docx.Document()
+    document.add_picture(picture)
+    assert "1 picture" in read(saved(document), "a.docx").warnings[0]
+    assert read(saved(docx.Document()), "a.docx").warnings == ()
