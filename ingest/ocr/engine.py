@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 
 from ingest.ocr import frame, layout, orient
+from ingest.ocr.cleaning import despeckled
 from ingest.ocr.detect import Detector, Pixels, Quads
 from ingest.ocr.recognise import Reading, Recogniser
 from ingest.types import Page
@@ -16,8 +17,9 @@ from ingest.types import Page
 LONGEST_SIDE = 2600  # pixels; more than this adds no legible detail to a page
 
 _LOOK = 1280  # pixels; the longer side at which text is looked for first
-_TINY = 11.0  # pixels; lines lower than this at that size are looked for again, larger
+_TINY = 17.0  # pixels; rectangles lower than this at that size are looked for again, larger
 _LOOK_CLOSER = 2048
+_LARGEST_SCALE = 3.0  # a small picture is not blown up further
 _STEEP = 4.0  # degrees of slope above which the picture itself is straightened
 
 
@@ -35,7 +37,7 @@ class OcrEngine:
         Lines come in reading order, whichever way the page is turned; their boxes are upright
         boxes in points of the page as given.
         """
-        picture = frame.framed(pixels, width, height, LONGEST_SIDE)
+        picture = frame.framed(despeckled(pixels), width, height, LONGEST_SIDE)
         quads = self._find(picture.image)
         if len(quads) and orient.lies_sideways(quads):
             picture = frame.turned(picture, 1)
@@ -77,10 +79,11 @@ class OcrEngine:
 
     def _find(self, image: Pixels) -> Quads:
         longer = max(image.shape[:2])
-        scale = _LOOK / longer
+        scale = min(_LARGEST_SCALE, _LOOK / longer)
         quads = self._detector.find(image, scale)
-        if len(quads) and scale < _LOOK_CLOSER / longer:
+        closer = min(2.0, _LOOK_CLOSER / longer)
+        if len(quads) and closer > scale:
             low = float(np.median(np.minimum(*orient.sides(quads)))) * scale
-            if low < _TINY * 1.6:
-                quads = self._detector.find(image, min(2.0, _LOOK_CLOSER / longer))
+            if low < _TINY:
+                quads = self._detector.find(image, closer)
         return quads

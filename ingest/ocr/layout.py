@@ -5,6 +5,7 @@ Knows no pixels: only texts, confidences and where they stand.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from itertools import pairwise
 from statistics import median
@@ -14,6 +15,8 @@ from ingest.ocr.detect import Quads
 from ingest.ocr.recognise import Reading
 from ingest.types import Box, Line, Role, TextSource
 
+_EAST_ASIAN = re.compile("[\u3001-\u30ff\u3400-\u9fff\uac00-\ud7af]")
+_FULL_WIDTH = re.compile("[\uff01-\uff5e]")
 _DOUBTFUL = 0.5  # below this confidence a reading without enough letters is a speck
 _WIDE = 1.5  # a gap between cells, in line heights
 _APART = 0.75  # extra space between paragraphs, in line heights
@@ -56,6 +59,13 @@ def _is_noise(reading: Reading) -> bool:
     return reading.confidence < _DOUBTFUL and letters < 3
 
 
+def _plain(text: str) -> str:
+    """Full-width punctuation, which the recogniser also gives to Latin text, as ASCII there."""
+    if _EAST_ASIAN.search(text):
+        return text
+    return _FULL_WIDTH.sub(lambda match: chr(ord(match[0]) - 0xFEE0), text)
+
+
 def _table_rows(region: Sequence[Row]) -> list[bool]:
     """For each row, whether it belongs to three or more rows of cells in line."""
     height = median(p.height for row in region for p in row)
@@ -94,7 +104,7 @@ def _line(
     places = [boxes[p.index] for p in row]
     letters = sum(len(part.text) for part in parts)
     return Line(
-        text=("\t" if table else " ").join(part.text.strip() for part in parts),
+        text=_plain(("\t" if table else " ").join(part.text.strip() for part in parts)),
         box=Box(
             min(b.x0 for b in places),
             min(b.y0 for b in places),

@@ -149,3 +149,8 @@ def assert_covers(outer: Box, ink: Box) -> None:
     assert outer.x1 >= ink.x1 - 3 and outer.y1 >= ink.y1 - 3, (outer, ink)
     assert outer.x0 >= ink.x0 - 12 and outer.y0 >= ink.y0 - 12, (outer, ink)
     assert outer.x1 <= ink.x1 + 12 and outer.y1 <= ink.y1 + 12, (outer, ink)
+
+
+@pytest.mark.parametrize("size", [(1, 1), (3, 900), (900, 3)])
+def test_strange_sizes(engine: OcrEngine, size: tuple[int, int]) -> None:
+    assert read(engine, Image.new("RGB", size, "black")).lines == ()
