@@ -16,4 +16,4 @@ fi
 echo
 echo "There is no display to open the window on. Asking on the command line instead:"
 set -x
-.venv/bin/muniment ask "Which antibiotic did the patient get during the wrist operation?" -c Samples
+.venv/bin/muniment ask "Which antibiotic was given instead of cefuroxime?" -c Samples
