@@ -57,7 +57,10 @@ Block = Heading | Paragraph | ListItem | Table | Preformatted | PageBreak
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """A text document as its reader found it. ``created`` is an ISO 8601 date or empty."""
+    """A text document as its reader found it. ``created`` is an ISO 8601 date or empty.
+
+    ``pictures`` are image files inside the document; they may be scans, so they are read too.
+    """
 
     media_type: str
     blocks: tuple[Block, ...]
@@ -65,13 +68,14 @@ class Draft:
     author: str = ""
     created: str = ""
     warnings: tuple[str, ...] = field(default=())
+    pictures: tuple[bytes, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Rendition:
     """The PDF that stands for a file of another format, and what the file says of itself.
 
-    ``pages`` is the text on its pages; None for images, whose text is still to be read.
+    ``pages`` is the text on its first pages; those that follow are images still to be read.
     """
 
     pdf: bytes
@@ -80,4 +84,4 @@ class Rendition:
     author: str = ""
     created: str = ""
     warnings: tuple[str, ...] = field(default=())
-    pages: tuple[Page, ...] | None = None
+    pages: tuple[Page, ...] = ()

@@ -97,7 +97,7 @@ def detect(data: bytes, name: str) -> Kind:
     suffix = _SUFFIXES.get(PurePath(name).suffix.lower())
     if b"%PDF-" in head[:1024]:
         return Kind.PDF
-    if picture := _picture(head):
+    if picture := picture_kind(head):
         return picture
     if head.startswith(b"PK\x03\x04"):
         return _package(data, name)
@@ -137,7 +137,8 @@ def is_text(head: bytes) -> bool:
     return controls <= len(head) * 0.02
 
 
-def _picture(head: bytes) -> Kind | None:
+def picture_kind(head: bytes) -> Kind | None:
+    """The image format that begins like this, if it has a reader."""
     if head.startswith(b"\x89PNG\r\n\x1a\n"):
         return Kind.PNG
     if head.startswith(b"\xff\xd8\xff"):

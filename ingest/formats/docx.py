@@ -77,16 +77,15 @@ def read(data: bytes, name: str) -> Draft:
         title=facts.title or (first.text if isinstance(first, Heading) else ""),
         author=facts.author or "",
         created=facts.created.isoformat() if facts.created else "",
-        warnings=_warnings(document),
+        pictures=tuple(_pictures(document)),
     )
 
 
-def _warnings(document: Any) -> tuple[str, ...]:
-    pictures = sum(relation.reltype.endswith("/image") for relation in document.part.rels.values())
-    if not pictures:
-        return ()
-    number = "1 picture" if pictures == 1 else f"{pictures} pictures"
-    return (f"It has {number}, whose text is not read; save it as PDF to have them read.",)
+def _pictures(document: Any) -> Iterator[bytes]:
+    """The image files shown in the body, in the order of their relationships."""
+    for relation in document.part.rels.values():
+        if relation.reltype == RELATIONSHIP_TYPE.IMAGE and not relation.is_external:
+            yield relation.target_part.blob
 
 
 class _Walker:

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+import pymupdf
+
+from ingest.errors import ReadError
 from ingest.formats import docx, html, images, mail, markdown, text, typeset
 from ingest.formats.blocks import Draft, Rendition
-from ingest.formats.detect import Kind
+from ingest.formats.detect import Kind, picture_kind
 from ingest.guest.limits import Limits
+
+_SMALLEST = 250  # pixels in the shorter side of a picture that may hold text worth reading
 
 
 def render(data: bytes, kind: Kind, name: str, limits: Limits) -> Rendition:
@@ -16,7 +23,9 @@ def render(data: bytes, kind: Kind, name: str, limits: Limits) -> Rendition:
     """
     if kind.is_image:
         return images.render(data, kind, name, limits)
-    return typeset.render(_draft(data, kind, name), name, limits)
+    draft = _draft(data, kind, name)
+    rendition = typeset.render(draft, name, limits)
+    return _with_pictures(rendition, draft.pictures, name, limits) if draft.pictures else rendition
 
 
 def _draft(data: bytes, kind: Kind, name: str) -> Draft:
@@ -33,3 +42,33 @@ def _draft(data: bytes, kind: Kind, name: str) -> Draft:
             return text.read(data)
         case _:
             raise ValueError(f"{kind} has no text reader")
+
+
+def _with_pictures(
+    rendition: Rendition, pictures: tuple[bytes, ...], name: str, limits: Limits
+) -> Rendition:
+    """The rendition with a page for each of the document's larger pictures after its text."""
+    shown = left_out = 0
+    with pymupdf.open(stream=rendition.pdf, filetype="pdf") as document:
+        for picture in dict.fromkeys(pictures):
+            kind = picture_kind(picture)
+            if kind is None or document.page_count >= limits.max_pages:
+                left_out += 1
+                continue
+            try:
+                made = images.render(picture, kind, name, limits)
+            except ReadError:
+                left_out += 1
+                continue
+            with pymupdf.open(stream=made.pdf, filetype="pdf") as page:
+                shown_image = page[0].get_image_info()[0]
+                if min(shown_image["width"], shown_image["height"]) >= _SMALLEST:
+                    document.insert_pdf(page)
+                    shown += 1
+        pdf = document.tobytes(garbage=1, deflate=True, no_new_id=True) if shown else rendition.pdf
+    notes = []
+    if shown:
+        notes.append(f"Its pictures ({shown}) were read on pages of their own after the text.")
+    if left_out:
+        notes.append(f"{left_out} of its pictures could not be read.")
+    return replace(rendition, pdf=pdf, warnings=(*rendition.warnings, *notes))

@@ -80,7 +80,9 @@ def _limit_resources(limits: Limits, file_bytes: int) -> None:
             value = min(value, hard)
         resource.setrlimit(kind, (value, value))
     # The soft limit ends the child by SIGXCPU, which tells this limit from other deaths.
-    resource.setrlimit(resource.RLIMIT_CPU, (cpu, cpu + _GRACE))
+    _, hard = resource.getrlimit(resource.RLIMIT_CPU)
+    last = cpu + _GRACE if hard == resource.RLIM_INFINITY else min(cpu + _GRACE, hard)
+    resource.setrlimit(resource.RLIMIT_CPU, (min(cpu, last), last))
 
 
 def _address_space() -> int:

@@ -5,7 +5,9 @@ Importing this module loads every reader, which is what the fork server is for.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
+from itertools import chain
 
 import numpy as np
 import pymupdf
@@ -48,14 +50,14 @@ def read(task: Task) -> None:
     name = str(task.request["name"])
     kind = detect.detect(task.data, name)
     rendition = b""
-    pages: tuple[Page, ...] | None = None
+    text_pages: tuple[Page, ...] = ()
     if kind is Kind.PDF:
         document = open_pdf(task.data, name)
         unlock(document, task.request["passwords"], name)
         info = ingest.pdf.file_info(document)
     else:
         made = render(task.data, kind, name, task.limits)
-        rendition, pages = made.pdf, made.pages
+        rendition, text_pages = made.pdf, made.pages
         document = open_pdf(rendition, name)
         info = FileInfo(
             made.media_type,
@@ -68,7 +70,7 @@ def read(task: Task) -> None:
     _check_pages(document, name, task.limits)
     info = replace(info, warnings=_misnamed(kind, name) + info.warnings)
     task.channel.send({"kind": "opened", "info": wire.info_to_wire(info)})
-    for page in ingest.pdf.read_document(document) if pages is None else pages:
+    for page in chain(text_pages, _rest(document, len(text_pages))):
         _send_page(task, page)
     if len(rendition) > task.limits.max_rendition_bytes:
         cause = f"Its pages would take {len(rendition) >> 20} MB."
@@ -98,6 +100,23 @@ def draw(task: Task) -> None:
         )
         facts = {"kind": "drawn", "width": drawn.width, "height": drawn.height, "dpi": drawn.dpi}
         task.channel.send(facts, drawn.png() if request["png"] else drawn.pixels)
+
+
+def _rest(document: pymupdf.Document, done: int) -> Iterator[Page | PageImage]:
+    """The pages after the first ``done``, whose text is not known yet."""
+    if not done:
+        yield from ingest.pdf.read_document(document)
+    elif done < document.page_count:
+        rest = pymupdf.open()
+        rest.insert_pdf(document, from_page=done)
+        for page in ingest.pdf.read_document(rest):
+            yield _renumbered(page, page.number + done)
+
+
+def _renumbered(page: Page | PageImage, number: int) -> Page | PageImage:
+    if isinstance(page, PageImage) and page.fallback is not None:
+        page = replace(page, fallback=replace(page.fallback, number=number))
+    return replace(page, number=number)
 
 
 def open_pdf(data: bytes, name: str) -> pymupdf.Document:

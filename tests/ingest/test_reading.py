@@ -11,6 +11,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import docx
 import numpy as np
 import pymupdf
 import pytest
@@ -158,6 +159,17 @@ def test_ocr_pages_come_in_order_a_few_at_a_time(tmp_path: Path) -> None:
     assert "Smudged" in pages[4].page.unreadable
     assert pages[6].page.lines[0].text == "seen 7"
     assert pool.most <= 5
+
+
+def test_a_scan_inside_a_word_document_is_read(tmp_path: Path) -> None:
+    document = docx.Document()
+    document.add_paragraph("Typed words.")
+    document.add_picture(io.BytesIO(scan(1)))
+    path = tmp_path / "a.docx"
+    document.save(str(path))
+    end = read_all(path, ocr=Pool())
+    assert end.info.page_count == 2
+    assert text_of(end.pages) == "Typed words. seen 2"
 
 
 def test_without_ocr_a_scan_is_marked_unreadable(tmp_path: Path) -> None:

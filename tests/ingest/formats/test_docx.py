@@ -5,6 +5,7 @@ import io
 import zipfile
 
 import docx
+import pymupdf
 import pytest
 from docx.oxml.ns import qn
 from docx.oxml.parser import parse_xml
@@ -12,8 +13,11 @@ from PIL import Image
 
 from ingest.errors import DamagedFile, LimitExceeded
 from ingest.formats.blocks import Heading, ListItem, PageBreak, Paragraph, Table
+from ingest.formats.detect import Kind
 from ingest.formats.docx import read
 from ingest.formats.numbering import roman, spell
+from ingest.formats.render import render
+from ingest.guest.limits import Limits
 
 W = 'xmlns:w="http://schemas.openxmlformats.org/wordprocessingml/2006/main"'
 
@@ -157,10 +161,14 @@ def test_entities_are_not_expanded() -> None:
         assert len(str(read(data.getvalue(), "a.docx").blocks)) < 10_000
 
 
-def test_pictures_are_mentioned() -> None:
-    picture = io.BytesIO()
-    Image.new("RGB", (8, 8)).save(picture, "PNG")
+def test_larger_pictures_get_pages_of_their_own() -> None:
     document = docx.Document()
-    document.add_picture(picture)
-    assert "1 picture" in read(saved(document), "a.docx").warnings[0]
-    assert read(saved(docx.Document()), "a.docx").warnings == ()
+    document.add_paragraph("Words.")
+    for size in (8, 400, 500):
+        picture = io.BytesIO()
+        Image.new("RGB", (size, size), (size % 256, 0, 0)).save(picture, "PNG")
+        document.add_picture(picture)
+    made = render(saved(document), Kind.DOCX, "a.docx", Limits())
+    assert [line.text for page in made.pages for line in page.lines] == ["Words."]
+    assert pymupdf.open(stream=made.pdf, filetype="pdf").page_count == 3
+    assert "(2)" in made.warnings[0]
