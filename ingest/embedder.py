@@ -73,6 +73,7 @@ class OnnxEmbedder(Embedder):
     def __init__(self, folder: Path, config: _ModelConfig, threads: int) -> None:
         # These take a second to load, and only a program that embeds needs them.
         import onnxruntime
+        from safetensors import SafetensorError
         from safetensors.numpy import load_file
 
         from ingest.bert_graph import BertGraph, BertShape
@@ -93,7 +94,7 @@ class OnnxEmbedder(Embedder):
             graph = BertGraph(
                 {k.removeprefix(prefix): v for k, v in tensors.items()}, shape
             ).build()
-        except (OSError, ValueError, KeyError) as error:
+        except (OSError, ValueError, KeyError, SafetensorError) as error:
             raise _damaged(folder, f"its weights cannot be read ({error})") from error
         onnxruntime.disable_telemetry_events()
         options = onnxruntime.SessionOptions()

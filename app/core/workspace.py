@@ -462,11 +462,11 @@ class Workspace:
     # Drawing
 
     def _renderer(self, document_id: int, page: int) -> PageRenderer:
+        self._store.page_lines(document_id, page)  # says so when there is no such page
         with self._render_lock:
             renderer = self._renderers.pop(document_id, None)
             if renderer is None:
                 document = self._store.document(document_id)
-                self._store.page_lines(document_id, page)  # says so when there is no such page
                 renderer = PageRenderer(
                     self._store.shown_pdf(document_id), document.password, name=document.name
                 )

@@ -1,0 +1,108 @@
+"""The real command line in processes of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pymupdf
+import pytest
+
+LAW = "This Agreement is governed by the law of Norway."
+
+
+class Program:
+    """Runs ``muniment`` on a library."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.environment = {**os.environ, "MUNIMENT_KEY_FILE": str(folder / "key")}
+
+    def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "app", "--library", str(self.folder / "library")]
+        return subprocess.run(
+            [*command, *arguments],
+            capture_output=True,
+            text=True,
+            env=self.environment,
+            stdin=subprocess.DEVNULL,
+        )
+
+    def json(self, *arguments: str, code: int = 0) -> dict[str, Any]:
+        done = self.run(*arguments, "--json")
+        assert done.returncode == code, done.stderr
+        return json.loads(done.stdout)
+
+
+@pytest.fixture(scope="module")
+def program(tmp_path_factory: pytest.TempPathFactory) -> Program:
+    program = Program(tmp_path_factory.mktemp("cli"))
+    document = pymupdf.open()
+    for text in ("The parties are Alpha and Beta.", LAW):
+        document.new_page().insert_textbox(pymupdf.Rect(72, 72, 500, 700), text)
+    document.save(program.folder / "contract.pdf")
+    (program.folder / "broken.pdf").write_bytes(b"")
+    return program
+
+
+def test_add_search_ask_show_list_remove(program: Program) -> None:
+    contract, broken = program.folder / "contract.pdf", program.folder / "broken.pdf"
+    added = program.json("add", str(contract), str(broken), "-c", "Matter", code=3)
+    assert (added["added"], added["failed"]) == (1, 1)
+    assert added["failures"][0]["path"] == str(broken)
+    assert added["failures"][0]["cause"] and added["failures"][0]["remedy"]
+
+    passages = program.json("search", "law of Norway", "-c", "Matter", "-k", "3")["passages"]
+    assert passages[0]["document"] == "contract.pdf"
+    assert 2 in passages[0]["pages"]
+    assert {"page", "x0", "y0", "x1", "y1"} == set(passages[0]["boxes"][0])
+
+    answer = program.json("ask", "Which law governs the agreement?", "-c", "Matter")
+    assert answer["found"] is True
+    (citation, *_) = answer["citations"]
+    assert (citation["document"], citation["page"], citation["n"]) == ("contract.pdf", 2, 1)
+    assert citation["status"] == "verified" and LAW in citation["quote"]
+    assert citation["boxes"][0]["page"] == 2
+    assert answer["searched"]["documents"] == 1 and answer["unreadable"] == []
+
+    nothing = program.json("ask", "Who insures the ferry?", "-c", "Matter", code=4)
+    assert nothing["found"] is False and nothing["citations"] == []
+
+    png = program.folder / "page.png"
+    program.json("show", "contract.pdf", "--page", "2", "--png", str(png), "--highlight", "Norway")
+    assert png.read_bytes().startswith(b"\x89PNG")
+
+    assert program.json("collections")["collections"][0]["name"] == "Matter"
+    assert program.json("list", "-c", "Matter")["documents"][0]["pages"] == 2
+    assert program.json("remove", "contract.pdf")["removed"]["name"] == "contract.pdf"
+    assert program.json("list")["documents"] == []
+
+
+def test_errors_say_what_to_do(program: Program) -> None:
+    program.json("collections") if (program.folder / "library").exists() else None
+    wrong = program.run("search", "words", "-c", "No such")
+    assert wrong.returncode == 1
+    assert "no such collection" in wrong.stderr
+    error = program.json("search", "words", "-c", "No such", code=1)["error"]
+    assert error["cause"] and error["remedy"]
+    assert program.run("search").returncode == 2
+    assert program.run("unheard-of").returncode == 2
+
+
+def test_no_passphrase_and_no_terminal(program: Program) -> None:
+    lone = Program(program.folder)
+    lone.environment = {k: v for k, v in os.environ.items() if not k.startswith("MUNIMENT")}
+    done = lone.run("list")
+    assert done.returncode == 1
+    assert "MUNIMENT_PASSPHRASE" in done.stderr
+
+
+def test_doctor_finds_everything(program: Program) -> None:
+    checks = program.json("doctor")
+    assert checks["ok"] is True
+    guard = next(check for check in checks["checks"] if check["name"] == "offline guard")
+    assert "refuse" in guard["detail"]
