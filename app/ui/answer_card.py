@@ -21,7 +21,7 @@ from PySide6.QtWidgets import (
 from app.core.events import Answered, Citation, CitationStatus, UnreadablePage
 from app.ui import style
 from app.ui.conversation_model import Exchange
-from app.ui.text import answer_html, cited_number, counted, tip
+from app.ui.text import answer_html, cited_number, counted, one_line, tip
 from app.ui.widgets import ElidedLabel, IconLabel, TextLabel
 
 # Icon, colour and word of each state: never by colour alone.
@@ -43,7 +43,7 @@ class CitationRow(QPushButton):
         icon, role, word = STATES[citation.status]
         place = f"{citation.document}, page {citation.page}"
         self.setAccessibleName(f"Citation {citation.n}: {place}, {word}")
-        self.setToolTip(tip(citation.quote))
+        self.setToolTip(tip(one_line(citation.quote)))
         self.setCursor(Qt.CursorShape.PointingHandCursor)
         # A button would insist on its hint; the document's name gives way instead.
         self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
@@ -193,7 +193,9 @@ class AnswerCard(QFrame):
             return
         place = f"{citation.document}, page {citation.page}"
         word = STATES[citation.status][2]
-        QToolTip.showText(QCursor.pos(), tip(f"{citation.quote}\n\n{place} · {word}"), self.body)
+        QToolTip.showText(
+            QCursor.pos(), tip(f"{one_line(citation.quote)}\n\n{place} · {word}"), self.body
+        )
 
     def _cited(self, link: str) -> Citation | None:
         number = cited_number(link)

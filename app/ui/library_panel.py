@@ -177,7 +177,14 @@ class LibraryPanel(QFrame):
         self.passage_view.setModel(self._passages)
         self.empty = EmptyState("drop", *_NOTHING_YET)
         self.nothing = EmptyState("search", *_NOTHING_FOUND)
-        for widget in (self.empty, self.document_view, self.passage_view, self.nothing):
+        self.opening = EmptyState("lock", *_OPENING)
+        for widget in (
+            self.opening,
+            self.empty,
+            self.document_view,
+            self.passage_view,
+            self.nothing,
+        ):
             self.stack.addWidget(widget)
         return self.stack
 
@@ -206,14 +213,13 @@ class LibraryPanel(QFrame):
         model, search = self._model, self._search
         model.collections_changed.connect(self._show_collections)
         model.collection_selected.connect(search.set_collection)
-        model.collection_selected.connect(lambda _name: self._tell(""))
         model.documents_loaded.connect(self._show_documents)
         model.addition_changed.connect(self.addition.show_addition)
         model.file_failed.connect(self.problems.add)
         model.addition_finished.connect(self._tell)
         search.passages_found.connect(self._show_passages)
         search.search_cleared.connect(self._show_documents)
-        self.chooser.activated.connect(lambda row: model.select(self.chooser.itemText(row)))
+        self.chooser.activated.connect(self._choose_collection)
         self.new_button.clicked.connect(self.new_collection)
         self.search_field.textChanged.connect(self._on_typed)
         self.search_field.returnPressed.connect(self._focus_results)
@@ -301,6 +307,10 @@ class LibraryPanel(QFrame):
         chosen: QItemSelectionModel = self.document_view.selectionModel()
         return [index.data(INFO) for index in chosen.selectedIndexes()]
 
+    def _choose_collection(self, row: int) -> None:
+        self._tell("")
+        self._model.select(self.chooser.itemText(row))
+
     def _choose_document(self, index: QModelIndex) -> None:
         self.document_chosen.emit(index.data(INFO))
 
@@ -314,6 +324,7 @@ class LibraryPanel(QFrame):
             self._model.add([Path(failed.path)], passwords=[password])
 
 
+_OPENING = ("Opening the library", "It is being unlocked. You can add files already.")
 _NOTHING_YET = (
     "Drop PDFs or scans here",
     "Images, Word, text, Markdown, HTML and mail are read too. "

@@ -12,7 +12,7 @@ from PySide6.QtWidgets import QStyleOptionViewItem
 from app.ui import style
 from app.ui.bridge import Bridge
 from app.ui.document_list import Index, RowDelegate
-from app.ui.text import tip
+from app.ui.text import one_line, tip
 from ingest.types import Passage
 
 PASSAGE = Qt.ItemDataRole.UserRole + 1
@@ -104,7 +104,7 @@ class PassageListModel(QAbstractListModel):
         if role == Qt.ItemDataRole.ToolTipRole:
             return tip(passage.text)
         if role == Qt.ItemDataRole.AccessibleTextRole:
-            return f"{place_of(passage)}: {' '.join(passage.text.split())}"
+            return f"{place_of(passage)}: {one_line(passage.text)}"
         return None
 
 
@@ -124,7 +124,7 @@ class PassageDelegate(RowDelegate):
 
 def snippet(text: str, words: str) -> str:
     """The passage in one line, from shortly before the first of the words in it."""
-    line = " ".join(text.split())
+    line = one_line(text)
     folded = line.casefold()
     found = [at for word in words.casefold().split() if (at := folded.find(word)) >= 0]
     start = max(min(found, default=0) - _BEFORE, 0)

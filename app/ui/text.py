@@ -17,6 +17,11 @@ def tip(text: str) -> str:
     return f'<div style="white-space:pre-wrap">{html.escape(text)}</div>' if text else ""
 
 
+def one_line(text: str) -> str:
+    """The text with its line breaks and runs of spaces as single spaces."""
+    return " ".join(text.split())
+
+
 def caption(text: str) -> str:
     """A button's or menu entry's text: an ampersand stays one."""
     return text.replace("&", "&&")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtGui import QPixmap
+from PySide6.QtGui import QPixmap, QShowEvent
 from PySide6.QtWidgets import (
     QButtonGroup,
     QDialog,
@@ -85,6 +85,11 @@ class UnlockDialog(QDialog):
         self.accept_button.setText("Make it" if self._creating else "Open")
         self.again.setVisible(self._creating)
         self._check()
+
+    def showEvent(self, event: QShowEvent) -> None:
+        super().showEvent(event)
+        fields = {"passphrase": self.passphrase, "keyfile": self.key_file}
+        fields.get(self._kind(), self.accept_button).setFocus()
 
     def show_failure(self, failure: Failure) -> None:
         """Says why the library did not open, and lets the person try again."""

@@ -7,7 +7,7 @@ from PySide6.QtGui import QKeySequence, QPainter, QPaintEvent
 from PySide6.QtWidgets import QFrame, QLabel, QSizePolicy, QToolButton, QVBoxLayout, QWidget
 
 from app.ui import icons, style
-from app.ui.text import tip
+from app.ui.text import one_line, tip
 
 
 class TextLabel(QLabel):
@@ -45,7 +45,7 @@ class ElidedLabel(QWidget):
 
     def set_text(self, text: str) -> None:
         """Shows another text; line breaks become spaces."""
-        self._text = " ".join(text.split())
+        self._text = one_line(text)
         self.setToolTip(tip(self._text))
         self.setAccessibleName(self._text)
         self.updateGeometry()

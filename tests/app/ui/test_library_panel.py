@@ -363,3 +363,12 @@ def test_all_failures_are_dismissed_at_once(bridge: HandBridge, panel: LibraryPa
     bridge.give("collections", COLLECTIONS)
     bridge.give("documents", DOCUMENTS)
     assert panel.status.text() == "7 failed.\n2 documents, 6 pages"
+
+
+def test_before_the_library_is_open_it_says_so(qtbot: QtBot, bridge: HandBridge) -> None:
+    panel = LibraryPanel(LibraryModel(bridge), SearchModel(bridge))
+    qtbot.addWidget(panel)
+    assert panel.stack.currentWidget() is panel.opening
+    panel._model.load()
+    bridge.give("collections", [])
+    assert panel.stack.currentWidget() is panel.empty

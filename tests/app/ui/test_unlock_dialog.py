@@ -24,6 +24,7 @@ def dialog(qtbot: QtBot, tmp_path: Path) -> UnlockDialog:
 def test_new_library_wants_its_passphrase_twice(qtbot: QtBot, dialog: UnlockDialog) -> None:
     assert dialog.creating
     assert dialog.headline.text() == "Make a library"
+    assert dialog.focusWidget() is dialog.passphrase  # typing begins at once
     qtbot.keyClicks(dialog.passphrase, "four words of mine")
     assert not dialog.accept_button.isEnabled()
     qtbot.keyClicks(dialog.again, "four words of mine")
