@@ -34,8 +34,8 @@ format: $(READY) ## let ruff put the style right
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
-bench: $(READY) ## measure parsing, ingest and search against their parts alone
-	@$(BIN)/python -m tests.bench
+bench: $(READY) ## measure parsing, ingest and search beside the bare parts (DIR=folder of PDFs)
+	@$(BIN)/python -m tests.bench $(if $(DIR),--documents "$(DIR)")
 
 screenshots: $(READY) ## photograph the window on the sample library, into docs/images
 	@$(BIN)/python docs/make_screenshots.py
