@@ -1,13 +1,12 @@
-"""The small questions: remove these, which password, what went wrong. All text is plain."""
+"""The small questions: remove these, which password. All text is plain."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QInputDialog, QLineEdit, QMessageBox, QWidget
+from PySide6.QtWidgets import QDialog, QInputDialog, QLabel, QLineEdit, QMessageBox, QWidget
 
-from app.ui.messages import Failure
 from app.ui.text import counted
 
 _NAMED = 8
@@ -38,30 +37,26 @@ def ask_password(parent: QWidget, name: str) -> str:
     )
     dialog.setTextEchoMode(QLineEdit.EchoMode.Password)
     dialog.setOkButtonText("Open")
+    _show_plainly(dialog)
     return dialog.textValue() if dialog.exec() else ""
-
-
-def show_failure(parent: QWidget | None, failure: Failure) -> None:
-    """Says what went wrong, why, and what to do."""
-    box = QMessageBox(parent)
-    box.setIcon(QMessageBox.Icon.Warning)
-    box.setTextFormat(Qt.TextFormat.PlainText)
-    box.setWindowTitle("Muniment")
-    box.setText(f"{failure.subject}\n\n{failure.cause}")
-    box.setInformativeText(failure.remedy)
-    box.exec()
 
 
 def _confirm(parent: QWidget, question: str, explanation: str) -> bool:
     box = QMessageBox(parent)
     box.setIcon(QMessageBox.Icon.Question)
-    box.setTextFormat(Qt.TextFormat.PlainText)
     box.setWindowTitle("Remove from the library")
     box.setText(question)
     box.setInformativeText(explanation)
+    _show_plainly(box)
     remove = box.addButton("Remove", QMessageBox.ButtonRole.DestructiveRole)
     keep = box.addButton("Keep", QMessageBox.ButtonRole.RejectRole)
     box.setDefaultButton(keep)
     box.setEscapeButton(keep)
     box.exec()
     return box.clickedButton() is remove
+
+
+def _show_plainly(dialog: QDialog) -> None:
+    """File names stand in these texts, and Qt would guess which of them are markup."""
+    for label in dialog.findChildren(QLabel):
+        label.setTextFormat(Qt.TextFormat.PlainText)

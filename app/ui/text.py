@@ -1,4 +1,4 @@
-"""Text from documents shown as what it is: data, never markup, never a mnemonic.
+"""Text from documents shown as what it is: data, never markup.
 
 Qt guesses whether a label or tool tip is HTML; everything here takes that guess away.
 """
@@ -20,11 +20,6 @@ def tip(text: str) -> str:
 def one_line(text: str) -> str:
     """The text with its line breaks and runs of spaces as single spaces."""
     return " ".join(text.split())
-
-
-def caption(text: str) -> str:
-    """A button's or menu entry's text: an ampersand stays one."""
-    return text.replace("&", "&&")
 
 
 def answer_html(text: str, numbers: Collection[int], accent: str) -> str:

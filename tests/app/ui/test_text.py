@@ -5,7 +5,7 @@ from __future__ import annotations
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QLabel
 
-from app.ui.text import answer_html, caption, cited_number, counted, tip
+from app.ui.text import answer_html, cited_number, counted, tip
 from app.ui.widgets import TextLabel
 
 
@@ -30,10 +30,6 @@ def test_tool_tip_never_turns_into_markup() -> None:
     assert "<b>" not in tip("<b>bold</b>")
     assert tip("plain words").startswith("<div")  # Qt need not guess what it is
     assert tip("") == ""
-
-
-def test_ampersand_is_no_mnemonic() -> None:
-    assert caption("Smith & Jones") == "Smith && Jones"
 
 
 def test_counted() -> None:
