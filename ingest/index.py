@@ -21,7 +21,7 @@ import lancedb
 import numpy as np
 import pyarrow as pa
 from lancedb.index import FTS
-from lancedb.query import MatchQuery
+from lancedb.query import BooleanQuery, MatchQuery, Occur
 from numpy.typing import NDArray
 
 from ingest.store import IndexRows
@@ -29,6 +29,7 @@ from ingest.store import IndexRows
 Vectors = NDArray[np.float32]
 
 _WORDS = re.compile(r"\w")
+_BESIDE = 0.4
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,12 +135,21 @@ class SearchIndex:
         words: str,
         limit: int,
         documents: Sequence[int] | None = None,
+        *,
+        beside: str = "",
     ) -> list[Hit]:
-        """The chunks that share words with the query, by BM25."""
+        """The chunks that share words with the query, by BM25.
+
+        Words ``beside`` the query count as well, but less than half as much.
+        """
         table = self._table(collection_id)
         if table is None or not _WORDS.search(words):
             return []
-        query = table.search(MatchQuery(words, "text"), query_type="fts")
+        wanted: Any = MatchQuery(words, "text")
+        if _WORDS.search(beside):
+            added = MatchQuery(beside, "text", boost=_BESIDE)
+            wanted = BooleanQuery([(Occur.SHOULD, wanted), (Occur.SHOULD, added)])
+        query = table.search(wanted, query_type="fts")
         rows = _within(query, documents).select(["chunk_id", "document_id", "_score"])
         return _hits(rows.limit(limit).to_arrow(), "_score", float)
 

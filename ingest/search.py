@@ -1,7 +1,8 @@
 """Finding the passages of one collection that speak of a question.
 
-Vectors and full text are searched side by side and fused by reciprocal rank (Cormack, Clarke and
-Büttcher 2009); chunks that follow one another in a document become one passage.
+Vectors and full text are searched side by side, with the question's own words and with those a
+glossary adds, and fused by reciprocal rank (Cormack, Clarke and Büttcher 2009); chunks that follow
+one another in a document become one passage.
 """
 
 from __future__ import annotations
@@ -10,19 +11,26 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ingest.embedder import Embedder
+from ingest.glossary import Glossary
 from ingest.index import Hit, SearchIndex
 from ingest.store import Store, StoredChunk
 from ingest.types import ChunkLine, Passage
+from ingest.words import search_words
 
 
 @dataclass(frozen=True, slots=True)
 class Fusion:
-    """How two rankings become one: ``1 / (constant + rank)`` each, down to ``depth``."""
+    """How rankings become one: a weight times ``1 / (constant + rank)`` each, down to ``depth``.
+
+    The worded rankings are those of the question with the glossary's wording.
+    """
 
     constant: int = 60
     depth: int = 100
     vector_weight: float = 1.0
     text_weight: float = 1.0
+    worded_vector_weight: float = 0.5
+    worded_text_weight: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,11 +46,17 @@ class Searcher:
     """Searches the collections of one library."""
 
     def __init__(
-        self, store: Store, index: SearchIndex, embedder: Embedder, fusion: Fusion | None = None
+        self,
+        store: Store,
+        index: SearchIndex,
+        embedder: Embedder,
+        glossary: Glossary | None = None,
+        fusion: Fusion | None = None,
     ) -> None:
         self._store = store
         self._index = index
         self._embedder = embedder
+        self._glossary = glossary or Glossary()
         self._fusion = fusion or Fusion()
 
     def rank(
@@ -51,11 +65,26 @@ class Searcher:
         """Chunks by fused score, best first; at most twice the fusion's depth."""
         if not words.strip():
             return []
-        depth = self._fusion.depth
-        vector = self._embedder.embed_query(words)
-        nearest = self._index.nearest(collection_id, vector, depth, documents)
-        matching = self._index.matching(collection_id, words, depth, documents)
-        return fuse(nearest, matching, self._fusion)
+        fusion, index, depth = self._fusion, self._index, self._fusion.depth
+        wording = self._glossary.wording(words)
+        questions = [words, f"{words} {wording}"] if wording else [words]
+        vectors = self._embedder.embed(questions)
+        nearest = index.nearest(collection_id, vectors[0], depth, documents)
+        asked = search_words(words) or words
+        rankings = [
+            (nearest, fusion.vector_weight),
+            (index.matching(collection_id, asked, depth, documents), fusion.text_weight),
+        ]
+        if wording:
+            worded = index.nearest(collection_id, vectors[1], depth, documents)
+            matching = index.matching(collection_id, asked, depth, documents, beside=wording)
+            rankings.append((worded, fusion.worded_vector_weight))
+            rankings.append((matching, fusion.worded_text_weight))
+        similarity = {hit.chunk_id: hit.score for hit in nearest}
+        return [
+            Ranked(chunk_id, score, similarity.get(chunk_id, 0.0))
+            for chunk_id, score in fuse(rankings, fusion)
+        ]
 
     def search(
         self,
@@ -120,16 +149,16 @@ class Searcher:
 _MOST_MERGED = 3
 
 
-def fuse(nearest: Sequence[Hit], matching: Sequence[Hit], fusion: Fusion) -> list[Ranked]:
-    """Reciprocal rank fusion of two rankings; ties go to the lower chunk id."""
+def fuse(
+    rankings: Sequence[tuple[Sequence[Hit], float]], fusion: Fusion
+) -> list[tuple[int, float]]:
+    """Weighted reciprocal rank fusion: chunk ids with scores, best first; ties by chunk id."""
     scores: dict[int, float] = {}
-    for hits, weight in ((nearest, fusion.vector_weight), (matching, fusion.text_weight)):
+    for hits, weight in rankings:
         for rank, hit in enumerate(hits[: fusion.depth], start=1):
             share = weight / (fusion.constant + rank)
             scores[hit.chunk_id] = scores.get(hit.chunk_id, 0.0) + share
-    similarity = {hit.chunk_id: hit.score for hit in nearest}
-    order = sorted(scores, key=lambda chunk_id: (-scores[chunk_id], chunk_id))
-    return [Ranked(i, scores[i], similarity.get(i, 0.0)) for i in order]
+    return sorted(scores.items(), key=lambda item: (-item[1], item[0]))
 
 
 def merge_chunks(chunks: Sequence[StoredChunk]) -> tuple[str, tuple[ChunkLine, ...]]:

@@ -24,6 +24,11 @@ def content_words(text: str) -> list[str]:
     return list(_english().stemWords([word for word in words if word not in _STOP_WORDS]))
 
 
+def search_words(text: str) -> str:
+    """The words of a question that are worth looking for, as they stand."""
+    return " ".join(word for word in _WORD.findall(text) if word.casefold() not in _STOP_WORDS)
+
+
 @functools.cache
 def _english() -> Stemmer.Stemmer:
     return Stemmer.Stemmer("english")

@@ -21,3 +21,8 @@ def data_folder() -> Path:
 def default_library() -> Path:
     """The library that is opened when none is named."""
     return data_folder() / "library"
+
+
+def resources_folder() -> Path:
+    """Icons, glossaries, samples: the data that comes with the program."""
+    return Path(__file__).resolve().parents[2] / "resources"

@@ -6,6 +6,7 @@ Reading (search, ask, pages) is safe from other threads while one thread adds or
 
 from __future__ import annotations
 
+import functools
 import threading
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
@@ -34,9 +35,11 @@ from app.core.events import (
 )
 from app.core.files import expand
 from app.core.ingestion import ReadDocument, embed, read_all, sizes_for, title_of
+from app.core.locations import resources_folder
 from ingest.chunker import chunk_pages
 from ingest.embedder import Embedder, open_embedder
 from ingest.errors import IngestError, StoreError, StoreReadOnly
+from ingest.glossary import Glossary
 from ingest.index import SearchIndex
 from ingest.memory_index import MemoryIndex
 from ingest.ocr.pool import OcrPool
@@ -346,7 +349,7 @@ class Workspace:
                 self._check_models(collection_id, embedder)
                 self._fill(collection_id, self._index)
                 self._indexed.add(collection_id)
-            return Searcher(self._store, self._index, embedder)
+            return Searcher(self._store, self._index, embedder, _glossary())
 
     def _check_models(self, collection_id: int, embedder: Embedder) -> None:
         outdated = sum(d.model != embedder.model for d in self._store.documents(collection_id))
@@ -480,6 +483,11 @@ class Workspace:
             renderer = self._renderers.pop(document_id, None)
         if renderer is not None:
             renderer.close()
+
+
+@functools.cache
+def _glossary() -> Glossary:
+    return Glossary.load(sorted((resources_folder() / "glossary").glob("*.toml")))
 
 
 def _info(document: Document, collection: str) -> DocumentInfo:

@@ -1,0 +1,114 @@
+"""Rankings are fused, neighbours merged, and the glossary stands beside the question."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from app.core.locations import resources_folder
+from ingest.embedder import Embedder, open_embedder
+from ingest.errors import IngestError
+from ingest.glossary import Entry, Glossary
+from ingest.index import Hit
+from ingest.memory_index import MemoryIndex
+from ingest.search import Fusion, Searcher, fuse
+from ingest.store import NewDocument, Store
+from ingest.types import Box, Chunk, ChunkLine, Page
+from ingest.words import content_words, search_words
+
+TEXTS = (
+    "Metformin was reduced to 500 mg twice a day.",
+    "The reduction follows the kidney function.",
+    "The patient walks the dog every morning.",
+    "Shall be construed in accordance with the laws of the State of Oregon.",
+)
+
+
+@pytest.fixture(scope="module")
+def embedder() -> Embedder:
+    return open_embedder(threads=1)
+
+
+@pytest.fixture
+def searcher(tmp_path: Path, embedder: Embedder) -> Iterator[Searcher]:
+    store = Store(tmp_path, bytes(32))
+    collection = store.add_collection("one").id
+    chunks = [
+        Chunk(n, text, text, (), (ChunkLine(1, Box(0, n * 10.0, 90, n * 10.0 + 9), 0, len(text)),))
+        for n, text in enumerate(TEXTS)
+    ]
+    store.put(
+        collection,
+        NewDocument(
+            name="a.pdf", title="", path="/a.pdf", media_type="application/pdf",
+            content_hash="a", size=0, modified="", password="", warnings=(),
+            pages=[Page(1, 100, 100, ())], chunks=chunks, vectors=embedder.embed(list(TEXTS)),
+            model=embedder.model, original=b"", rendition=None,
+        ),
+    )  # fmt: skip
+    index = MemoryIndex(dimension=embedder.dimension)
+    index.build(collection, store.index_rows(collection))
+    glossary = Glossary([Entry(("which law",), "construed in accordance with the laws")])
+    yield Searcher(store, index, embedder, glossary)
+    store.close()
+
+
+def test_reciprocal_ranks_add_up() -> None:
+    first, second = [Hit(1, 1, 0.9), Hit(2, 1, 0.8)], [Hit(2, 1, 7.0), Hit(3, 1, 5.0)]
+    fused = fuse([(first, 1.0), (second, 1.0)], Fusion(constant=60))
+    assert [chunk for chunk, _ in fused] == [2, 1, 3]
+    assert fused[0][1] == pytest.approx(1 / 62 + 1 / 61)
+
+
+def test_neighbours_become_one_passage(searcher: Searcher) -> None:
+    passages = searcher.search(1, "metformin reduced for the kidney function", k=2)
+    best = passages[0]
+    assert best.text == "\n".join(TEXTS[:2]) or best.text.startswith(TEXTS[0])
+    assert [best.text[line.start : line.end] for line in best.lines] == best.text.split("\n")
+    assert best.chunk_ids == tuple(sorted(best.chunk_ids))
+    assert len(passages) == 2
+    assert len({c for p in passages for c in p.chunk_ids}) == sum(
+        len(p.chunk_ids) for p in passages
+    )
+
+
+def test_scores_fall(searcher: Searcher) -> None:
+    scores = [passage.score for passage in searcher.search(1, "dog", k=10)]
+    assert scores == sorted(scores, reverse=True)
+
+
+def test_the_glossary_finds_other_words(searcher: Searcher) -> None:
+    assert searcher.rank(1, "Which law applies?")[0].chunk_id == 4
+
+
+def test_nothing_asked_nothing_found(searcher: Searcher) -> None:
+    assert searcher.search(1, " ") == []
+    assert searcher.search(9, "anything") == []
+
+
+def test_the_glossaries_that_come_with_the_program_load() -> None:
+    files = sorted((resources_folder() / "glossary").glob("*.toml"))
+    assert len(files) >= 3
+    glossary = Glossary.load(files)
+    assert "construed" in glossary.wording("Which law governs this agreement?")
+    assert glossary.wording("Whose umbrella is it?") == ""
+
+
+def test_a_broken_glossary_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "bad.toml"
+    path.write_text("[[entry]]\nasked = ['x']\n")
+    with pytest.raises(IngestError, match=r"bad\.toml"):
+        Glossary.load([path])
+
+
+def test_words() -> None:
+    assert content_words("What were the running costs of the doses?") == ["run", "cost", "dose"]
+    assert search_words("What is the dose of Metformin?") == "dose Metformin"
+
+
+def test_vectors_are_stored_as_given(embedder: Embedder) -> None:
+    vectors = embedder.embed(list(TEXTS))
+    assert vectors.dtype == np.float32
