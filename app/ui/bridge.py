@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from multiprocessing.context import SpawnProcess
 
-from PySide6.QtCore import QObject, QThread, Signal, Slot
+from PySide6.QtCore import QObject, QThread, QTimer, Signal, Slot
 
 from app.ui import background, wire
 from app.ui.messages import (
@@ -106,6 +106,7 @@ class Bridge(QObject):
         self._closing = False
         self._reopening = False
         self._crashes: list[float] = []
+        self._gave_up: Failure | None = None  # after too many crashes: why nothing is answered
 
     @property
     def is_open(self) -> bool:
@@ -117,6 +118,7 @@ class Bridge(QObject):
         self._order = order
         self._closing = False
         self._reopening = False
+        self._gave_up = None
         self._start()
 
     def call(
@@ -140,6 +142,9 @@ class Bridge(QObject):
         call = Call(number, method, args, kwargs)
         if self._is_open:
             self._send(call)
+        elif self._gave_up is not None:
+            gone = self._gave_up
+            QTimer.singleShot(0, self, lambda: self._fail(number, gone))
         else:
             self._waiting.append(call)
         return number
@@ -243,6 +248,8 @@ class Bridge(QObject):
             self._order = Open(self._order.folder, self._order.key, create=False)
             self._reopening = True
             self._start()
+        else:
+            self._gave_up = failure
 
     def _drop_pending(self, failure: Failure) -> None:
         self._waiting.clear()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from types import TracebackType
 
 from PySide6.QtCore import QObject
 from PySide6.QtWidgets import QApplication
@@ -11,6 +12,7 @@ from PySide6.QtWidgets import QApplication
 from app.core.vault import KeySource, has_keys
 from app.ui import icons, style
 from app.ui.bridge import Bridge
+from app.ui.failures import failure_of
 from app.ui.main_window import MainWindow
 from app.ui.messages import Failure, Open
 from app.ui.settings import Settings, settings_file
@@ -48,10 +50,18 @@ class Shell(QObject):
 
     def run(self, key: KeySource | None) -> int:
         """Opens the library with a key that is known, or asks for one; returns the exit code."""
+        sys.excepthook = self.show_unforeseen
         self.start(key)
         self._application.exec()
         self.bridge.close()
         return self._exit_code
+
+    def show_unforeseen(
+        self, kind: type[BaseException], error: BaseException, trace: TracebackType | None
+    ) -> None:
+        """The one place for errors of the window itself that nothing else took."""
+        sys.__excepthook__(kind, error, trace)
+        self.window.show_failure(failure_of(error, "The window"))
 
     def start(self, key: KeySource | None) -> None:
         """Begins to open; the window or the dialog shows at once."""

@@ -164,3 +164,17 @@ def test_messages_of_unknown_kinds_load_no_module(live: Bridge, qtbot: QtBot) ->
     with qtbot.waitSignal(live.failure_unhandled, timeout=WAIT) as caught:
         live.call("page_lines", 1, 1)
     assert "fractions.Fraction" in caught.args[0].cause
+
+
+def test_after_many_crashes_it_gives_up_and_says_so(live: Bridge, qtbot: QtBot) -> None:
+    stops: list[Failure] = []
+    live.background_stopped.connect(stops.append)
+    for _ in range(3):
+        with qtbot.waitSignal(live.background_restarted, timeout=WAIT):
+            live.call("search", "crash", "Patients", on_failed=lambda _failure: None)
+    with qtbot.waitSignal(live.background_stopped, timeout=WAIT):
+        live.call("search", "crash", "Patients", on_failed=lambda _failure: None)
+    assert "several times" in stops[-1].remedy
+    failures: list[Failure] = []
+    live.call("collections", on_failed=failures.append)
+    qtbot.waitUntil(lambda: failures == [stops[-1]], timeout=WAIT)

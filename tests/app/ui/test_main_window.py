@@ -143,3 +143,12 @@ def test_theme_changes_while_open(
     monkeypatch.setattr(style, "system_theme", lambda: style.DARK)
     window.use_system_theme()
     assert style.current_theme() is style.DARK
+
+
+def test_unforeseen_errors_of_the_window_are_shown(
+    shell: Shell, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shell.window.show()
+    shell.show_unforeseen(ValueError, ValueError("unforeseen"), None)
+    assert "ValueError: unforeseen" in shell.window.banner.words.text()
+    assert "unforeseen" in capsys.readouterr().err
