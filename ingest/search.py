@@ -9,13 +9,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from ingest.embedder import Embedder
 from ingest.glossary import Glossary
-from ingest.index import Hit, SearchIndex
 from ingest.store import Store, StoredChunk
 from ingest.types import ChunkLine, Passage
 from ingest.words import search_words
+
+if TYPE_CHECKING:  # importing LanceDB takes two seconds, and not everyone searches
+    from ingest.index import Hit, SearchIndex
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from datetime import date
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from app.core import vault
 from app.core.answerer import Answerer, Draft, ExtractiveAnswerer
@@ -40,13 +41,14 @@ from ingest.chunker import chunk_pages
 from ingest.embedder import Embedder, open_embedder
 from ingest.errors import IngestError, StoreError, StoreReadOnly
 from ingest.glossary import Glossary
-from ingest.index import SearchIndex
-from ingest.memory_index import MemoryIndex
 from ingest.ocr.pool import OcrPool
 from ingest.reading import PageRenderer, hash_file
 from ingest.search import Searcher
 from ingest.store import Document, NewDocument, Store
 from ingest.types import FileInfo, Line, Passage
+
+if TYPE_CHECKING:
+    from ingest.index import SearchIndex
 
 _MODEL = "embedding_model_folder"
 _INDEX = "index_uri"
@@ -338,13 +340,7 @@ class Workspace:
         embedder = self.embedder
         with self._index_lock:
             if self._index is None:
-                uri = self._store.setting(_INDEX)
-                dimension = embedder.dimension
-                self._index = (
-                    SearchIndex(uri, dimension=dimension)
-                    if uri
-                    else MemoryIndex(dimension=dimension)
-                )
+                self._index = _open_index(self._store.setting(_INDEX), embedder.dimension)
             if collection_id not in self._indexed:
                 self._check_models(collection_id, embedder)
                 self._fill(collection_id, self._index)
@@ -483,6 +479,14 @@ class Workspace:
             renderer = self._renderers.pop(document_id, None)
         if renderer is not None:
             renderer.close()
+
+
+def _open_index(uri: str | None, dimension: int) -> SearchIndex:
+    # Importing LanceDB takes two seconds, which adding and listing can do without.
+    from ingest.index import SearchIndex
+    from ingest.memory_index import MemoryIndex
+
+    return SearchIndex(uri, dimension=dimension) if uri else MemoryIndex(dimension=dimension)
 
 
 @functools.cache
