@@ -9,16 +9,16 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Protocol
-
-import numpy as np
 
 from app.core.citations import cite
 from app.core.events import Citation, CitationChecked, TextWritten
 from app.core.sentences import Sentence, quotable
 from ingest.embedder import Embedder
+from ingest.glossary import Glossary
 from ingest.normalise import normalise
 from ingest.types import Passage
 from ingest.words import content_words
@@ -48,14 +48,17 @@ class Answerer(Protocol):
 class ExtractiveSettings:
     """How sentences are chosen.
 
-    A sentence's strength is its cosine with the question plus ``word_weight`` times the share of
-    the question's content words (weighted by rarity) that it or its surroundings hold. Below
-    ``least_strength`` nothing is found; ``least_share`` is relative to the best sentence.
+    A sentence's strength is its cosine with the question, plus ``word_weight`` times the share of
+    the question's content words (weighted by rarity) that it or its surroundings hold, plus
+    ``wording_weight`` times its share of the glossary's wording. Where no sentence reaches
+    ``least_strength``, nothing is found. Sentences are ordered by strength with
+    ``place_weight`` over the place of their passage; ``least_share`` is relative to the best.
     """
 
     passages: int = 10
     most_sentences: int = 3
     word_weight: float = 0.5
+    wording_weight: float = 0.3
     place_weight: float = 0.15
     least_strength: float = 0.55
     least_share: float = 0.8
@@ -66,8 +69,14 @@ class ExtractiveAnswerer:
 
     name = "extractive"
 
-    def __init__(self, embedder: Embedder, settings: ExtractiveSettings | None = None) -> None:
+    def __init__(
+        self,
+        embedder: Embedder,
+        glossary: Glossary | None = None,
+        settings: ExtractiveSettings | None = None,
+    ) -> None:
         self._embedder = embedder
+        self._glossary = glossary or Glossary()
         self._settings = settings or ExtractiveSettings()
 
     def answer(
@@ -78,7 +87,7 @@ class ExtractiveAnswerer:
         for n, (passage, sentence) in enumerate(chosen, start=1):
             quote = passage.text[sentence.start : sentence.end]
             citation = cite(n, passage, quote)
-            piece = f"{normalise(quote)} [{n}]"
+            piece = f"{_without_marks(normalise(quote))} [{n}]"
             piece = f"\n{piece}" if text else piece
             text += piece
             citations.append(citation)
@@ -96,14 +105,18 @@ class ExtractiveAnswerer:
         if not candidates:
             return []
         strengths = self._strengths(question, candidates, passages)
-        order = sorted(range(len(candidates)), key=lambda i: -strengths[i])
-        best = strengths[order[0]]
-        if best < self._settings.least_strength:
+        if max(strengths) < self._settings.least_strength:
             return []
+        placed = [
+            strength + self._settings.place_weight / (1 + place)
+            for strength, (place, _, _) in zip(strengths, candidates, strict=True)
+        ]
+        order = sorted(range(len(candidates)), key=lambda i: -placed[i])
+        best = placed[order[0]]
         taken: list[tuple[Passage, Sentence]] = []
         seen: set[str] = set()
         for i in order:
-            if strengths[i] < self._settings.least_share * best:
+            if placed[i] < self._settings.least_share * best:
                 break
             _, passage, sentence = candidates[i]
             words = normalise(passage.text[sentence.start : sentence.end]).casefold()
@@ -126,27 +139,36 @@ class ExtractiveAnswerer:
         ]
         cosines = self._embedder.embed(texts) @ self._embedder.embed_query(question)
         bags = [set(content_words(text)) for text in texts]
-        around = [set(content_words(" ".join((p.document, p.text)))) for p in passages]
+        # A question names its document or section; the sentences in it need not.
+        names = [set(content_words(" ".join((p.document, *p.heading)))) for p in passages]
+        around = [set(content_words(p.text)) for p in passages]
         rarity = _rarity(set(content_words(question)), bags)
-        whole = sum(rarity.values()) or 1.0
+        asked = set(rarity)
+        wording = _rarity(set(content_words(self._glossary.wording(question))) - asked, bags)
         strengths = []
-        for (place, _, _), cosine, bag in zip(
-            candidates, np.maximum(cosines, 0.0), bags, strict=True
-        ):
-            own = sum(weight for word, weight in rarity.items() if word in bag)
-            near = sum(
-                weight
-                for word, weight in rarity.items()
-                if word not in bag and word in around[place]
+        for (place, _, _), cosine, bag in zip(candidates, cosines, bags, strict=True):
+            share = (
+                _share(rarity, bag)
+                + 0.7 * _share(rarity, names[place] - bag)
+                + 0.3 * _share(rarity, around[place] - names[place] - bag)
             )
-            share = (own + 0.3 * near) / whole
-            nearness = 1.0 / (1.0 + place)
             strengths.append(
-                float(cosine)
+                max(0.0, float(cosine))
                 + self._settings.word_weight * share
-                + self._settings.place_weight * nearness
+                + self._settings.wording_weight * _share(wording, bag)
             )
         return strengths
+
+
+def _share(rarity: Mapping[str, float], bag: AbstractSet[str]) -> float:
+    """The part of the words, weighted by rarity, that a bag holds."""
+    whole = sum(rarity.values())
+    return sum(weight for word, weight in rarity.items() if word in bag) / whole if whole else 0.0
+
+
+def _without_marks(text: str) -> str:
+    """A document's own ``[3]`` must not look like a citation of ours."""
+    return re.sub(r"\[(\d+)\]", r"(\1)", text)
 
 
 def _rarity(words: set[str], bags: Sequence[set[str]]) -> dict[str, float]:

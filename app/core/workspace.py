@@ -334,7 +334,7 @@ class Workspace:
             self._index, self._indexed = None, set()
 
     def _answerer(self) -> Answerer:
-        return ExtractiveAnswerer(self.embedder)
+        return ExtractiveAnswerer(self.embedder, _glossary())
 
     def _searcher(self, collection_id: int) -> Searcher:
         embedder = self.embedder
