@@ -1,0 +1,64 @@
+"""The extractive answerer quotes; it never writes."""
+
+from __future__ import annotations
+
+import pytest
+
+from app.core.answerer import Draft, ExtractiveAnswerer
+from app.core.events import CitationStatus
+from ingest.embedder import open_embedder
+from ingest.glossary import Entry, Glossary
+from ingest.types import Box, ChunkLine, Passage
+
+
+def passage(number: int, *lines: str) -> Passage:
+    at, places = 0, []
+    for n, text in enumerate(lines):
+        places.append(ChunkLine(number, Box(0, 10.0 * n, 90, 10.0 * n + 9), at, at + len(text)))
+        at += len(text) + 1
+    text = "\n".join(lines)
+    return Passage(number, f"{number}.pdf", (number,), text, (), tuple(places), 1.0 / number)
+
+
+PASSAGES = (
+    passage(1, "The dog was walked.", "Metformin was reduced to 500 mg, see [2]."),
+    passage(2, "Construed in accordance with the laws of Oregon."),
+)
+
+
+@pytest.fixture(scope="module")
+def answerer() -> ExtractiveAnswerer:
+    glossary = Glossary([Entry(("which law",), "construed in accordance with the laws")])
+    return ExtractiveAnswerer(open_embedder(threads=1), glossary)
+
+
+def draft(answerer: ExtractiveAnswerer, question: str) -> Draft:
+    *_, last = answerer.answer(question, PASSAGES)
+    assert isinstance(last, Draft)
+    return last
+
+
+def test_the_best_sentence_is_quoted_on_its_line(answerer: ExtractiveAnswerer) -> None:
+    found = draft(answerer, "To what dose was metformin reduced?")
+    first = found.citations[0]
+    assert first.quote == "Metformin was reduced to 500 mg, see [2]."
+    assert first.status is CitationStatus.VERIFIED
+    assert [b.box.y0 for b in first.boxes] == [10.0]
+
+
+def test_the_documents_own_marks_are_no_citations(answerer: ExtractiveAnswerer) -> None:
+    text = draft(answerer, "To what dose was metformin reduced?").text
+    assert text.startswith("Metformin was reduced to 500 mg, see (2). [1]")
+
+
+def test_the_glossary_helps(answerer: ExtractiveAnswerer) -> None:
+    assert "Oregon" in draft(answerer, "Which law applies?").text
+
+
+def test_what_is_not_there_is_not_found(answerer: ExtractiveAnswerer) -> None:
+    assert draft(answerer, "Who won the chess tournament in Reykjavik?") == Draft(False, "", ())
+
+
+def test_no_passages_no_answer(answerer: ExtractiveAnswerer) -> None:
+    (only,) = answerer.answer("Anything?", ())
+    assert only == Draft(False, "", ())
