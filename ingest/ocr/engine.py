@@ -16,9 +16,9 @@ from ingest.types import Page
 
 LONGEST_SIDE = 2600  # pixels; more than this adds no legible detail to a page
 
-_LOOK = 1280  # pixels; the longer side at which text is looked for first
-_TINY = 17.0  # pixels; rectangles lower than this at that size are looked for again, larger
-_LOOK_CLOSER = 2048
+_LOOK = 1_200_000  # pixels of the picture in which text is looked for first
+_TINY = 14.0  # pixels; rectangles lower than this in it are looked for again in a larger one
+_LOOK_CLOSER = 2_200_000  # takes about 700 MB
 _LARGEST_SCALE = 3.0  # a small picture is not blown up further
 _STEEP = 4.0  # degrees of slope above which the picture itself is straightened
 
@@ -78,10 +78,10 @@ class OcrEngine:
         self._recogniser.close()
 
     def _find(self, image: Pixels) -> Quads:
-        longer = max(image.shape[:2])
-        scale = min(_LARGEST_SCALE, _LOOK / longer)
+        area = image.shape[0] * image.shape[1]
+        scale = min(_LARGEST_SCALE, (_LOOK / area) ** 0.5)
         quads = self._detector.find(image, scale)
-        closer = min(2.0, _LOOK_CLOSER / longer)
+        closer = min(2.0, (_LOOK_CLOSER / area) ** 0.5)
         if len(quads) and closer > scale:
             low = float(np.median(np.minimum(*orient.sides(quads)))) * scale
             if low < _TINY:

@@ -23,7 +23,7 @@ _STEP = 8  # the network gives one character slot for this many pixels
 _SHARP = 2.0  # a strip that shrinks by more than this is averaged, not sampled
 # Time goes with a strip's width, and a full page reads as well when its strips are squeezed a
 # little; where one does not, it is read again as it is.
-_FULL_PAGE = 10_000  # pixels of all strips together, from which a page counts as full
+_FULL_PAGE = 20_000  # pixels of all strips together, from which a page counts as full
 _SQUEEZE = 0.82
 _CROWDED = 8.5  # pixels a character
 _DOUBTFUL = 0.85  # confidence
