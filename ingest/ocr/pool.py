@@ -37,7 +37,7 @@ def default_workers() -> int:
 
 
 class OcrPool:
-    """``workers`` processes with ``threads`` threads each; each takes about 600 MB.
+    """``workers`` processes with ``threads`` threads each; each takes 500 to 700 MB.
 
     ``limits.ocr_seconds`` is what one page may take. Safe to use from several threads.
     """

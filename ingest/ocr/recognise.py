@@ -31,14 +31,10 @@ _DOUBTFUL = 0.85  # confidence
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """The text of one rectangle; ``confidence`` is the mean over its characters, 0 to 1.
-
-    ``places`` says where each character stands, as a fraction of the rectangle's width.
-    """
+    """The text of one rectangle; ``confidence`` is the mean over its characters, 0 to 1."""
 
     text: str
     confidence: float
-    places: tuple[float, ...]
 
 
 class Recogniser:
@@ -113,9 +109,8 @@ def _decode(slots: NDArray[np.float32], alphabet: Sequence[str]) -> Reading:
     keep[1:] &= best[1:] != best[:-1]
     where = np.flatnonzero(keep)
     if not len(where):
-        return Reading("", 0.0, ())
+        return Reading("", 0.0)
     return Reading(
         "".join(alphabet[i] for i in best[where]),
         float(slots[where, best[where]].mean()),
-        tuple(((where + 0.5) / len(best)).tolist()),
     )

@@ -14,7 +14,7 @@ def lines(*rows: tuple[str, float, float, float, float]) -> list[Line]:
     """Lines made of (text, confidence, x0, x1, y0), each 10 high."""
     boxes = [Box(x0, y, x1, y + 10) for _, _, x0, x1, y in rows]
     quads = [[(b.x0, b.y0), (b.x1, b.y0), (b.x1, b.y1), (b.x0, b.y1)] for b in boxes]
-    readings = [Reading(text, confidence, ()) for text, confidence, *_ in rows]
+    readings = [Reading(text, confidence) for text, confidence, *_ in rows]
     return arrange(readings, np.array(quads, np.float32).reshape(-1, 4, 2), boxes)
 
 
