@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import pickle
+from enum import EnumType
 from typing import Any
 
 from app.ui.messages import Failure
@@ -15,8 +16,17 @@ from app.ui.messages import Failure
 MODULES = frozenset({"app.core.events", "app.ui.messages", "ingest.types"})
 
 
+def _member(kind: object, name: str) -> object:
+    """What Python 3.11.0 to 3.11.3 calls ``getattr`` for: the member of an enumeration."""
+    if not isinstance(kind, EnumType):
+        raise pickle.UnpicklingError("builtins.getattr")
+    return kind[name]
+
+
 class _Reader(pickle.Unpickler):
     def find_class(self, module: str, name: str) -> Any:
+        if (module, name) == ("builtins", "getattr"):
+            return _member
         if module not in MODULES or "." in name:
             raise pickle.UnpicklingError(f"{module}.{name}")
         return super().find_class(module, name)
