@@ -4,7 +4,9 @@ Most sentence-transformers models are BERT encoders. Run by ONNX Runtime with 8-
 products they need a third of the processor time of fp32 in PyTorch, and no PyTorch. Weights are
 quantized per output channel, symmetric, to 7 bits so that the 16-bit sums of AVX2's instruction
 cannot overflow; activations are quantized per tensor while running (ONNX Runtime's
-``DynamicQuantizeMatMul``). The graph ends in the pooled, normalised sentence vector.
+``DynamicQuantizeMatMul``). The graph takes one text at a time: without padding there is no mask, so
+attention runs fused, and a text's vector does not depend on what else is embedded. It ends in the
+pooled, normalised sentence vector.
 
 Architecture: Devlin et al. 2018, "BERT"; the layout of tensors is that of ``transformers``.
 """
@@ -38,8 +40,7 @@ class BertShape:
 
 
 class BertGraph:
-    """Builds the graph; inputs ``input_ids`` and ``attention_mask`` (batch, tokens) int64,
-    output ``embedding`` (batch, hidden) float32."""
+    """Builds the graph: ``input_ids`` (1, tokens) int64 to ``embedding`` (1, hidden) float32."""
 
     def __init__(self, tensors: Mapping[str, Array], shape: BertShape) -> None:
         self._tensors = tensors
@@ -50,22 +51,16 @@ class BertGraph:
 
     def build(self) -> bytes:
         """The serialised model."""
-        self._constant("one", np.array([1], np.int64))
-        self._constant("last", np.array([-1], np.int64))
         hidden = self._embeddings()
-        mask = self._add("Cast", ["attention_mask"], to=TensorProto.INT32)
         for layer in range(self._shape.layers):
-            hidden = self._layer(f"encoder.layer.{layer}.", hidden, mask)
+            hidden = self._layer(f"encoder.layer.{layer}.", hidden)
         self._pool(hidden)
         width = int(self._tensor("embeddings.word_embeddings.weight").shape[1])
         graph = helper.make_graph(
             self._nodes,
             "bert",
-            [
-                helper.make_tensor_value_info(name, TensorProto.INT64, ["batch", "tokens"])
-                for name in ("input_ids", "attention_mask")
-            ],
-            [helper.make_tensor_value_info("embedding", TensorProto.FLOAT, ["batch", width])],
+            [helper.make_tensor_value_info("input_ids", TensorProto.INT64, [1, "tokens"])],
+            [helper.make_tensor_value_info("embedding", TensorProto.FLOAT, [1, width])],
             self._initializers,
         )
         opsets = [helper.make_opsetid("", 17), helper.make_opsetid(_CONTRIB, 1)]
@@ -86,14 +81,14 @@ class BertGraph:
         used = self._add("Slice", [positions, zero, shape, zero])
         return self._layer_norm(self._add("Add", [gathered, used]), "embeddings.LayerNorm")
 
-    def _layer(self, prefix: str, hidden: str, mask: str) -> str:
+    def _layer(self, prefix: str, hidden: str) -> str:
         query, key, value = (
             self._linear(hidden, f"{prefix}attention.self.{name}")
             for name in ("query", "key", "value")
         )
         attended = self._add(
             "MultiHeadAttention",
-            [query, key, value, "", mask],
+            [query, key, value],
             domain=_CONTRIB,
             num_heads=self._shape.heads,
         )
@@ -113,10 +108,7 @@ class BertGraph:
             index = self._constant("first", np.array(0, np.int64))
             pooled = self._add("Gather", [hidden, index], axis=1)
         else:
-            weights = self._add("Cast", ["attention_mask"], to=TensorProto.FLOAT)
-            wide = self._add("Unsqueeze", [weights, "last"])
-            total = self._add("ReduceSum", [self._add("Mul", [hidden, wide]), "one"], keepdims=0)
-            pooled = self._add("Div", [total, self._add("ReduceSum", [wide, "one"], keepdims=0)])
+            pooled = self._add("ReduceMean", [hidden], axes=[1], keepdims=0)
         if self._shape.normalize:
             pooled = self._add("LpNormalization", [pooled], axis=-1, p=2)
         self._nodes.append(helper.make_node("Identity", [pooled], ["embedding"]))

@@ -13,21 +13,22 @@ import json
 import os
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from importlib import resources
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from tokenizers import Tokenizer
+from tokenizers import Encoding, Tokenizer
 
 from ingest.errors import ModelError
 
 Vectors = NDArray[np.float32]
 Progress = Callable[[int, int], None]
 
-_BATCH_TOKENS = 4_096
 _BATCH_TEXTS = 64
+_PROGRESS_STEP = 64
 
 
 class Embedder(ABC):
@@ -98,35 +99,30 @@ class OnnxEmbedder(Embedder):
             raise _damaged(folder, f"its weights cannot be read ({error})") from error
         onnxruntime.disable_telemetry_events()
         options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads
+        options.intra_op_num_threads = 1
         options.log_severity_level = 3
-        # Waiting threads sleep, so that the readers and the window get the processor.
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         self._session = onnxruntime.InferenceSession(
             graph, options, providers=["CPUExecutionProvider"]
         )
+        # A thread a text: the session lets go of the interpreter while it works.
+        self._threads = ThreadPoolExecutor(threads, "embedder")
 
     def embed(self, texts: Sequence[str], on_progress: Progress | None = None) -> Vectors:
-        encodings = [e.ids for e in self._tokenizer.encode_batch_fast(list(texts))]
-        longest = self.window + 2
-        tokens = [
-            ids if len(ids) <= longest else [*ids[: longest - 1], ids[-1]] for ids in encodings
-        ]
-        vectors = np.empty((len(tokens), self.dimension), np.float32)
-        done = 0
-        for batch in _batches(tokens):
-            width = max(len(tokens[i]) for i in batch)
-            ids = np.zeros((len(batch), width), np.int64)
-            mask = np.zeros((len(batch), width), np.int64)
-            for row, i in enumerate(batch):
-                ids[row, : len(tokens[i])] = tokens[i]
-                mask[row, : len(tokens[i])] = 1
-            feed = {"input_ids": ids, "attention_mask": mask}
-            vectors[batch] = self._session.run(None, feed)[0]
-            done += len(batch)
-            if on_progress:
-                on_progress(done, len(tokens))
+        encodings = self._tokenizer.encode_batch_fast(list(texts))
+        vectors = np.empty((len(texts), self.dimension), np.float32)
+        for done, vector in enumerate(self._threads.map(self._vector, encodings), start=1):
+            vectors[done - 1] = vector
+            if on_progress and (done % _PROGRESS_STEP == 0 or done == len(texts)):
+                on_progress(done, len(texts))
         return vectors
+
+    def _vector(self, encoding: Encoding) -> Vectors:
+        ids = encoding.ids
+        if len(ids) > self.window + 2:
+            ids = [*ids[: self.window + 1], ids[-1]]
+        feed = {"input_ids": np.array([ids], np.int64)}
+        vector: Vectors = self._session.run(None, feed)[0][0]
+        return vector
 
 
 class SentenceTransformerEmbedder(Embedder):
@@ -256,15 +252,3 @@ def _damaged(folder: Path, why: str) -> ModelError:
         f"The embedding model cannot be used: {why}.",
         "Choose a complete sentence-transformers folder with safetensors weights.",
     )
-
-
-def _batches(tokens: Sequence[Sequence[int]]) -> list[list[int]]:
-    """Indexes grouped by length, so that little is padded; each group within a token budget."""
-    batches: list[list[int]] = []
-    for i in sorted(range(len(tokens)), key=lambda i: len(tokens[i])):
-        last = batches[-1] if batches else None
-        if last and len(last) < _BATCH_TEXTS and (len(last) + 1) * len(tokens[i]) <= _BATCH_TOKENS:
-            last.append(i)
-        else:
-            batches.append([i])
-    return batches
