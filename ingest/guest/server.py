@@ -41,7 +41,8 @@ def main(control_descriptor: int, preload: tuple[str, ...]) -> None:
                 prepare()
     gc.collect()
     gc.freeze()
-    _Server(socket.socket(fileno=control_descriptor)).loop()
+    control = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM, fileno=control_descriptor)
+    _Server(control).loop()
 
 
 class _Server:
