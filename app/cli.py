@@ -32,7 +32,7 @@ from app.cli_output import (  # noqa: E402
 from app.core import vault  # noqa: E402
 from app.core.events import Answered, BatchFinished, FileFailed  # noqa: E402
 from app.core.locations import default_library  # noqa: E402
-from ingest.errors import IngestError  # noqa: E402
+from ingest.errors import IngestError, StoreError  # noqa: E402
 
 if TYPE_CHECKING:  # loaded when first needed: the window's process never needs it
     from app.core.workspace import Workspace
@@ -86,19 +86,27 @@ def add(
     finished = BatchFinished(0, 0, 0, 0, 0)
     failures: list[FileFailed] = []
     documents: list[dict[str, Any]] = []
+    refused: StoreError | None = None
     with _workspace(create=True) as workspace, Progress(console, quiet=json_) as progress:
-        for event in workspace.add(paths, collection, passwords=password):
-            progress.show(event)
-            if isinstance(event, FileFailed):
-                failures.append(event)
-            elif isinstance(event, BatchFinished):
-                finished = event
-            elif (fields := event_fields(event)) is not None:
-                documents.append(fields)
+        try:
+            for event in workspace.add(paths, collection, passwords=password):
+                progress.show(event)
+                if isinstance(event, FileFailed):
+                    failures.append(event)
+                elif isinstance(event, BatchFinished):
+                    finished = event
+                elif (fields := event_fields(event)) is not None:
+                    documents.append(fields)
+        except StoreError as error:
+            refused = error
     if json_:
         sums = {name: getattr(finished, name) for name in BatchFinished.__slots__}
         reasons = [event_fields(failure) for failure in failures]
-        _print_json({**sums, "documents": documents, "failures": reasons})
+        told = {"error": _error_fields(refused)} if refused else {}
+        _print_json({**sums, "documents": documents, "failures": reasons, **told})
+    if refused:
+        _print_error(refused)
+        raise typer.Exit(EXIT_FAILED)
     if failures:
         raise typer.Exit(EXIT_PARTLY)
 
@@ -314,9 +322,8 @@ def main() -> NoReturn:
         app()
     except IngestError as error:
         if "--json" in sys.argv:
-            fields = {"subject": error.subject, "cause": error.cause, "remedy": error.remedy}
-            _print_json({"error": fields})
-        console.print(f"{error.subject}: {error.cause}\n{error.remedy}", markup=False)
+            _print_json({"error": _error_fields(error)})
+        _print_error(error)
         sys.exit(EXIT_FAILED)
     except BrokenPipeError:
         # The reader of our output went away; nothing is left to say.
@@ -368,6 +375,14 @@ def _document(workspace: "Workspace", wanted: str, collection: str | None) -> in
                 wanted, f"Several documents are called so ({numbers}).", "Give the number."
             )
     raise IngestError(wanted, "There is no such document.", "See: muniment list")
+
+
+def _error_fields(error: IngestError) -> dict[str, str]:
+    return {"subject": error.subject, "cause": error.cause, "remedy": error.remedy}
+
+
+def _print_error(error: IngestError) -> None:
+    console.print(f"{error.subject}: {error.cause}\n{error.remedy}", markup=False)
 
 
 def _print_json(value: dict[str, Any]) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,6 +19,8 @@ from ingest.schema import MIGRATIONS, VERSION
 
 FILE_NAME = "vault.db"
 LOCK_NAME = "lock"
+# With less, SQLite cannot keep its log and reports that as an error of input and output.
+_TOO_LITTLE = 1 << 20
 
 
 class Database:
@@ -38,34 +41,52 @@ class Database:
         self._lock_file = None if self.read_only else _take_lock(folder)
         self._write_lock = threading.RLock()
         self._read_lock = threading.RLock()
+        self._full: StoreFull | None = None
         try:
-            with explained(self.path):
-                self._writer = self._connect(key)
-                self._migrate()
-                self._reader = self._writer if self.read_only else self._connect(key)
+            try:
+                self._open(key)
+            except StoreFull as error:
+                # Writing needs room for a log even before there is anything to write.
+                if self.read_only or not self.path.exists() or self._has_log():
+                    raise
+                self._full, self.read_only = error, True
+                self._open(key)
         except BaseException:
             self._release_lock()
             raise
 
-    @contextlib.contextmanager
-    def writing(self) -> Iterator[apsw.Connection]:
-        """One transaction: all of it is stored, or nothing."""
+    def check_writable(self) -> None:
+        """Says why nothing can be written, if so.
+
+        Raises:
+            StoreReadOnly: the folder or file may not be written.
+            StoreFull: the disk was already full when the library was opened.
+        """
+        if self._full is not None:
+            raise StoreFull(self._full.subject, self._full.cause, self._full.remedy)
         if self.read_only:
             raise StoreReadOnly(
                 str(self.path.parent),
                 "The library cannot be written.",
                 "Ask for write access to its folder, or use a copy of it.",
             )
+
+    @contextlib.contextmanager
+    def writing(self) -> Iterator[apsw.Connection]:
+        """One transaction: all of it is stored, or nothing."""
+        self.check_writable()
         with self._write_lock, explained(self.path):
             self._writer.execute("BEGIN IMMEDIATE")
             try:
                 yield self._writer
-            except BaseException:
+                self._writer.execute("COMMIT")
+            except BaseException as error:
                 # A full disk may have rolled back already.
                 if self._writer.in_transaction:
                     self._writer.execute("ROLLBACK")
+                if isinstance(error, apsw.FullError):
+                    self._shorten_log()
                 raise
-            self._writer.execute("COMMIT")
 
     @contextlib.contextmanager
     def reading(self) -> Iterator[apsw.Connection]:
@@ -80,6 +101,26 @@ class Database:
             self._writer.close()
         self._release_lock()
 
+    def _has_log(self) -> bool:
+        """Whether transactions wait in a log beside the file, which only a writer can take in."""
+        log = self.path.with_name(FILE_NAME + "-wal")
+        return log.exists() and log.stat().st_size > 0
+
+    def _shorten_log(self) -> None:
+        """Gives back what a transaction that failed has taken of a full disk, if that works."""
+        with contextlib.suppress(apsw.Error):
+            self._writer.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+
+    def _open(self, key: bytes) -> None:
+        with explained(self.path):
+            self._writer = self._connect(key)
+            try:
+                self._migrate()
+                self._reader = self._writer if self.read_only else self._connect(key)
+            except BaseException:
+                self._writer.close()
+                raise
+
     def _connect(self, key: bytes) -> apsw.Connection:
         if self.read_only:
             if not self.path.exists():
@@ -88,7 +129,7 @@ class Database:
                     "There is no library here.",
                     "Choose a folder that can be written.",
                 )
-            if self.path.with_name(FILE_NAME + "-wal").exists():
+            if self._has_log():
                 raise StoreReadOnly(
                     str(self.path),
                     "The library was not closed properly and cannot be repaired here.",
@@ -100,6 +141,14 @@ class Database:
             )
         else:
             connection = apsw.Connection(str(self.path))
+        try:
+            self._prepare(connection, key)
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    def _prepare(self, connection: apsw.Connection, key: bytes) -> None:
         # A raw key: the passphrase was stretched when the data key was unwrapped.
         connection.pragma("cipher", "chacha20")
         connection.pragma("key", f"raw:{key.hex()}")
@@ -109,7 +158,6 @@ class Database:
             connection.pragma("secure_delete", True)
             connection.pragma("journal_mode", "wal")
             connection.pragma("synchronous", "full")
-        return connection
 
     def _migrate(self) -> None:
         version = int(self._writer.pragma("user_version"))
@@ -144,11 +192,7 @@ def explained(path: Path) -> Iterator[None]:
             name, "The key does not open this library.", "Check the passphrase or the key file."
         ) from error
     except apsw.FullError as error:
-        raise StoreFull(
-            name,
-            "The disk is full; what was being added was not stored.",
-            "Free some space and add it again.",
-        ) from error
+        raise _full(name) from error
     except apsw.BusyError as error:
         raise StoreBusy(
             name, "Another program is using the library.", "Close it and try again."
@@ -162,11 +206,28 @@ def explained(path: Path) -> Iterator[None]:
             name, "The library's file is damaged.", "Restore it from a backup."
         ) from error
     except apsw.IOError as error:
+        if _is_full(path.parent):
+            raise _full(name) from error
         raise StoreFull(
             name,
             "The disk refused to read or write.",
             "Check that the disk is connected, healthy and not full, and try again.",
         ) from error
+
+
+def _is_full(folder: Path) -> bool:
+    try:
+        return shutil.disk_usage(folder).free < _TOO_LITTLE
+    except OSError:
+        return False  # the disk itself is gone
+
+
+def _full(name: str) -> StoreFull:
+    return StoreFull(
+        name,
+        "The disk is full; what was being added was not stored.",
+        "Free some space and add it again.",
+    )
 
 
 def _writable(folder: Path) -> bool:
@@ -195,8 +256,10 @@ def _take_lock(folder: Path) -> int:
             f"The library is open in another Muniment (process {holder or 'unknown'}).",
             "Close it there, or choose another library.",
         ) from error
-    os.ftruncate(descriptor, 0)
-    os.pwrite(descriptor, str(os.getpid()).encode(), 0)
+    # Only a courtesy to the other program: on a full disk it stays unknown.
+    with contextlib.suppress(OSError):
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, str(os.getpid()).encode(), 0)
     return descriptor
 
 

@@ -128,6 +128,10 @@ class Store:
         """Whether nothing can be added or removed here."""
         return self._database.read_only
 
+    def check_writable(self) -> None:
+        """Raises `StoreReadOnly` or `StoreFull`, with the reason, when nothing can be added."""
+        self._database.check_writable()
+
     def close(self) -> None:
         """Lets go of the vault file."""
         self._database.close()

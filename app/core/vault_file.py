@@ -101,11 +101,20 @@ def write_keys_file(folder: Path, keys: KeysFile) -> None:
     Raises:
         StoreReadOnly, StoreFull, StoreError.
     """
+    make_folder(folder)
+    write_private(folder / KEYS_FILE, json.dumps(_dump(keys), indent=2) + "\n")
+
+
+def make_folder(folder: Path) -> None:
+    """Makes a library's folder, mode 0700, where it is missing.
+
+    Raises:
+        StoreReadOnly, StoreFull, StoreError.
+    """
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     except OSError as error:
         raise _storage_error(folder, error) from error
-    write_private(folder / KEYS_FILE, json.dumps(_dump(keys), indent=2) + "\n")
 
 
 def write_private(path: Path, text: str) -> None:

@@ -37,9 +37,10 @@ from app.core.events import (
 from app.core.files import expand
 from app.core.ingestion import ReadDocument, embed, read_all, sizes_for, title_of
 from app.core.locations import resources_folder
+from app.core.vault_file import make_folder
 from ingest.chunker import chunk_pages
 from ingest.embedder import Embedder, open_embedder
-from ingest.errors import IngestError, StoreError, StoreReadOnly
+from ingest.errors import IngestError, StoreError
 from ingest.glossary import Glossary
 from ingest.ocr.pool import OcrPool
 from ingest.reading import PageRenderer, hash_file
@@ -79,7 +80,7 @@ class Workspace:
             StoreError: wrong key, no library, in use elsewhere, newer version; the class says.
         """
         if create and not vault.has_keys(folder):
-            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            make_folder(folder)
             return cls(folder, vault.create_keys(folder, key))
         return cls(folder, vault.open_keys(folder, key))
 
@@ -145,14 +146,14 @@ class Workspace:
         """Adds files, and the files in folders; makes the collection if it is missing.
 
         Known content is recognised, a changed file replaces its older version, a moved one
-        keeps its history. A file that cannot be read is a `FileFailed`; the rest goes on.
+        keeps its history. A file that cannot be read is a `FileFailed`; the rest goes on. A
+        library that takes nothing more ends the batch: each file that is not stored is a
+        `FileFailed`, and after `BatchFinished` the error itself is raised.
+
+        Raises:
+            StoreError: the library cannot be written, or its disk is full.
         """
-        if self._store.read_only:
-            raise StoreReadOnly(
-                str(self.folder),
-                "The library cannot be written.",
-                "Ask for write access to its folder, or use a copy of it.",
-            )
+        self._store.check_writable()
         target = self._store.add_collection(collection)
         counts = {"added": 0, "replaced": 0, "unchanged": 0, "moved": 0, "failed": 0}
         unread: list[Path] = []
@@ -163,14 +164,26 @@ class Workspace:
                 continue
             _count(counts, known)
             yield known
+        refused: StoreError | None = None
+        left = dict.fromkeys(str(path) for path in unread)
         if unread:
-            for event in self._add_unread(target.id, unread, passwords):
-                _count(counts, event)
-                yield event
+            try:
+                for event in self._add_unread(target.id, unread, passwords):
+                    _count(counts, event)
+                    if isinstance(event, _Settled):
+                        left.pop(event.path, None)
+                    yield event
+            except StoreError as error:
+                refused = error
+                for missed in left:
+                    counts["failed"] += 1
+                    yield FileFailed(missed, f"It was not stored. {error.cause}", error.remedy)
         with self._index_lock:
             if target.id in self._indexed and self._index is not None:
                 self._index.optimize(target.id)
         yield BatchFinished(**counts)
+        if refused is not None:
+            raise refused
 
     def remove(self, document_id: int) -> Iterator[Event]:
         """Removes a document and all that came of it."""
@@ -522,6 +535,9 @@ _COUNTED = {
     DocumentMoved: "moved",
     FileFailed: "failed",
 }
+
+
+_Settled = DocumentAdded | DocumentReplaced | DocumentUnchanged | DocumentMoved | FileFailed
 
 
 def _count(counts: dict[str, int], event: Event) -> None:
