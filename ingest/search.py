@@ -1,8 +1,8 @@
 """Finding the passages of one collection that speak of a question.
 
 Vectors and full text are searched side by side, with the question's own words and with those a
-glossary adds, and fused by reciprocal rank (Cormack, Clarke and Büttcher 2009); chunks that follow
-one another in a document become one passage.
+glossary adds, and fused by rank (Cormack, Clarke and Büttcher 2009) and relative score (Bruch, Gai
+and Ingber 2023); chunks that follow one another in a document become one passage.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 
 from ingest.embedder import Embedder
 from ingest.glossary import Glossary
+from ingest.question import core_of, words_to_find
 from ingest.store import Store, StoredChunk
 from ingest.types import ChunkLine, Passage
-from ingest.words import search_words
 
 if TYPE_CHECKING:  # importing LanceDB takes two seconds, and not everyone searches
     from ingest.index import Hit, SearchIndex
@@ -23,13 +23,14 @@ if TYPE_CHECKING:  # importing LanceDB takes two seconds, and not everyone searc
 
 @dataclass(frozen=True, slots=True)
 class Fusion:
-    """How rankings become one: a weight times ``1 / (constant + rank)`` each, down to ``depth``.
+    """How rankings become one; see `fuse`. Each counts down to ``depth``, with its weight.
 
     The worded rankings are those of the question with the glossary's wording.
     """
 
     constant: int = 60
-    depth: int = 100
+    rank_weight: float = 0.5
+    depth: int = 70
     vector_weight: float = 1.0
     text_weight: float = 1.0
     worded_vector_weight: float = 0.5
@@ -69,11 +70,12 @@ class Searcher:
         if not words.strip():
             return []
         fusion, index, depth = self._fusion, self._index, self._fusion.depth
+        words = core_of(words)
         wording = self._glossary.wording(words)
         questions = [words, f"{words} {wording}"] if wording else [words]
         vectors = self._embedder.embed(questions)
         nearest = index.nearest(collection_id, vectors[0], depth, documents)
-        asked = search_words(words) or words
+        asked = words_to_find(words) or words
         rankings = [
             (nearest, fusion.vector_weight),
             (index.matching(collection_id, asked, depth, documents), fusion.text_weight),
@@ -155,11 +157,21 @@ _MOST_MERGED = 3
 def fuse(
     rankings: Sequence[tuple[Sequence[Hit], float]], fusion: Fusion
 ) -> list[tuple[int, float]]:
-    """Weighted reciprocal rank fusion: chunk ids with scores, best first; ties by chunk id."""
+    """Chunk ids with fused scores, best first; ties by chunk id.
+
+    A hit counts by its reciprocal rank (1 for the first) and by its score relative to the
+    ranking's best and last (1 to 0): ranks alone forget how far the best stands out.
+    """
     scores: dict[int, float] = {}
     for hits, weight in rankings:
-        for rank, hit in enumerate(hits[: fusion.depth], start=1):
-            share = weight / (fusion.constant + rank)
+        taken = hits[: fusion.depth]
+        if not taken:
+            continue
+        lowest = taken[-1].score
+        spread = (taken[0].score - lowest) or 1.0
+        for rank, hit in enumerate(taken):
+            by_rank = fusion.rank_weight * (fusion.constant + 1) / (fusion.constant + 1 + rank)
+            share = weight * (by_rank + (hit.score - lowest) / spread)
             scores[hit.chunk_id] = scores.get(hit.chunk_id, 0.0) + share
     return sorted(scores.items(), key=lambda item: (-item[1], item[0]))
 

@@ -8,7 +8,7 @@ import re
 import Stemmer
 
 _WORD = re.compile(r"[^\W_]+(?:[.,]\d+)*")
-_STOP_WORDS = frozenset(
+STOP_WORDS = frozenset(
     "a about after all also an and any are as at be been before being but by can could did do does "
     "during each for from had has have how if in into is it its may more most must no not of on "
     "one only or other our per please shall should since so some such than that the their them "
@@ -21,12 +21,7 @@ _STOP_WORDS = frozenset(
 def content_words(text: str) -> list[str]:
     """Words that are no stop words, in order, case-folded and stemmed as English."""
     words = (word.casefold() for word in _WORD.findall(text))
-    return list(_english().stemWords([word for word in words if word not in _STOP_WORDS]))
-
-
-def search_words(text: str) -> str:
-    """The words of a question that are worth looking for, as they stand."""
-    return " ".join(word for word in _WORD.findall(text) if word.casefold() not in _STOP_WORDS)
+    return list(_english().stemWords([word for word in words if word not in STOP_WORDS]))
 
 
 @functools.cache

@@ -17,7 +17,7 @@ from ingest.normalise import normalise, normalise_with_map
         ("FY-\n2023", "FY-2023"),
         ("the ﬁrst oﬃce", "the first office"),
         ("a\u00a0b\u2009c", "a b c"),
-        ("“so” – it’s", "\"so\" - it's"),
+        ("“so” – it’s", '"so" - it\'s'),
         ("soft\u00adhyphen", "softhyphen"),
         ("  edges \n", "edges"),
         ("one -\ntwo", "one - two"),

@@ -14,10 +14,11 @@ from ingest.errors import IngestError
 from ingest.glossary import Entry, Glossary
 from ingest.index import Hit
 from ingest.memory_index import MemoryIndex
+from ingest.question import core_of, words_to_find
 from ingest.search import Fusion, Searcher, fuse
 from ingest.store import NewDocument, Store
 from ingest.types import Box, Chunk, ChunkLine, Page
-from ingest.words import content_words, search_words
+from ingest.words import content_words
 
 TEXTS = (
     "Metformin was reduced to 500 mg twice a day.",
@@ -56,11 +57,17 @@ def searcher(tmp_path: Path, embedder: Embedder) -> Iterator[Searcher]:
     store.close()
 
 
-def test_reciprocal_ranks_add_up() -> None:
+def test_ranks_and_relative_scores_add_up() -> None:
     first, second = [Hit(1, 1, 0.9), Hit(2, 1, 0.8)], [Hit(2, 1, 7.0), Hit(3, 1, 5.0)]
-    fused = fuse([(first, 1.0), (second, 1.0)], Fusion(constant=60))
+    fused = fuse([(first, 1.0), (second, 1.0)], Fusion(constant=60, rank_weight=0.5))
     assert [chunk for chunk, _ in fused] == [2, 1, 3]
-    assert fused[0][1] == pytest.approx(1 / 62 + 1 / 61)
+    assert fused[0][1] == pytest.approx(0.5 * (61 / 62) + 0.5 + 1.0)
+
+
+def test_a_ranking_of_equal_scores_counts_by_rank() -> None:
+    fused = fuse([([Hit(5, 1, 1.0), Hit(4, 1, 1.0)], 1.0)], Fusion())
+    assert [chunk for chunk, _ in fused] == [5, 4]
+    assert fuse([], Fusion()) == []
 
 
 def test_neighbours_become_one_passage(searcher: Searcher) -> None:
@@ -106,7 +113,22 @@ def test_a_broken_glossary_is_told(tmp_path: Path) -> None:
 
 def test_words() -> None:
     assert content_words("What were the running costs of the doses?") == ["run", "cost", "dose"]
-    assert search_words("What is the dose of Metformin?") == "dose Metformin"
+    assert words_to_find("What is the dose of Metformin in FY2023?") == "dose Metformin FY2023 2023"
+
+
+@pytest.mark.parametrize(
+    ("question", "core"),
+    [
+        ("What was the dose? Answer in mg.", "What was the dose?"),
+        ("Is the margin stable? If it is no use, then please state that and explain why.",
+         "Is the margin stable?"),
+        ("Who signed v1.2 of the lease?", "Who signed v1.2 of the lease?"),
+        ("Please list the parties.", "Please list the parties."),
+        ("", ""),
+    ],
+)  # fmt: skip
+def test_how_to_answer_is_not_searched(question: str, core: str) -> None:
+    assert core_of(question) == core
 
 
 def test_vectors_are_stored_as_given(embedder: Embedder) -> None:
