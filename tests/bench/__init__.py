@@ -1,1 +1,1 @@
-"""Benchmarks: each measures our part and the bare part it is built on in the same run."""
+"""Benchmarks: each measures ours and what it is compared with in the same run."""

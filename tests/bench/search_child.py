@@ -1,0 +1,130 @@
+"""The fresh process of the search benchmark: unlocks the library and asks it."""
+
+from __future__ import annotations
+
+from app.core import offline
+
+offline.enforce()
+
+import json  # noqa: E402 - the guard comes first
+import os  # noqa: E402
+import sys  # noqa: E402
+import time  # noqa: E402
+from collections.abc import Callable  # noqa: E402
+from datetime import date  # noqa: E402
+from pathlib import Path  # noqa: E402
+from typing import Any  # noqa: E402
+
+from app.core.vault import Passphrase  # noqa: E402
+from app.core.workspace import Workspace  # noqa: E402
+
+
+def main(folder: Path, queries: int) -> None:
+    started = time.perf_counter()
+    processor = time.process_time()
+    with Workspace.open(folder, Passphrase("a bench of oak")) as workspace:
+        first = workspace.search("agreement of the parties on payment", "bench")
+        result: dict[str, Any] = {
+            "first_result_at": time.time(),
+            "unlock_to_first_result_seconds": round(time.perf_counter() - started, 2),
+            "unlock_to_first_result_processor_seconds": round(time.process_time() - processor, 2),
+            "chunks": workspace_chunks(workspace),
+        }
+        if not first:
+            raise SystemExit("the first search found nothing")
+        result.update(memory())
+        result.update(measure(workspace, queries))
+    print(json.dumps(result))
+
+
+def memory() -> dict[str, int]:
+    from tests.bench.common import memory_of
+
+    return {"megabytes": round(memory_of(os.getpid()) / 1e6)}
+
+
+def workspace_chunks(workspace: Workspace) -> int:
+    return sum(document.chunks for document in workspace.documents("bench"))
+
+
+def measure(workspace: Workspace, queries: int) -> dict[str, Any]:
+    from tests.bench.common import spread
+    from tests.bench.search import Writer
+
+    writer = Writer(11)
+    questions = [writer.question() for _ in range(queries)]
+    bare = bare_hybrid(workspace)
+    embedder = workspace.embedder
+    times: dict[str, list[float]] = {name: [] for name in ("hybrid", "lancedb", "embedding")}
+    for question in questions[:5]:
+        workspace.search(question, "bench")
+        bare(question, embedder.embed_query(question))
+    for question in questions:
+        seconds, _ = timed(lambda q=question: workspace.search(q, "bench"))
+        times["hybrid"].append(seconds)
+        seconds, vector = timed(lambda q=question: embedder.embed_query(q))
+        times["embedding"].append(seconds)
+        seconds, _ = timed(lambda q=question, v=vector: bare(q, v))
+        times["lancedb"].append(seconds)
+    result: dict[str, Any] = {
+        "hybrid": spread(times["hybrid"]),
+        "of_it_embedding": spread(times["embedding"]),
+        "lancedb_hybrid_without_embedding": spread(times["lancedb"]),
+    }
+    result["ratio"] = round(
+        result["lancedb_hybrid_without_embedding"]["p50_ms"] / result["hybrid"]["p50_ms"], 2
+    )
+    typed = [q[:end] for q in questions[: queries // 4] for end in range(3, len(q), 4)]
+    result["as_you_type"] = spread([timed(lambda q=q: search(workspace, q))[0] for q in typed])
+    some = [document.id for document in workspace.documents("bench")][::50]
+    result["in_some_documents"] = spread(
+        [
+            timed(lambda q=q: workspace.search(q, "bench", documents=some))[0]
+            for q in questions[: queries // 2]
+        ]
+    )
+    result["by_date"] = spread(
+        [
+            timed(lambda q=q: workspace.search(q, "bench", since=date(2010, 1, 1)))[0]
+            for q in questions[: queries // 2]
+        ]
+    )
+    return result
+
+
+def search(workspace: Workspace, words: str) -> object:
+    return workspace.search(words, "bench", k=8)
+
+
+def timed(work: Callable[[], Any]) -> tuple[float, Any]:
+    started = time.perf_counter()
+    value = work()
+    return time.perf_counter() - started, value
+
+
+def bare_hybrid(workspace: Workspace) -> Callable[[str, Any], object]:
+    """The same rows in a LanceDB table as its documentation makes one."""
+    import lancedb
+    import pyarrow as pa
+    from lancedb.index import FTS
+    from lancedb.rerankers import RRFReranker
+
+    store = workspace._store
+    parts = []
+    for rows in store.index_rows(store.collection("bench").id):
+        width = rows.vectors.shape[1]
+        vectors = pa.FixedSizeListArray.from_arrays(pa.array(rows.vectors.ravel()), width)
+        parts.append(pa.table({"chunk_id": rows.chunk_ids, "text": rows.texts, "vector": vectors}))
+    table = lancedb.connect("memory://").create_table("bench", pa.concat_tables(parts))
+    table.create_index("text", config=FTS())
+    reranker = RRFReranker()
+
+    def query(words: str, vector: Any) -> object:
+        hybrid = table.search(query_type="hybrid").vector(vector).text(words)
+        return hybrid.rerank(reranker).limit(10).to_arrow()
+
+    return query
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), int(sys.argv[2]))
