@@ -50,6 +50,9 @@ app = typer.Typer(
 console = Console(stderr=True)
 
 Collection = Annotated[str, typer.Option("--collection", "-c", help="The collection.")]
+AnyCollection = Annotated[
+    str | None, typer.Option("--collection", "-c", help="The collection; all when left out.")
+]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Passwords = Annotated[
     list[str], typer.Option("--password", help="Opens encrypted files; may be repeated.")
@@ -119,8 +122,14 @@ def search(
     document: Annotated[
         list[str], typer.Option(help="Only in this document (number or name); may be repeated.")
     ] = [],  # noqa: B006 - typer copies it
-    since: Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"])] = None,
-    until: Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"])] = None,
+    since: Annotated[
+        datetime | None,
+        typer.Option(formats=["%Y-%m-%d"], help="Only files last changed on this day or later."),
+    ] = None,
+    until: Annotated[
+        datetime | None,
+        typer.Option(formats=["%Y-%m-%d"], help="Only files last changed on this day or earlier."),
+    ] = None,
     json_: Json = False,
 ) -> None:
     """Find passages."""
@@ -169,9 +178,7 @@ def ask(
 
 @app.command("list")
 def list_(
-    collection: Annotated[
-        str | None, typer.Option("--collection", "-c", help="The collection; all when left out.")
-    ] = None,
+    collection: AnyCollection = None,
     json_: Json = False,
 ) -> None:
     """List documents."""
@@ -187,7 +194,7 @@ def list_(
 @app.command()
 def remove(
     document: Annotated[str, typer.Argument(help="The document: number, name or path.")],
-    collection: Annotated[str | None, typer.Option("--collection", "-c")] = None,
+    collection: AnyCollection = None,
     json_: Json = False,
 ) -> None:
     """Remove a document and all that came of it."""
@@ -206,9 +213,9 @@ def remove(
 def show(
     document: Annotated[str, typer.Argument(help="The document: number, name or path.")],
     png: Annotated[Path, typer.Option(help="The picture to write.")],
-    page: Annotated[int, typer.Option(min=1)] = 1,
-    dpi: Annotated[int, typer.Option(min=36, max=600)] = 150,
-    collection: Annotated[str | None, typer.Option("--collection", "-c")] = None,
+    page: Annotated[int, typer.Option(min=1, help="The page, counted from 1.")] = 1,
+    dpi: Annotated[int, typer.Option(min=36, max=600, help="Dots per inch.")] = 150,
+    collection: AnyCollection = None,
     highlight: Annotated[
         str, typer.Option(help="Highlight the passages that a search for these words finds.")
     ] = "",
