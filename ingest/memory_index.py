@@ -6,7 +6,7 @@ A product of that matrix with the query's vector is an exact search. On two core
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -24,6 +24,18 @@ class _Matrix:
         self._chunk_ids = np.empty(0, np.int64)
         self._document_ids = np.empty(0, np.int64)
         self._rows = np.empty((0, dimension), np.float32)
+
+    @classmethod
+    def of(cls, parts: Sequence[IndexRows], dimension: int) -> _Matrix:
+        matrix = cls(dimension)
+        if parts:
+            matrix._chunk_ids = np.concatenate([np.array(p.chunk_ids, np.int64) for p in parts])
+            matrix._document_ids = np.concatenate(
+                [np.array(p.document_ids, np.int64) for p in parts]
+            )
+            matrix._rows = np.concatenate([p.vectors for p in parts])
+            matrix._size = len(matrix._rows)
+        return matrix
 
     @property
     def chunk_ids(self) -> NDArray[np.int64]:
@@ -70,12 +82,9 @@ class MemoryIndex(SearchIndex):
 
     def build(self, collection_id: int, batches: Iterable[IndexRows]) -> None:
         with self._lock:
-            kept = list(batches)
-            matrix = _Matrix(self._dimension)
-            for rows in kept:
-                matrix.append(rows)
-            super().build(collection_id, kept)
-            self._matrices[collection_id] = matrix
+            parts: list[IndexRows] = []
+            super().build(collection_id, _without_texts(batches, parts))
+            self._matrices[collection_id] = _Matrix.of(parts, self._dimension)
 
     def add(self, collection_id: int, batches: Iterable[IndexRows]) -> None:
         with self._lock:
@@ -135,6 +144,13 @@ class MemoryIndex(SearchIndex):
 
     def _columns(self, rows: IndexRows) -> dict[str, Any]:
         return text_columns(rows)
+
+
+def _without_texts(batches: Iterable[IndexRows], parts: list[IndexRows]) -> Iterator[IndexRows]:
+    """Passes batches on and keeps all but their texts, which are most of their memory."""
+    for rows in batches:
+        parts.append(rows._replace(texts=[]))
+        yield rows
 
 
 def _grown(array: NDArray[Any], capacity: int) -> NDArray[Any]:

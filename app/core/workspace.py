@@ -50,9 +50,11 @@ from ingest.types import FileInfo, Line, Passage
 
 if TYPE_CHECKING:
     from ingest.index import SearchIndex
+    from ingest.reranker import Reranker
 
 _MODEL = "embedding_model_folder"
 _INDEX = "index_uri"
+_RERANKER = "reranker_folder"
 _OPEN_PAGES = 3
 
 
@@ -67,6 +69,7 @@ class Workspace:
         self._model_folder = model_folder
         self._index_lock = threading.RLock()
         self._index: SearchIndex | None = None
+        self._reranker: Reranker | None = None
         self._indexed: set[int] = set()
         self._ocr: OcrPool | None = None
         self._renderers: OrderedDict[int, PageRenderer] = OrderedDict()
@@ -340,6 +343,19 @@ class Workspace:
             self._store.put_chunks(document.id, chunks, vectors, embedder.model)
             yield Progressed("embedding", done, len(outdated))
 
+    def use_reranker(self, folder: Path | None) -> None:
+        """Lets a cross-encoder order the best chunks from now on; None goes without.
+
+        Raises:
+            ModelError: it cannot be loaded; the choice stays as it was.
+        """
+        from ingest.reranker import Reranker
+
+        reranker = Reranker(folder) if folder else None
+        self._store.set_setting(_RERANKER, str(folder.resolve()) if folder else "")
+        with self._index_lock:
+            self._reranker = reranker
+
     def use_index(self, uri: str) -> None:
         """Keeps the search index at ``uri`` (an encrypted volume), or in memory when empty."""
         self._store.set_setting(_INDEX, uri)
@@ -358,7 +374,17 @@ class Workspace:
                 self._check_models(collection_id, embedder)
                 self._fill(collection_id, self._index)
                 self._indexed.add(collection_id)
-            return Searcher(self._store, self._index, embedder, _glossary())
+            return Searcher(
+                self._store, self._index, embedder, _glossary(), reranker=self._chosen_reranker()
+            )
+
+    def _chosen_reranker(self) -> Reranker | None:
+        folder = self._store.setting(_RERANKER)
+        if folder and self._reranker is None:
+            from ingest.reranker import Reranker
+
+            self._reranker = Reranker(Path(folder))
+        return self._reranker
 
     def _check_models(self, collection_id: int, embedder: Embedder) -> None:
         outdated = sum(d.model != embedder.model for d in self._store.documents(collection_id))
@@ -457,8 +483,8 @@ class Workspace:
         stored = self._store.put(collection_id, new, replaces=older.id if older else None)
         with self._index_lock:
             if collection_id in self._indexed and self._index is not None:
-                if older is not None:
-                    self._index.remove_documents(collection_id, [stored.id])
+                # Even a new one: the index may have been filled since it was stored.
+                self._index.remove_documents(collection_id, [stored.id])
                 rows = self._store.index_rows(collection_id, document_id=stored.id)
                 self._index.add(collection_id, rows)
         info = self._document_info(stored)

@@ -19,7 +19,7 @@ SIZE, OVERLAP = 1000, 20
 
 def main() -> None:
     files = [Path(line) for line in sys.stdin.read().splitlines()]
-    transformers.utils.logging.disable_progress_bar()
+    transformers.utils.logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     model = SentenceTransformer(str(default_folder()), device="cpu", local_files_only=True)
     started = time.perf_counter()
     pages = failed = 0

@@ -60,11 +60,11 @@ def measure(workspace: Workspace, queries: int) -> dict[str, Any]:
         workspace.search(question, "bench")
         bare(question, embedder.embed_query(question))
     for question in questions:
-        seconds, _ = timed(lambda q=question: workspace.search(q, "bench"))
+        seconds, _ = timed(workspace.search, question, "bench")
         times["hybrid"].append(seconds)
-        seconds, vector = timed(lambda q=question: embedder.embed_query(q))
+        seconds, vector = timed(embedder.embed_query, question)
         times["embedding"].append(seconds)
-        seconds, _ = timed(lambda q=question, v=vector: bare(q, v))
+        seconds, _ = timed(bare, question, vector)
         times["lancedb"].append(seconds)
     result: dict[str, Any] = {
         "hybrid": spread(times["hybrid"]),
@@ -75,30 +75,21 @@ def measure(workspace: Workspace, queries: int) -> dict[str, Any]:
         result["lancedb_hybrid_without_embedding"]["p50_ms"] / result["hybrid"]["p50_ms"], 2
     )
     typed = [q[:end] for q in questions[: queries // 4] for end in range(3, len(q), 4)]
-    result["as_you_type"] = spread([timed(lambda q=q: search(workspace, q))[0] for q in typed])
+    result["as_you_type"] = spread([timed(workspace.search, q, "bench", k=8)[0] for q in typed])
     some = [document.id for document in workspace.documents("bench")][::50]
+    fewer = questions[: queries // 2]
     result["in_some_documents"] = spread(
-        [
-            timed(lambda q=q: workspace.search(q, "bench", documents=some))[0]
-            for q in questions[: queries // 2]
-        ]
+        [timed(workspace.search, q, "bench", documents=some)[0] for q in fewer]
     )
     result["by_date"] = spread(
-        [
-            timed(lambda q=q: workspace.search(q, "bench", since=date(2010, 1, 1)))[0]
-            for q in questions[: queries // 2]
-        ]
+        [timed(workspace.search, q, "bench", since=date(2010, 1, 1))[0] for q in fewer]
     )
     return result
 
 
-def search(workspace: Workspace, words: str) -> object:
-    return workspace.search(words, "bench", k=8)
-
-
-def timed(work: Callable[[], Any]) -> tuple[float, Any]:
+def timed(work: Callable[..., Any], *arguments: Any, **options: Any) -> tuple[float, Any]:
     started = time.perf_counter()
-    value = work()
+    value = work(*arguments, **options)
     return time.perf_counter() - started, value
 
 
