@@ -16,6 +16,9 @@ from ingest.index import Hit, SearchIndex, Vectors, text_columns
 from ingest.store import IndexRows
 
 
+_COPY_COST = 8
+
+
 class _Matrix:
     """Vectors with their ids; rows are appended in place, removal compacts."""
 
@@ -125,10 +128,14 @@ class MemoryIndex(SearchIndex):
             if matrix is None or limit < 1:
                 return []
             chunk_ids, document_ids, rows = matrix.chunk_ids, matrix.document_ids, matrix.rows
-        if documents is not None:
-            chosen = np.isin(document_ids, list(documents))
-            chunk_ids, document_ids, rows = chunk_ids[chosen], document_ids[chosen], rows[chosen]
-        scores = rows @ vector
+        if documents is None:
+            scores = rows @ vector
+        else:
+            places = np.flatnonzero(np.isin(document_ids, list(documents)))
+            # Copying many rows takes longer than multiplying all of them.
+            few = len(places) * _COPY_COST < len(rows)
+            scores = rows[places] @ vector if few else (rows @ vector)[places]
+            chunk_ids, document_ids = chunk_ids[places], document_ids[places]
         limit = min(limit, len(scores))
         best = np.argpartition(-scores, limit - 1)[:limit] if limit else np.empty(0, np.int64)
         best = best[np.lexsort((chunk_ids[best], -scores[best]))]
