@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 from ingest.index import Hit, SearchIndex, Vectors, text_columns
 from ingest.store import IndexRows
 
-
 _COPY_COST = 8
 
 
