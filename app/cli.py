@@ -295,6 +295,20 @@ def embed(
             _print_json({"model": workspace.embedder.model, "backend": workspace.embedder.backend})
 
 
+@app.command()
+def rerank(
+    model: Annotated[
+        Path | None, typer.Argument(help="A cross-encoder's folder; none goes without.")
+    ] = None,
+    json_: Json = False,
+) -> None:
+    """Let a cross-encoder order the best passages of this library from now on."""
+    with _workspace() as workspace:
+        workspace.use_reranker(model)
+    if json_:
+        _print_json({"reranker": str(model) if model else None})
+
+
 @app.command("eval")
 def evaluate(
     what: Annotated[str, typer.Argument(help="pages, contracts, scans, parse, nasty, retrieval")],

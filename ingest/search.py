@@ -8,7 +8,7 @@ and Ingber 2023); chunks that follow one another in a document become one passag
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from ingest.embedder import Embedder
@@ -19,6 +19,7 @@ from ingest.types import ChunkLine, Passage
 
 if TYPE_CHECKING:  # importing LanceDB takes two seconds, and not everyone searches
     from ingest.index import Hit, SearchIndex
+    from ingest.reranker import Reranker
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,12 +57,14 @@ class Searcher:
         embedder: Embedder,
         glossary: Glossary | None = None,
         fusion: Fusion | None = None,
+        reranker: Reranker | None = None,
     ) -> None:
         self._store = store
         self._index = index
         self._embedder = embedder
         self._glossary = glossary or Glossary()
         self._fusion = fusion or Fusion()
+        self._reranker = reranker
 
     def rank(
         self, collection_id: int, words: str, documents: Sequence[int] | None = None
@@ -100,7 +103,7 @@ class Searcher:
         documents: Sequence[int] | None = None,
     ) -> list[Passage]:
         """The ``k`` best passages, best first, of all the collection or of some documents."""
-        ranked = self.rank(collection_id, words, documents)
+        ranked = self._reranked(words, self.rank(collection_id, words, documents))
         passages: list[Passage] = []
         # Merging makes fewer passages of the chunks, so more are taken than asked for.
         taken = min(len(ranked), k)
@@ -109,6 +112,19 @@ class Searcher:
             if len(passages) >= k or taken == len(ranked):
                 return passages[:k]
             taken = min(len(ranked), taken + k - len(passages))
+
+    def _reranked(self, words: str, ranked: list[Ranked]) -> list[Ranked]:
+        """The first chunks in the reranker's order, the others after them."""
+        if self._reranker is None or not ranked:
+            return ranked
+        first = ranked[:_RERANKED]
+        texts = {s.id: s.chunk.search_text for s in self._store.chunks([r.chunk_id for r in first])}
+        opinions = self._reranker.score(words, [texts.get(r.chunk_id, "") for r in first])
+        order = sorted(range(len(first)), key=lambda i: -opinions[i])
+        # Scores must fall; those of the fusion are dealt out anew in the new order.
+        return [replace(first[i], score=first[n].score) for n, i in enumerate(order)] + ranked[
+            _RERANKED:
+        ]
 
     def _passages(self, ranked: Sequence[Ranked]) -> list[Passage]:
         stored = {s.id: s for s in self._store.chunks([r.chunk_id for r in ranked])}
@@ -152,6 +168,7 @@ class Searcher:
 
 
 _MOST_MERGED = 3
+_RERANKED = 30
 
 
 def fuse(

@@ -6,6 +6,7 @@ a long addition never keeps a page from being shown. Knows no Qt.
 
 from __future__ import annotations
 
+import os
 import signal
 import threading
 from collections.abc import Callable, Iterator
@@ -67,6 +68,8 @@ class Closable(Protocol):
 def main(connection: Connection) -> None:
     """Entry of the background process. Ends when the window says so or is gone."""
     offline.enforce()
+    if hasattr(os, "nice"):
+        os.nice(5)  # the window comes first
     # Ctrl+C in a terminal reaches the whole group; the window tells this process when to end.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     serve(connection, _open_workspace, _following)

@@ -134,3 +134,16 @@ def test_how_to_answer_is_not_searched(question: str, core: str) -> None:
 def test_vectors_are_stored_as_given(embedder: Embedder) -> None:
     vectors = embedder.embed(list(TEXTS))
     assert vectors.dtype == np.float32
+
+
+class _LikesDogs:
+    def score(self, _question: str, texts: list[str]) -> list[float]:
+        return [float("dog" in text) for text in texts]
+
+
+def test_a_reranker_orders_the_best(searcher: Searcher) -> None:
+    searcher._reranker = _LikesDogs()  # type: ignore[assignment]
+    passages = searcher.search(1, "metformin", k=3)
+    assert "dog" in passages[0].text
+    scores = [passage.score for passage in passages]
+    assert scores == sorted(scores, reverse=True)
