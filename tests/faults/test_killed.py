@@ -91,7 +91,7 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
 def test_adding(scene: Scene) -> None:
     scene.put_files("first")
     complete = scene.add(scene.copy(scene.base, 0))
-    for number, kill in enumerate(points("add", complete, EVERY or 14), start=1):
+    for number, kill in enumerate(points("add", complete, EVERY or 11), start=1):
         library = scene.copy(scene.base, number)
         check_death(scene.add(library, kill), kill)
         found = contents(library, scene.key)
@@ -108,7 +108,7 @@ def test_adding(scene: Scene) -> None:
 def test_replacing(scene: Scene) -> None:
     scene.put_files("second")
     complete = scene.add(scene.copy(scene.full, 0))
-    for number, kill in enumerate(points("replace", complete, EVERY or 14), start=1):
+    for number, kill in enumerate(points("replace", complete, EVERY or 11), start=1):
         library = scene.copy(scene.full, number)
         check_death(scene.add(library, kill), kill)
         found = contents(library, scene.key)
@@ -126,7 +126,7 @@ def test_replacing(scene: Scene) -> None:
 def test_removing(scene: Scene) -> None:
     rest = {name: document for name, document in scene.first.items() if name != REMOVED}
     complete = scene.remove(scene.copy(scene.full, 0))
-    for number, kill in enumerate(points("remove", complete, EVERY or 22), start=1):
+    for number, kill in enumerate(points("remove", complete, EVERY or 28), start=1):
         library = scene.copy(scene.full, number)
         check_death(scene.remove(library, kill), kill)
         found = contents(library, scene.key)
