@@ -34,7 +34,7 @@ class ChunkSizes:
     window: int = 254
     target: int = 200
     context: int = 48
-    overlap: int = 24
+    overlap: int = 0
 
 
 @dataclass(slots=True)

@@ -8,7 +8,6 @@ reach into another. Knows chunk ids, texts and vectors, nothing of documents or 
 from __future__ import annotations
 
 import os
-import re
 import threading
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -29,10 +28,10 @@ from lancedb.query import BooleanQuery, MatchQuery, Occur
 from numpy.typing import NDArray
 
 from ingest.store import IndexRows
+from ingest.words import content_words
 
 Vectors = NDArray[np.float32]
 
-_WORDS = re.compile(r"\w")
 _BESIDE = 0.4
 
 
@@ -76,7 +75,7 @@ class SearchIndex:
                 pa.concat_tables(parts or [pa.table(self._columns(empty))]),
                 mode="overwrite",
             )
-            table.create_index("text", config=_full_text())
+            table.create_index("words", config=_full_text())
             self._tables[collection_id] = table
 
     def add(self, collection_id: int, batches: Iterable[IndexRows]) -> None:
@@ -147,11 +146,12 @@ class SearchIndex:
         Words ``beside`` the query count as well, but less than half as much.
         """
         table = self._table(collection_id)
-        if table is None or not _WORDS.search(words):
+        asked = " ".join(content_words(words))
+        if table is None or not asked:
             return []
-        wanted: Any = MatchQuery(words, "text")
-        if _WORDS.search(beside):
-            added = MatchQuery(beside, "text", boost=_BESIDE)
+        wanted: Any = MatchQuery(asked, "words")
+        if beside:
+            added = MatchQuery(" ".join(content_words(beside)), "words", boost=_BESIDE)
             wanted = BooleanQuery([(Occur.SHOULD, wanted), (Occur.SHOULD, added)])
         query = table.search(wanted, query_type="fts")
         rows = _within(query, documents).select(["chunk_id", "document_id", "_score"])
@@ -192,7 +192,7 @@ def text_columns(rows: IndexRows) -> dict[str, Any]:
     return {
         "chunk_id": pa.array(rows.chunk_ids, pa.int64()),
         "document_id": pa.array(rows.document_ids, pa.int64()),
-        "text": pa.array(rows.texts, pa.string()),
+        "words": pa.array(rows.words, pa.string()),
     }
 
 
@@ -201,7 +201,9 @@ def _table_name(collection_id: int) -> str:
 
 
 def _full_text() -> Any:
-    return FTS(language="English", stem=True, remove_stop_words=True, ascii_folding=True)
+    # The words come stemmed and without stop words from the store, so that unlocking a library
+    # only has to sort them in: three times as fast as stemming then.
+    return FTS(base_tokenizer="whitespace", stem=False, remove_stop_words=False, lower_case=False)
 
 
 def _numbers(values: Sequence[int]) -> str:

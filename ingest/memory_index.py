@@ -85,7 +85,7 @@ class MemoryIndex(SearchIndex):
     def build(self, collection_id: int, batches: Iterable[IndexRows]) -> None:
         with self._lock:
             parts: list[IndexRows] = []
-            super().build(collection_id, _without_texts(batches, parts))
+            super().build(collection_id, _without_words(batches, parts))
             self._matrices[collection_id] = _Matrix.of(parts, self._dimension)
 
     def add(self, collection_id: int, batches: Iterable[IndexRows]) -> None:
@@ -152,10 +152,10 @@ class MemoryIndex(SearchIndex):
         return text_columns(rows)
 
 
-def _without_texts(batches: Iterable[IndexRows], parts: list[IndexRows]) -> Iterator[IndexRows]:
-    """Passes batches on and keeps all but their texts, which are most of their memory."""
+def _without_words(batches: Iterable[IndexRows], parts: list[IndexRows]) -> Iterator[IndexRows]:
+    """Passes batches on and keeps all but their words, which are most of their memory."""
     for rows in batches:
-        parts.append(rows._replace(texts=[]))
+        parts.append(rows._replace(words=[]))
         yield rows
 
 

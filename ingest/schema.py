@@ -72,6 +72,7 @@ MIGRATIONS: tuple[tuple[str, str], ...] = (
         CREATE INDEX chunk_by_document ON chunk (document_id, ordinal);
         CREATE TABLE vector (
             chunk_id INTEGER PRIMARY KEY REFERENCES chunk(id) ON DELETE CASCADE,
+            words TEXT NOT NULL,
             data BLOB NOT NULL
         );
         CREATE TABLE followed (

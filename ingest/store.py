@@ -21,6 +21,7 @@ from ingest.codec import pack_chunk, pack_lines, unpack_chunk, unpack_lines
 from ingest.database import Database
 from ingest.errors import StoreError
 from ingest.types import Chunk, Line, Page, TextSource
+from ingest.words import content_words
 
 Vectors = NDArray[np.float32]
 _PIECE = 1 << 20
@@ -93,11 +94,14 @@ class StoredChunk(NamedTuple):
 
 
 class IndexRows(NamedTuple):
-    """A batch for the search index; all four have the same length."""
+    """A batch for the search index; all four have the same length.
+
+    ``words`` are a chunk's content words as the index keeps them, separated by spaces.
+    """
 
     chunk_ids: list[int]
     document_ids: list[int]
-    texts: list[str]
+    words: list[str]
     vectors: Vectors
 
 
@@ -395,15 +399,15 @@ class Store:
     def _rows_of(self, document_ids: Sequence[int]) -> Iterator[IndexRows]:
         # CROSS keeps SQLite to this order, in which nothing has to be sorted.
         rows = self._read(
-            "SELECT c.id, c.document_id, c.search_text, v.data FROM json_each(?) wanted "
+            "SELECT c.id, c.document_id, v.words, v.data FROM json_each(?) wanted "
             "CROSS JOIN chunk c ON c.document_id = wanted.value "
             "CROSS JOIN vector v ON v.chunk_id = c.id ORDER BY wanted.key, c.ordinal",
             (json.dumps(list(document_ids)),),
         )
         if rows:
-            chunk_ids, documents, texts, data = zip(*rows, strict=True)
+            chunk_ids, documents, words, data = zip(*rows, strict=True)
             vectors = np.frombuffer(b"".join(data), dtype=np.float32).reshape(len(rows), -1)
-            yield IndexRows(list(chunk_ids), list(documents), list(texts), vectors)
+            yield IndexRows(list(chunk_ids), list(documents), list(words), vectors)
 
     # Followed folders
 
@@ -519,7 +523,12 @@ def _put_chunks(
             (document_id, chunk.ordinal, chunk.search_text, pack_chunk(chunk)),
         )
         connection.execute(
-            "INSERT INTO vector VALUES (?, ?)", (connection.last_insert_rowid(), vector.tobytes())
+            "INSERT INTO vector VALUES (?, ?, ?)",
+            (
+                connection.last_insert_rowid(),
+                " ".join(content_words(chunk.search_text)),
+                vector.tobytes(),
+            ),
         )
 
 

@@ -105,7 +105,8 @@ def bare_hybrid(workspace: Workspace) -> Callable[[str, Any], object]:
     for rows in store.index_rows(store.collection("bench").id):
         width = rows.vectors.shape[1]
         vectors = pa.FixedSizeListArray.from_arrays(pa.array(rows.vectors.ravel()), width)
-        parts.append(pa.table({"chunk_id": rows.chunk_ids, "text": rows.texts, "vector": vectors}))
+        texts = [stored.chunk.search_text for stored in store.chunks(rows.chunk_ids)]
+        parts.append(pa.table({"chunk_id": rows.chunk_ids, "text": texts, "vector": vectors}))
     table = lancedb.connect("memory://").create_table("bench", pa.concat_tables(parts))
     table.create_index("text", config=FTS())
     reranker = RRFReranker()

@@ -7,6 +7,7 @@ import pytest
 
 from ingest.index import SearchIndex
 from ingest.store import IndexRows
+from ingest.words import content_words
 
 ONE, TWO = 1, 2
 
@@ -18,7 +19,8 @@ def unit(*numbers: float) -> np.ndarray:
 
 def rows(*entries: tuple[int, int, str, np.ndarray]) -> IndexRows:
     chunk_ids, document_ids, texts, vectors = zip(*entries, strict=True)
-    return IndexRows(list(chunk_ids), list(document_ids), list(texts), np.stack(vectors))
+    words = [" ".join(content_words(text)) for text in texts]
+    return IndexRows(list(chunk_ids), list(document_ids), words, np.stack(vectors))
 
 
 FIRST = rows(
