@@ -37,12 +37,12 @@ from ingest.errors import IngestError, StoreError  # noqa: E402
 if TYPE_CHECKING:  # loaded when first needed: the window's process never needs it
     from app.core.workspace import Workspace
 
-EXIT_FAILED, EXIT_USAGE, EXIT_PARTLY, EXIT_NOT_FOUND = 1, 2, 3, 4
+EXIT_FAILED, EXIT_PARTLY = 1, 3  # 2 is wrong usage
 
 app = typer.Typer(
     name="muniment",
     help="Ask your documents. Nothing leaves the desk.",
-    epilog="Exit codes: 0 done, 1 failed, 2 wrong usage, 3 some files failed, 4 nothing found.",
+    epilog="Exit codes: 0 done, 1 failed, 2 wrong usage, 3 some files failed.",
     no_args_is_help=False,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -147,8 +147,6 @@ def search(
         _print_json({"passages": [passage_fields(passage) for passage in passages]})
     else:
         print_passages(passages)
-    if not passages:
-        raise typer.Exit(EXIT_NOT_FOUND)
 
 
 @app.command()
@@ -172,8 +170,6 @@ def ask(
         _print_json(answer_fields(answer))
     else:
         print_answer(answer)
-    if not answer.found:
-        raise typer.Exit(EXIT_NOT_FOUND)
 
 
 @app.command("list")
@@ -339,6 +335,7 @@ def doctor(json_: Json = False) -> None:
 
 def main() -> NoReturn:
     """Entry point of ``muniment``; turns our errors into a message and an exit code."""
+    sys.argv[1:] = _library_first(sys.argv[1:])
     try:
         app()
     except IngestError as error:
@@ -351,6 +348,17 @@ def main() -> NoReturn:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         sys.exit(EXIT_FAILED)
     sys.exit(0)
+
+
+def _library_first(arguments: list[str]) -> list[str]:
+    """``--library`` belongs to the program, but people write it after the command as well."""
+    for at, argument in enumerate(arguments):
+        if argument == "--":
+            break
+        if argument == "--library" or argument.startswith("--library="):
+            end = at + (2 if argument == "--library" else 1)
+            return arguments[at:end] + arguments[:at] + arguments[end:]
+    return arguments
 
 
 @contextmanager

@@ -69,7 +69,7 @@ def test_add_search_ask_show_list_remove(program: Program) -> None:
     assert citation["boxes"][0]["page"] == 2
     assert answer["searched"]["documents"] == 1 and answer["unreadable"] == []
 
-    nothing = program.json("ask", "Who insures the ferry?", "-c", "Matter", code=4)
+    nothing = program.json("ask", "Who insures the ferry?", "-c", "Matter")
     assert nothing["found"] is False and nothing["citations"] == []
 
     png = program.folder / "page.png"
@@ -77,6 +77,8 @@ def test_add_search_ask_show_list_remove(program: Program) -> None:
     assert png.read_bytes().startswith(b"\x89PNG")
 
     assert program.json("collections")["collections"][0]["name"] == "Matter"
+    empty = program.json("collections", "--library", str(program.folder / "other"), code=1)
+    assert "other" in empty["error"]["subject"]
     assert program.json("list", "-c", "Matter")["documents"][0]["pages"] == 2
     assert program.json("remove", "contract.pdf")["removed"]["name"] == "contract.pdf"
     assert program.json("list")["documents"] == []
