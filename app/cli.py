@@ -352,13 +352,18 @@ def main() -> NoReturn:
 
 def _library_first(arguments: list[str]) -> list[str]:
     """``--library`` belongs to the program, but people write it after the command as well."""
-    for at, argument in enumerate(arguments):
+    first: list[str] = []
+    rest: list[str] = []
+    waiting = list(arguments)
+    while waiting:
+        argument = waiting.pop(0)
         if argument == "--":
-            break
-        if argument == "--library" or argument.startswith("--library="):
-            end = at + (2 if argument == "--library" else 1)
-            return arguments[at:end] + arguments[:at] + arguments[end:]
-    return arguments
+            return [*first, *rest, argument, *waiting]
+        if argument == "--library" and waiting:
+            first += [argument, waiting.pop(0)]
+        else:
+            (first if argument.startswith("--library=") else rest).append(argument)
+    return [*first, *rest]
 
 
 @contextmanager
