@@ -140,6 +140,9 @@ class Database:
                 flags=apsw.SQLITE_OPEN_READONLY | apsw.SQLITE_OPEN_URI,
             )
         else:
+            if not self.path.exists():
+                # SQLite would make it readable by others; its log takes over the same rights.
+                os.close(os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
             connection = apsw.Connection(str(self.path))
         try:
             self._prepare(connection, key)

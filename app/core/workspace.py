@@ -10,6 +10,7 @@ import functools
 import threading
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -45,7 +46,7 @@ from ingest.glossary import Glossary
 from ingest.ocr.pool import OcrPool
 from ingest.reading import PageRenderer, hash_file
 from ingest.search import Searcher
-from ingest.store import Document, NewDocument, Store
+from ingest.store import Document, IndexRows, NewDocument, Store
 from ingest.types import FileInfo, Line, Passage
 
 if TYPE_CHECKING:
@@ -366,17 +367,34 @@ class Workspace:
         return ExtractiveAnswerer(self.embedder, _glossary())
 
     def _searcher(self, collection_id: int) -> Searcher:
-        embedder = self.embedder
         with self._index_lock:
             if self._index is None:
-                self._index = _open_index(self._store.setting(_INDEX), embedder.dimension)
+                embedder, self._index, rows = self._unlock_index(collection_id)
+            else:
+                embedder, rows = self.embedder, None
             if collection_id not in self._indexed:
                 self._check_models(collection_id, embedder)
-                self._fill(collection_id, self._index)
+                self._fill(collection_id, self._index, rows)
                 self._indexed.add(collection_id)
             return Searcher(
                 self._store, self._index, embedder, _glossary(), reranker=self._chosen_reranker()
             )
+
+    def _unlock_index(self, collection_id: int) -> tuple[Embedder, SearchIndex, list[IndexRows]]:
+        """The model, an index still empty, and the collection's rows, made ready side by side."""
+        with ThreadPoolExecutor(2) as pool:
+            loading = pool.submit(lambda: self.embedder)
+            reading = pool.submit(list, self._store.index_rows(collection_id))
+            # Importing LanceDB takes a second, which adding and listing can do without.
+            from ingest.index import SearchIndex
+            from ingest.memory_index import MemoryIndex
+
+            embedder, uri = loading.result(), self._store.setting(_INDEX)
+            dimension = embedder.dimension
+            index = (
+                SearchIndex(uri, dimension=dimension) if uri else MemoryIndex(dimension=dimension)
+            )
+            return embedder, index, reading.result()
 
     def _chosen_reranker(self) -> Reranker | None:
         folder = self._store.setting(_RERANKER)
@@ -395,11 +413,11 @@ class Workspace:
                 "Run the change of model again to finish it (muniment embed).",
             )
 
-    def _fill(self, collection_id: int, index: SearchIndex) -> None:
+    def _fill(self, collection_id: int, index: SearchIndex, rows: list[IndexRows] | None) -> None:
         """Brings a collection's table to what the store holds."""
         stored, indexed = set(self._store.chunk_ids(collection_id)), index.chunk_ids(collection_id)
         if not indexed or len(stored & indexed) < len(stored) // 2:
-            index.build(collection_id, self._store.index_rows(collection_id))
+            index.build(collection_id, rows or self._store.index_rows(collection_id))
             return
         index.remove_chunks(collection_id, sorted(indexed - stored))
         missing = stored - indexed
@@ -518,14 +536,6 @@ class Workspace:
             renderer = self._renderers.pop(document_id, None)
         if renderer is not None:
             renderer.close()
-
-
-def _open_index(uri: str | None, dimension: int) -> SearchIndex:
-    # Importing LanceDB takes two seconds, which adding and listing can do without.
-    from ingest.index import SearchIndex
-    from ingest.memory_index import MemoryIndex
-
-    return SearchIndex(uri, dimension=dimension) if uri else MemoryIndex(dimension=dimension)
 
 
 @functools.cache
