@@ -73,6 +73,11 @@ def _start(
     """Without a command, opens the window."""
     _State.library = library or default_library()
     if context.invoked_subcommand is None:
+        displays = ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM")
+        if sys.platform == "linux" and not any(map(os.environ.get, displays)):
+            raise IngestError(
+                "window", "There is no display to open it on.", "Use a command: muniment --help"
+            )
         from app.ui.main import main as window
 
         raise typer.Exit(window(["muniment", "--library", str(_State.library)]))
@@ -218,6 +223,10 @@ def show(
     json_: Json = False,
 ) -> None:
     """Draw a page as a PNG file. The picture is readable by anyone who may read the file."""
+    if png.exists() and png.suffix.casefold() != ".png":
+        raise IngestError(
+            str(png), "It is there already and is no PNG file.", "Choose another name."
+        )
     with _workspace() as workspace:
         number = _document(workspace, document, collection)
         info = workspace.document(number)
