@@ -116,7 +116,10 @@ def collection_fields(collection: CollectionInfo) -> dict[str, Any]:
 def event_fields(event: Event) -> dict[str, Any] | None:
     """What became of a file; None for events that only show progress."""
     if isinstance(event, DocumentAdded | DocumentReplaced | DocumentMoved | DocumentUnchanged):
-        fields = {"path": event.path, "state": _HAPPENED[type(event)]}
+        fields: dict[str, Any] = {"path": event.path, "state": _HAPPENED[type(event)]}
+        if isinstance(event, DocumentUnchanged):
+            twin = event.document.path
+            fields["same_as"] = twin if twin != event.path else None
         return {**fields, "document": document_fields(event.document)}
     if isinstance(event, FileFailed):
         return {
@@ -183,10 +186,7 @@ class Progress:
             task = self._tasks.pop(fields["path"], None)
             if task is not None:
                 self._bars.remove_task(task)
-            if fields["state"] == "failed":
-                self._say(f"failed: {fields['path']}: {fields['cause']} {fields['remedy']}")
-            else:
-                self._say(f"{fields['state']}: {fields['path']}")
+            self._say(_line(fields))
 
     def _update(self, key: str, done: int, total: int) -> None:
         if key in self._tasks:
@@ -195,6 +195,16 @@ class Progress:
     def _say(self, line: str) -> None:
         if not self._quiet:
             self._console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+
+def _line(fields: dict[str, Any]) -> str:
+    """What became of a file, for a person; ``fields`` as `event_fields` gives them."""
+    path = fields["path"]
+    if fields["state"] == "failed":
+        return f"failed: {path}: {fields['cause']} {fields['remedy']}"
+    if twin := fields.get("same_as"):
+        return f"unchanged: {path}: the same as {twin}, already in the collection"
+    return f"{fields['state']}: {path}"
 
 
 def print_passages(passages: Sequence[Passage]) -> None:

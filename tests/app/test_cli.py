@@ -108,3 +108,14 @@ def test_doctor_finds_everything(program: Program) -> None:
     assert checks["ok"] is True
     guard = next(check for check in checks["checks"] if check["name"] == "offline guard")
     assert "refuse" in guard["detail"]
+
+
+def test_an_identical_copy_names_its_twin(program: Program) -> None:
+    contract, copy = program.folder / "contract.pdf", program.folder / "copy of it.pdf"
+    copy.write_bytes(contract.read_bytes())
+    program.json("add", str(contract), "-c", "Twins")
+    (again, twin) = program.json("add", str(contract), str(copy), "-c", "Twins")["documents"]
+    assert (again["state"], again["same_as"]) == ("unchanged", None)
+    assert (twin["state"], twin["same_as"]) == ("unchanged", str(contract))
+    said = program.run("add", str(copy), "-c", "Twins").stderr
+    assert f"the same as {contract}, already in the collection" in said
