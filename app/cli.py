@@ -30,7 +30,7 @@ from app.cli_output import (  # noqa: E402
     print_passages,
 )
 from app.core import vault  # noqa: E402
-from app.core.events import Answered, BatchFinished, FileFailed  # noqa: E402
+from app.core.events import Answered, BatchFinished  # noqa: E402
 from app.core.locations import default_library  # noqa: E402
 from ingest.errors import IngestError, StoreError  # noqa: E402
 
@@ -92,26 +92,27 @@ def add(
 ) -> None:
     """Add files to a collection. A file that fails is named with the reason; the rest goes on."""
     finished = BatchFinished(0, 0, 0, 0, 0)
-    failures: list[FileFailed] = []
+    failures: list[dict[str, Any]] = []
+    skipped: list[dict[str, Any]] = []
     documents: list[dict[str, Any]] = []
     refused: StoreError | None = None
     with _workspace(create=True) as workspace, Progress(console, quiet=json_) as progress:
         try:
             for event in workspace.add(paths, collection, passwords=password):
                 progress.show(event)
-                if isinstance(event, FileFailed):
-                    failures.append(event)
-                elif isinstance(event, BatchFinished):
+                fields = event_fields(event)
+                if isinstance(event, BatchFinished):
                     finished = event
-                elif (fields := event_fields(event)) is not None:
-                    documents.append(fields)
+                elif fields is not None:
+                    lists = {"failed": failures, "skipped": skipped}
+                    lists.get(fields["state"], documents).append(fields)
         except StoreError as error:
             refused = error
     if json_:
         sums = {name: getattr(finished, name) for name in BatchFinished.__slots__}
-        reasons = [event_fields(failure) for failure in failures]
+        files = {"documents": documents, "failures": failures, "skipped_files": skipped}
         told = {"error": _error_fields(refused)} if refused else {}
-        _print_json({**sums, "documents": documents, "failures": reasons, **told})
+        _print_json({**sums, **files, **told})
     if refused:
         _print_error(refused)
         raise typer.Exit(EXIT_FAILED)

@@ -26,6 +26,7 @@ from app.core.events import (
     DocumentUnchanged,
     Event,
     FileFailed,
+    FileSkipped,
     FileStarted,
     PageRead,
     Progressed,
@@ -38,6 +39,9 @@ _HAPPENED = {
     DocumentMoved: "moved",
     DocumentUnchanged: "unchanged",
 }
+
+# A folder may hold thousands of files that are no documents; the rest is only counted.
+SKIPPED_SHOWN = 10
 
 
 def as_json(value: Any) -> str:
@@ -129,6 +133,8 @@ def event_fields(event: Event) -> dict[str, Any] | None:
             "remedy": event.remedy,
             "needs_password": event.needs_password,
         }
+    if isinstance(event, FileSkipped):
+        return {"path": event.path, "state": "skipped", "reason": event.reason}
     if isinstance(event, DocumentRemoved):
         return {"path": event.document.path, "state": "removed"}
     return None
@@ -150,6 +156,7 @@ class Progress:
             disable=quiet or not console.is_terminal,
         )
         self._tasks: dict[str, Any] = {}
+        self._skipped = 0
 
     def __enter__(self) -> Progress:
         self._bars.start()
@@ -178,15 +185,20 @@ class Progress:
                 self._tasks[event.what] = self._bars.add_task(event.what, total=event.total)
             self._update(event.what, event.done, event.total)
         elif isinstance(event, BatchFinished):
+            if self._skipped > SKIPPED_SHOWN:
+                more = self._skipped - SKIPPED_SHOWN
+                self._say(f"skipped: {more:,} more; --json names them all")
             self._say(
                 f"{event.added} added, {event.replaced} replaced, {event.moved} moved, "
-                f"{event.unchanged} unchanged, {event.failed} failed"
+                f"{event.unchanged} unchanged, {event.failed} failed, {event.skipped} skipped"
             )
         elif (fields := event_fields(event)) is not None:
             task = self._tasks.pop(fields["path"], None)
             if task is not None:
                 self._bars.remove_task(task)
-            self._say(_line(fields))
+            self._skipped += fields["state"] == "skipped"
+            if fields["state"] != "skipped" or self._skipped <= SKIPPED_SHOWN:
+                self._say(_line(fields))
 
     def _update(self, key: str, done: int, total: int) -> None:
         if key in self._tasks:
@@ -202,6 +214,8 @@ def _line(fields: dict[str, Any]) -> str:
     path = fields["path"]
     if fields["state"] == "failed":
         return f"failed: {path}: {fields['cause']} {fields['remedy']}"
+    if fields["state"] == "skipped":
+        return f"skipped: {path}: {fields['reason']}"
     if twin := fields.get("same_as"):
         return f"unchanged: {path}: the same as {twin}, already in the collection"
     return f"{fields['state']}: {path}"

@@ -126,6 +126,21 @@ class FileFailed:
 
 
 @dataclass(frozen=True, slots=True)
+class FileSkipped:
+    """A file of a folder was passed over; naming the file itself may still add it."""
+
+    path: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class FileLeft:
+    """The addition was stopped before this file was stored; nothing of it is in the library."""
+
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
 class BatchFinished:
     """The end of an addition, with its sums."""
 
@@ -134,6 +149,8 @@ class BatchFinished:
     unchanged: int
     moved: int
     failed: int
+    skipped: int = 0
+    left: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,6 +265,8 @@ Event = (
     | DocumentUnchanged
     | DocumentRemoved
     | FileFailed
+    | FileSkipped
+    | FileLeft
     | BatchFinished
     | Progressed
     | PassagesFound

@@ -29,6 +29,7 @@ from app.core.events import (
     DocumentUnchanged,
     Event,
     FileFailed,
+    FileSkipped,
     PageImageData,
     PassagesFound,
     Progressed,
@@ -150,24 +151,25 @@ class Workspace:
         """Adds files, and the files in folders; makes the collection if it is missing.
 
         Known content is recognised, a changed file replaces its older version, a moved one
-        keeps its history. A file that cannot be read is a `FileFailed`; the rest goes on. A
-        library that takes nothing more ends the batch: each file that is not stored is a
-        `FileFailed`, and after `BatchFinished` the error itself is raised.
+        keeps its history. A file that cannot be read is a `FileFailed`; the rest goes on. Files
+        of folders whose type has no reader are `FileSkipped`. A library that takes nothing more
+        ends the batch: each file that is not stored is a `FileFailed`, and after
+        `BatchFinished` the error itself is raised.
 
         Raises:
             StoreError: the library cannot be written, or its disk is full.
         """
         self._store.check_writable()
         target = self._store.add_collection(collection)
-        counts = {"added": 0, "replaced": 0, "unchanged": 0, "moved": 0, "failed": 0}
+        counts = {"added": 0, "replaced": 0, "unchanged": 0, "moved": 0, "failed": 0, "skipped": 0}
         unread: list[Path] = []
-        for path in expand(paths):
-            known = self._recognise(target.id, path)
-            if known is None:
-                unread.append(path)
-                continue
-            _count(counts, known)
-            yield known
+        for found in expand(paths):
+            known = self._recognise(target.id, found) if isinstance(found, Path) else found
+            if known is not None:
+                _count(counts, known)
+                yield known
+            elif isinstance(found, Path):
+                unread.append(found)
         refused: StoreError | None = None
         left = dict.fromkeys(str(path) for path in unread)
         if unread:
@@ -570,6 +572,7 @@ _COUNTED = {
     DocumentUnchanged: "unchanged",
     DocumentMoved: "moved",
     FileFailed: "failed",
+    FileSkipped: "skipped",
 }
 
 

@@ -57,7 +57,28 @@ _SUFFIXES = {
     ".eml": Kind.EML,
 }
 READABLE_SUFFIXES = frozenset(_SUFFIXES)
+READABLE = "PDF, PNG, JPEG, TIFF, WebP, DOCX, plain text, Markdown, HTML and EML"
 
+# Endings of formats without a reader; a name that claims one of them is believed when the
+# content is no document either, so that the person is told of the type and not of damage.
+_FOREIGN = {
+    **dict.fromkeys((".xlsx", ".xlsm", ".xls", ".xlsb"), "It is an Excel workbook."),
+    **dict.fromkeys((".pptx", ".pptm", ".ppt"), "It is a PowerPoint presentation."),
+    **dict.fromkeys((".odt", ".ods", ".odp", ".odg"), "It is an OpenDocument file."),
+    ".doc": "It is an old Word document (.doc).",
+    ".rtf": "It is a rich text (RTF) file.",
+    ".msg": "It is an Outlook message.",
+    ".epub": "It is an e-book (EPUB).",
+    ".pages": "It is a Pages document.",
+    ".numbers": "It is a Numbers workbook.",
+    ".gif": "It is a GIF image.",
+    ".bmp": "It is a BMP image.",
+    **dict.fromkeys((".heic", ".heif"), "It is a HEIC image."),
+    **dict.fromkeys((".zip", ".7z", ".rar", ".tar", ".gz"), "It is an archive."),
+    **dict.fromkeys((".mp3", ".m4a", ".wav", ".mp4", ".mov", ".avi"), "It is a recording."),
+}
+
+_CONVERT = "Turn it into a type that is, and add that file."
 _SAVE_AS = "Save it as PDF or DOCX in the program that made it, and add that file."
 _AS_IMAGE = "Save it as PNG, JPEG or PDF, and add that file."
 _UNSUPPORTED = (
@@ -91,6 +112,27 @@ def detect(data: bytes, name: str) -> Kind:
         DamagedFile: it is empty, or a package that cannot be opened.
         UnsupportedFile: it is something that no reader knows; the cause says what.
     """
+    foreign = _FOREIGN.get(PurePath(name).suffix.lower())
+    try:
+        kind = _kind(data, name)
+    except DamagedFile as error:
+        if foreign is None:
+            raise
+        raise _unsupported(name, foreign, _CONVERT) from error
+    if foreign is not None and kind is Kind.TEXT:
+        raise _unsupported(name, foreign, _CONVERT)
+    return kind
+
+
+def _unsupported(name: str, cause: str, remedy: str) -> UnsupportedFile:
+    return UnsupportedFile(
+        name,
+        f"{cause} Files of this type are not supported.",
+        f"{remedy} Supported are {READABLE}.",
+    )
+
+
+def _kind(data: bytes, name: str) -> Kind:
     if not data:
         raise DamagedFile(name, "The file is empty.", "Look for a complete copy.")
     head = data[:_HEAD]
@@ -104,18 +146,19 @@ def detect(data: bytes, name: str) -> Kind:
     if head.startswith(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"):
         raise _compound(data, name)
     if head[4:8] == b"ftyp":
-        raise UnsupportedFile(name, "It is a HEIC image or a film.", _AS_IMAGE)
+        raise _unsupported(name, "It is a HEIC image or a film.", _AS_IMAGE)
     if suffix is Kind.PDF and re.search(rb"\d+\s+\d+\s+obj\b", data[: 1 << 20]):
         return Kind.PDF  # the header is damaged, the objects may be whole
     for magic, cause, remedy in _UNSUPPORTED:
         if head.startswith(magic) and not (len(magic) == 2 and is_text(head)):
-            raise UnsupportedFile(name, cause, remedy)
+            raise _unsupported(name, cause, remedy)
     if not is_text(head):
-        cause = "It is in no format that can be read."
+        remedy = "Look for a complete copy, or save it as PDF in the program that made it."
         if suffix is not None:
             cause = f"Its name says {suffix.name}, but its content is something else."
-        remedy = "Look for a complete copy, or save it as PDF in the program that made it."
-        raise UnsupportedFile(name, cause, remedy)
+            raise UnsupportedFile(name, cause, remedy)
+        cause = _FOREIGN.get(PurePath(name).suffix.lower(), "It is in no format that can be read.")
+        raise _unsupported(name, cause, remedy)
     return _text(head, suffix, name)
 
 
@@ -162,10 +205,10 @@ def _package(data: bytes, name: str) -> Kind:
     for member, cause in _PACKAGES:
         if member in members:
             remedy = "Save or print it as PDF, and add that file."
-            raise UnsupportedFile(name, cause, remedy)
+            raise _unsupported(name, cause, remedy)
     if named_kind(name) is Kind.DOCX and "[Content_Types].xml" in members:
         return Kind.DOCX  # the main part may have an unusual name
-    raise UnsupportedFile(name, "It is an archive.", "Unpack it, and add the files in it.")
+    raise _unsupported(name, "It is an archive.", "Unpack it, and add the files in it.")
 
 
 def _compound(data: bytes, name: str) -> UnsupportedFile:
@@ -176,8 +219,8 @@ def _compound(data: bytes, name: str) -> UnsupportedFile:
             "Open it in its program, save a copy without the password or as PDF, and add that.",
         )
     if "WordDocument".encode("utf-16-le") in data:
-        return UnsupportedFile(name, "It is an old Word document (.doc).", _SAVE_AS)
-    return UnsupportedFile(name, "It is an old Office file or e-mail (.xls, .ppt, .msg).", _SAVE_AS)
+        return _unsupported(name, "It is an old Word document (.doc).", _SAVE_AS)
+    return _unsupported(name, "It is an old Office file or e-mail (.xls, .ppt, .msg).", _SAVE_AS)
 
 
 def _text(head: bytes, suffix: Kind | None, name: str) -> Kind:

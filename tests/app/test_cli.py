@@ -119,3 +119,26 @@ def test_an_identical_copy_names_its_twin(program: Program) -> None:
     assert (twin["state"], twin["same_as"]) == ("unchanged", str(contract))
     said = program.run("add", str(copy), "-c", "Twins").stderr
     assert f"the same as {contract}, already in the collection" in said
+
+
+def test_files_of_other_types_are_named(program: Program) -> None:
+    folder = program.folder / "mixed"
+    (folder / "below").mkdir(parents=True)
+    for n in range(12):
+        (folder / "below" / f"book{n:02}.xlsx").write_text("no workbook")
+    for name in ("notes", ".DS_Store", "Thumbs.db", "~$letter.docx"):
+        (folder / name).write_text("x")
+    (folder / "letter.txt").write_text("The ferry leaves at nine.")
+    added = program.json("add", str(folder), "-c", "Mixed")
+    assert (added["added"], added["skipped"], added["failed"]) == (1, 13, 0)
+    by_name = {Path(file["path"]).name: file["reason"] for file in added["skipped_files"]}
+    assert len(by_name) == 13 and {"notes", "book11.xlsx"} < by_name.keys()
+    assert by_name["book00.xlsx"] == "Files of type .xlsx are not supported."
+    said = program.run("add", str(folder), "-c", "Mixed").stderr
+    assert said.count("are not supported") == 9 and "skipped: 3 more" in said
+    assert "1 unchanged, 0 failed, 13 skipped" in said
+
+    named = program.json("add", str(folder / "below" / "book00.xlsx"), "-c", "Mixed", code=3)
+    (failure,) = named["failures"]
+    assert "Excel workbook" in failure["cause"] and "not supported" in failure["cause"]
+    assert "Supported are PDF" in failure["remedy"]

@@ -70,6 +70,17 @@ def test_the_rest_is_refused_with_a_reason(data: bytes, name: str, cause: str) -
     assert caught.value.remedy
 
 
+@pytest.mark.parametrize("data", [b"", b"words", b"PK\x03\x04 broken", bytes(range(256)) * 20])
+def test_a_name_of_another_type_is_believed_where_no_document_speaks_against_it(
+    data: bytes,
+) -> None:
+    with pytest.raises(UnsupportedFile, match="Excel workbook") as caught:
+        detect(data, "book.xlsx")
+    assert "not supported" in caught.value.cause
+    assert "PDF, PNG" in caught.value.remedy
+    assert detect(b"%PDF-1.7\n...", "book.xlsx") is Kind.PDF
+
+
 @pytest.mark.parametrize(
     ("data", "name"),
     [(b"", "a.pdf"), (b"PK\x03\x04 broken", "a.docx"), (b"only words", "a.pdf")],
