@@ -7,26 +7,16 @@ reach into another. Knows chunk ids, texts and vectors, nothing of documents or 
 
 from __future__ import annotations
 
-import os
 import threading
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-# Its log of every table that is created says nothing to a person.
-os.environ.setdefault("LANCEDB_LOG", "error")
-# By itself it leaves two processors to a disk that is not there, and hands out work in pieces so
-# large that one thread may get them all: a full-text index is built twice as fast on two.
-os.environ.setdefault("LANCE_CPU_THREADS", str(os.cpu_count() or 1))
-os.environ.setdefault("LANCE_DEFAULT_BATCH_SIZE", "1024")
-
-import lancedb
 import numpy as np
 import pyarrow as pa
-from lancedb.index import FTS
-from lancedb.query import BooleanQuery, MatchQuery, Occur
 from numpy.typing import NDArray
 
+from ingest.lance import FTS, BooleanQuery, MatchQuery, Occur, connect
 from ingest.store import IndexRows
 from ingest.words import content_words
 
@@ -52,7 +42,7 @@ class SearchIndex:
 
         ``dimension`` is that of the vectors.
         """
-        self._connection = lancedb.connect(uri)
+        self._connection = connect(uri)
         self._dimension = dimension
         self._lock = threading.RLock()
         self._tables: dict[int, Any] = {}
@@ -65,8 +55,14 @@ class SearchIndex:
         rows = table.search().select(["chunk_id"]).limit(table.count_rows() or 1).to_arrow()
         return set(rows["chunk_id"].to_pylist())
 
-    def build(self, collection_id: int, batches: Iterable[IndexRows]) -> None:
-        """Makes a collection's table anew."""
+    def build(
+        self,
+        collection_id: int,
+        batches: Iterable[IndexRows],
+        *,
+        expected: int = 0,  # noqa: ARG002 - for those that keep the rows themselves
+    ) -> None:
+        """Makes a collection's table anew; ``expected`` says about how many rows come."""
         with self._lock:
             parts = [pa.table(self._columns(rows)) for rows in batches]
             empty = IndexRows([], [], [], np.empty((0, self._dimension), np.float32))
@@ -156,22 +152,6 @@ class SearchIndex:
         query = table.search(wanted, query_type="fts")
         rows = _within(query, documents).select(["chunk_id", "document_id", "_score"])
         return _hits(rows.limit(limit).to_arrow(), "_score", float)
-
-    def vectors(self, collection_id: int, chunk_ids: Sequence[int]) -> dict[int, Vectors]:
-        """The vectors of chunks, by id."""
-        table = self._table(collection_id)
-        if table is None or not chunk_ids:
-            return {}
-        rows = (
-            table.search()
-            .where(f"chunk_id IN ({_numbers(chunk_ids)})")
-            .select(["chunk_id", "vector"])
-            .limit(len(chunk_ids))
-            .to_arrow()
-        )
-        matrix = np.asarray(rows["vector"].combine_chunks().flatten(), np.float32)
-        ids = rows["chunk_id"].to_pylist()
-        return dict(zip(ids, matrix.reshape(len(ids), -1), strict=True))
 
     def _table(self, collection_id: int) -> Any:
         with self._lock:

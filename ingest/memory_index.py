@@ -21,23 +21,11 @@ _COPY_COST = 8
 class _Matrix:
     """Vectors with their ids; rows are appended in place, removal compacts."""
 
-    def __init__(self, dimension: int) -> None:
+    def __init__(self, dimension: int, room: int = 0) -> None:
         self._size = 0
-        self._chunk_ids = np.empty(0, np.int64)
-        self._document_ids = np.empty(0, np.int64)
-        self._rows = np.empty((0, dimension), np.float32)
-
-    @classmethod
-    def of(cls, parts: Sequence[IndexRows], dimension: int) -> _Matrix:
-        matrix = cls(dimension)
-        if parts:
-            matrix._chunk_ids = np.concatenate([np.array(p.chunk_ids, np.int64) for p in parts])
-            matrix._document_ids = np.concatenate(
-                [np.array(p.document_ids, np.int64) for p in parts]
-            )
-            matrix._rows = np.concatenate([p.vectors for p in parts])
-            matrix._size = len(matrix._rows)
-        return matrix
+        self._chunk_ids = np.empty(room, np.int64)
+        self._document_ids = np.empty(room, np.int64)
+        self._rows = np.empty((room, dimension), np.float32)
 
     @property
     def chunk_ids(self) -> NDArray[np.int64]:
@@ -82,11 +70,11 @@ class MemoryIndex(SearchIndex):
         matrix = self._matrices.get(collection_id)
         return set() if matrix is None else set(matrix.chunk_ids.tolist())
 
-    def build(self, collection_id: int, batches: Iterable[IndexRows]) -> None:
+    def build(self, collection_id: int, batches: Iterable[IndexRows], *, expected: int = 0) -> None:
         with self._lock:
-            parts: list[IndexRows] = []
-            super().build(collection_id, _without_words(batches, parts))
-            self._matrices[collection_id] = _Matrix.of(parts, self._dimension)
+            matrix = _Matrix(self._dimension, expected)
+            super().build(collection_id, _kept_by(matrix, batches))
+            self._matrices[collection_id] = matrix
 
     def add(self, collection_id: int, batches: Iterable[IndexRows]) -> None:
         with self._lock:
@@ -140,22 +128,14 @@ class MemoryIndex(SearchIndex):
         best = best[np.lexsort((chunk_ids[best], -scores[best]))]
         return [Hit(int(chunk_ids[i]), int(document_ids[i]), float(scores[i])) for i in best]
 
-    def vectors(self, collection_id: int, chunk_ids: Sequence[int]) -> dict[int, Vectors]:
-        with self._lock:
-            matrix = self._matrices.get(collection_id)
-            if matrix is None:
-                return {}
-            places = np.flatnonzero(np.isin(matrix.chunk_ids, list(chunk_ids)))
-            return {int(matrix.chunk_ids[i]): matrix.rows[i].copy() for i in places}
-
     def _columns(self, rows: IndexRows) -> dict[str, Any]:
         return text_columns(rows)
 
 
-def _without_words(batches: Iterable[IndexRows], parts: list[IndexRows]) -> Iterator[IndexRows]:
-    """Passes batches on and keeps all but their words, which are most of their memory."""
+def _kept_by(matrix: _Matrix, batches: Iterable[IndexRows]) -> Iterator[IndexRows]:
+    """Passes batches on, their vectors taken into the matrix."""
     for rows in batches:
-        parts.append(rows._replace(words=[]))
+        matrix.append(rows)
         yield rows
 
 

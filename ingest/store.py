@@ -7,116 +7,37 @@ files or of searching; `ingest.index` is built from here.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
-import apsw
 import numpy as np
-from numpy.typing import NDArray
 
-from ingest.codec import pack_chunk, pack_lines, unpack_chunk, unpack_lines
+from ingest.codec import unpack_chunk, unpack_lines
 from ingest.database import Database
 from ingest.errors import StoreError
-from ingest.types import Chunk, Line, Page, TextSource
-from ingest.words import content_words
+from ingest.records import (
+    Collection,
+    Document,
+    IndexRows,
+    NewDocument,
+    PageState,
+    StoredChunk,
+    Vectors,
+)
+from ingest.store_writing import note, put_chunks, put_document, put_parts, utc_now
+from ingest.types import Chunk, Line, Page
 
-Vectors = NDArray[np.float32]
-_PIECE = 1 << 20
-
-
-@dataclass(frozen=True, slots=True)
-class Collection:
-    """A named set of documents with its sums."""
-
-    id: int
-    name: str
-    documents: int
-    pages: int
-
-
-@dataclass(frozen=True, slots=True)
-class Document:
-    """A stored document, without its text. Times are ISO 8601, UTC."""
-
-    id: int
-    collection_id: int
-    name: str
-    title: str
-    path: str
-    media_type: str
-    content_hash: str
-    bytes: int
-    modified: str
-    added: str
-    password: str
-    warnings: tuple[str, ...]
-    pages: int
-    ocr_pages: int
-    unreadable: int
-    chunks: int
-    model: str
-
-
-@dataclass(frozen=True, slots=True)
-class NewDocument:
-    """Everything that becomes of one file, ready to be stored.
-
-    ``vectors`` has a row for each chunk. ``rendition`` is the PDF that shows a file of another
-    format; None when the original is a PDF itself.
-    """
-
-    name: str
-    title: str
-    path: str
-    media_type: str
-    content_hash: str
-    size: int
-    modified: str
-    password: str
-    warnings: tuple[str, ...]
-    pages: Sequence[Page]
-    chunks: Sequence[Chunk]
-    vectors: Vectors
-    model: str
-    original: bytes | memoryview
-    rendition: bytes | None
-
-
-class StoredChunk(NamedTuple):
-    """A chunk with its place in the library."""
-
-    id: int
-    document_id: int
-    chunk: Chunk
-
-
-class IndexRows(NamedTuple):
-    """A batch for the search index; all four have the same length.
-
-    ``words`` are a chunk's content words as the index keeps them, separated by spaces.
-    """
-
-    chunk_ids: list[int]
-    document_ids: list[int]
-    words: list[str]
-    vectors: Vectors
-
-
-class PageState(NamedTuple):
-    """A page's size in points, and why it is unreadable (empty when it is not)."""
-
-    number: int
-    width: float
-    height: float
-    unreadable: str
-
-
-def utc_now() -> str:
-    """The time as the store writes it: ISO 8601, UTC, to the second."""
-    return datetime.now(UTC).isoformat(timespec="seconds")
+__all__ = [
+    "Collection",
+    "Document",
+    "IndexRows",
+    "NewDocument",
+    "PageState",
+    "Store",
+    "StoredChunk",
+    "Vectors",
+]
 
 
 class Store:
@@ -239,10 +160,10 @@ class Store:
         One transaction. Returns the document as stored.
         """
         with self._database.writing() as connection:
-            document_id = _put_document(connection, collection_id, new, replaces)
-            _put_parts(connection, document_id, new)
+            document_id = put_document(connection, collection_id, new, replaces)
+            put_parts(connection, document_id, new)
             what = "added" if replaces is None else "replaced"
-            _note(connection, document_id, what, new.path, new.content_hash)
+            note(connection, document_id, what, new.path, new.content_hash)
         return self.document(document_id)
 
     def put_chunks(
@@ -251,7 +172,7 @@ class Store:
         """Puts a document's chunks and vectors anew, as after a change of embedding model."""
         with self._database.writing() as connection:
             connection.execute("DELETE FROM chunk WHERE document_id = ?", (document_id,))
-            _put_chunks(connection, document_id, chunks, vectors)
+            put_chunks(connection, document_id, chunks, vectors)
             connection.execute(
                 "UPDATE document SET model = ?, chunk_count = ? WHERE id = ?",
                 (model, len(chunks), document_id),
@@ -264,7 +185,7 @@ class Store:
                 "UPDATE document SET path = ?, name = ?, modified = ? WHERE id = ?",
                 (path, name, modified, document_id),
             )
-            _note(connection, document_id, "moved", path, "")
+            note(connection, document_id, "moved", path, "")
         return self.document(document_id)
 
     def remove(self, document_id: int) -> None:
@@ -374,12 +295,21 @@ class Store:
         )
         return [row[0] for row in rows]
 
+    def count_chunks(self, collection_id: int) -> int:
+        """How many chunks a collection's documents have."""
+        rows = self._read(
+            "SELECT coalesce(sum(chunk_count), 0) FROM document WHERE collection_id = ?",
+            (collection_id,),
+        )
+        return int(rows[0][0])
+
     def index_rows(
-        self, collection_id: int, *, document_id: int | None = None, batch: int = 20_000
+        self, collection_id: int, *, document_id: int | None = None, batch: int = 500
     ) -> Iterator[IndexRows]:
         """What the search index needs, of all a collection or of one document.
 
-        Whole documents at a time, in batches of about ``batch`` rows.
+        Whole documents at a time, in batches of about ``batch`` rows: so few that they stay in
+        the processor's cache until they are taken in.
         """
         sizes = self._read(
             "SELECT id, chunk_count FROM document "
@@ -453,89 +383,3 @@ def _document(row: Sequence[Any]) -> Document:
 def _stored_chunk(row: Sequence[Any]) -> StoredChunk:
     chunk_id, document_id, ordinal, search_text, body = row
     return StoredChunk(chunk_id, document_id, unpack_chunk(ordinal, search_text, body))
-
-
-def _put_document(
-    connection: apsw.Connection, collection_id: int, new: NewDocument, replaces: int | None
-) -> int:
-    ocr_pages = sum(any(line.source is TextSource.OCR for line in page.lines) for page in new.pages)
-    values = {
-        "collection_id": collection_id,
-        "name": new.name,
-        "title": new.title,
-        "path": new.path,
-        "media_type": new.media_type,
-        "content_hash": new.content_hash,
-        "bytes": new.size,
-        "modified": new.modified,
-        "added": utc_now(),
-        "password": new.password,
-        "warnings": json.dumps(new.warnings),
-        "page_count": len(new.pages),
-        "ocr_pages": ocr_pages,
-        "unreadable_pages": sum(bool(page.unreadable) for page in new.pages),
-        "chunk_count": len(new.chunks),
-        "model": new.model,
-    }
-    if replaces is None:
-        connection.execute(
-            f"INSERT INTO document ({', '.join(values)}) VALUES ({', '.join('?' * len(values))})",
-            tuple(values.values()),
-        )
-        return int(connection.last_insert_rowid())
-    del values["added"]
-    for table in ("original", "page", "chunk"):
-        connection.execute(f"DELETE FROM {table} WHERE document_id = ?", (replaces,))
-    connection.execute(
-        f"UPDATE document SET {', '.join(f'{name} = ?' for name in values)} WHERE id = ?",
-        (*values.values(), replaces),
-    )
-    return replaces
-
-
-def _put_parts(connection: apsw.Connection, document_id: int, new: NewDocument) -> None:
-    for kind, data in (("original", new.original), ("rendition", new.rendition)):
-        if data is None:
-            continue
-        connection.executemany(
-            "INSERT INTO original VALUES (?, ?, ?, ?)",
-            (
-                (document_id, kind, number, bytes(data[start : start + _PIECE]))
-                for number, start in enumerate(range(0, len(data), _PIECE))
-            ),
-        )
-    connection.executemany(
-        "INSERT INTO page VALUES (?, ?, ?, ?, ?, ?)",
-        (
-            (document_id, p.number, p.width, p.height, p.unreadable, pack_lines(p.lines))
-            for p in new.pages
-        ),
-    )
-    _put_chunks(connection, document_id, new.chunks, new.vectors)
-
-
-def _put_chunks(
-    connection: apsw.Connection, document_id: int, chunks: Iterable[Chunk], vectors: Vectors
-) -> None:
-    for chunk, vector in zip(chunks, np.asarray(vectors, dtype=np.float32), strict=True):
-        connection.execute(
-            "INSERT INTO chunk (document_id, ordinal, search_text, body) VALUES (?, ?, ?, ?)",
-            (document_id, chunk.ordinal, chunk.search_text, pack_chunk(chunk)),
-        )
-        connection.execute(
-            "INSERT INTO vector VALUES (?, ?, ?)",
-            (
-                connection.last_insert_rowid(),
-                " ".join(content_words(chunk.search_text)),
-                vector.tobytes(),
-            ),
-        )
-
-
-def _note(
-    connection: apsw.Connection, document_id: int, what: str, path: str, content_hash: str
-) -> None:
-    connection.execute(
-        "INSERT INTO history (document_id, time, what, path, content_hash) VALUES (?, ?, ?, ?, ?)",
-        (document_id, utc_now(), what, path, content_hash),
-    )

@@ -6,7 +6,7 @@ crop box and after the page's rotation, as a person sees it. Page numbers count 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -160,7 +160,6 @@ class Passage:
     lines: tuple[ChunkLine, ...]
     score: float
     similarity: float = 0.0
-    matched: tuple[str, ...] = field(default=())
 
     @property
     def pages(self) -> tuple[int, ...]:

@@ -96,9 +96,3 @@ class IndexContract:
         index.remove_collection(ONE)
         assert index.matching(ONE, "metformin", 3) == []
         assert index.chunk_ids(ONE) == set()
-
-    def test_vectors_come_back(self, index: SearchIndex) -> None:
-        index.build(ONE, [FIRST])
-        found = index.vectors(ONE, [2, 3])
-        assert set(found) == {2, 3}
-        assert found[2] == pytest.approx(unit(0, 1, 0))

@@ -1,0 +1,101 @@
+"""What the store takes and gives: documents, pages and chunks with their places in the library."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ingest.types import Chunk, Page
+
+Vectors = NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class Collection:
+    """A named set of documents with its sums."""
+
+    id: int
+    name: str
+    documents: int
+    pages: int
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A stored document, without its text. Times are ISO 8601, UTC."""
+
+    id: int
+    collection_id: int
+    name: str
+    title: str
+    path: str
+    media_type: str
+    content_hash: str
+    bytes: int
+    modified: str
+    added: str
+    password: str
+    warnings: tuple[str, ...]
+    pages: int
+    ocr_pages: int
+    unreadable: int
+    chunks: int
+    model: str
+
+
+@dataclass(frozen=True, slots=True)
+class NewDocument:
+    """Everything that becomes of one file, ready to be stored.
+
+    ``vectors`` has a row for each chunk. ``rendition`` is the PDF that shows a file of another
+    format; None when the original is a PDF itself.
+    """
+
+    name: str
+    title: str
+    path: str
+    media_type: str
+    content_hash: str
+    size: int
+    modified: str
+    password: str
+    warnings: tuple[str, ...]
+    pages: Sequence[Page]
+    chunks: Sequence[Chunk]
+    vectors: Vectors
+    model: str
+    original: bytes | memoryview
+    rendition: bytes | None
+
+
+class StoredChunk(NamedTuple):
+    """A chunk with its place in the library."""
+
+    id: int
+    document_id: int
+    chunk: Chunk
+
+
+class IndexRows(NamedTuple):
+    """A batch for the search index; all four have the same length.
+
+    ``words`` are a chunk's content words as the index keeps them, separated by spaces.
+    """
+
+    chunk_ids: list[int]
+    document_ids: list[int]
+    words: list[str]
+    vectors: Vectors
+
+
+class PageState(NamedTuple):
+    """A page's size in points, and why it is unreadable (empty when it is not)."""
+
+    number: int
+    width: float
+    height: float
+    unreadable: str

@@ -1,0 +1,112 @@
+"""The rows of a document, written inside a transaction that `ingest.store` holds."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from datetime import UTC, datetime
+
+import apsw
+import numpy as np
+
+from ingest.codec import pack_chunk, pack_lines
+from ingest.records import NewDocument, Vectors
+from ingest.types import Chunk, TextSource
+from ingest.words import content_words
+
+_PIECE = 1 << 20
+
+
+def utc_now() -> str:
+    """The time as the store writes it: ISO 8601, UTC, to the second."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def put_document(
+    connection: apsw.Connection, collection_id: int, new: NewDocument, replaces: int | None
+) -> int:
+    """The document's own row; what came of an older version is removed. Returns its id."""
+    ocr_pages = sum(any(line.source is TextSource.OCR for line in page.lines) for page in new.pages)
+    values = {
+        "collection_id": collection_id,
+        "name": new.name,
+        "title": new.title,
+        "path": new.path,
+        "media_type": new.media_type,
+        "content_hash": new.content_hash,
+        "bytes": new.size,
+        "modified": new.modified,
+        "added": utc_now(),
+        "password": new.password,
+        "warnings": json.dumps(new.warnings),
+        "page_count": len(new.pages),
+        "ocr_pages": ocr_pages,
+        "unreadable_pages": sum(bool(page.unreadable) for page in new.pages),
+        "chunk_count": len(new.chunks),
+        "model": new.model,
+    }
+    if replaces is None:
+        connection.execute(
+            f"INSERT INTO document ({', '.join(values)}) VALUES ({', '.join('?' * len(values))})",
+            tuple(values.values()),
+        )
+        return int(connection.last_insert_rowid())
+    del values["added"]
+    for table in ("original", "page", "chunk"):
+        connection.execute(f"DELETE FROM {table} WHERE document_id = ?", (replaces,))
+    connection.execute(
+        f"UPDATE document SET {', '.join(f'{name} = ?' for name in values)} WHERE id = ?",
+        (*values.values(), replaces),
+    )
+    return replaces
+
+
+def put_parts(connection: apsw.Connection, document_id: int, new: NewDocument) -> None:
+    """The file itself, its rendition, pages, chunks and vectors."""
+    for kind, data in (("original", new.original), ("rendition", new.rendition)):
+        if data is None:
+            continue
+        connection.executemany(
+            "INSERT INTO original VALUES (?, ?, ?, ?)",
+            (
+                (document_id, kind, number, bytes(data[start : start + _PIECE]))
+                for number, start in enumerate(range(0, len(data), _PIECE))
+            ),
+        )
+    connection.executemany(
+        "INSERT INTO page VALUES (?, ?, ?, ?, ?, ?)",
+        (
+            (document_id, p.number, p.width, p.height, p.unreadable, pack_lines(p.lines))
+            for p in new.pages
+        ),
+    )
+    put_chunks(connection, document_id, new.chunks, new.vectors)
+
+
+def put_chunks(
+    connection: apsw.Connection, document_id: int, chunks: Iterable[Chunk], vectors: Vectors
+) -> None:
+    """Chunks with their words and vectors."""
+    for chunk, vector in zip(chunks, np.asarray(vectors, dtype=np.float32), strict=True):
+        connection.execute(
+            "INSERT INTO chunk (document_id, ordinal, search_text, body) VALUES (?, ?, ?, ?)",
+            (document_id, chunk.ordinal, chunk.search_text, pack_chunk(chunk)),
+        )
+        connection.execute(
+            "INSERT INTO vector VALUES (?, ?, ?)",
+            (
+                connection.last_insert_rowid(),
+                " ".join(content_words(chunk.search_text)),
+                vector.tobytes(),
+            ),
+        )
+
+
+def note(
+    connection: apsw.Connection, document_id: int, what: str, path: str, content_hash: str
+) -> None:
+    """An entry of the document's history."""
+    connection.execute(
+        "INSERT INTO history (document_id, time, what, path, content_hash) VALUES (?, ?, ?, ?, ?)",
+        (document_id, utc_now(), what, path, content_hash),
+    )
