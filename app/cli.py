@@ -387,10 +387,10 @@ def _workspace(*, create: bool = False) -> "Iterator[Workspace]":
                 "Set MUNIMENT_PASSPHRASE or MUNIMENT_KEY_FILE, or run it in a terminal.",
             )
         new = create and not vault.has_keys(_State.library)
-        text = typer.prompt(
-            "New passphrase" if new else "Passphrase", hide_input=True, confirmation_prompt=new,
-            err=True,
-        )  # fmt: skip
+        question = "Passphrase"
+        if new:
+            question = f"New passphrase (at least {vault.LEAST_CHARACTERS} characters)"
+        text = typer.prompt(question, hide_input=True, confirmation_prompt=new, err=True)
         source = vault.Passphrase(text)
     from app.core.workspace import Workspace
 

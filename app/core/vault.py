@@ -18,7 +18,7 @@ key lives in this process until the process ends.
         ├── KeysMissing      no keys.json, or no protector of the kind asked for
         ├── KeysDamaged      keys.json is not what this program wrote
         ├── KeysExist        the folder has keys already; they are never written over
-        ├── BadKeySource     an empty passphrase, a key file that holds no key
+        ├── BadKeySource     a passphrase too short, a key file that holds no key
         └── KeyringUnusable  no keyring, a locked one, or one that stores plain text
 
 Sources: Argon2id, RFC 9106 (second recommended option, memory doubled); AES-256-GCM, NIST
@@ -61,6 +61,7 @@ from ingest.errors import WrongKey
 
 __all__ = [
     "KEYS_FILE",
+    "LEAST_CHARACTERS",
     "Argon2Cost",
     "BadKeySource",
     "KeyFile",
@@ -73,6 +74,7 @@ __all__ = [
     "Passphrase",
     "VaultError",
     "add_protector",
+    "check_new",
     "create_keys",
     "has_keys",
     "key_source_from_environment",
@@ -83,6 +85,7 @@ __all__ = [
 KEY_BYTES = 32
 NONCE_BYTES = 12
 SALT_BYTES = 16
+LEAST_CHARACTERS = 8
 PASSPHRASE_VARIABLE = "MUNIMENT_PASSPHRASE"
 KEY_FILE_VARIABLE = "MUNIMENT_KEY_FILE"
 
@@ -122,6 +125,24 @@ def key_source_from_environment(environment: Mapping[str, str] = os.environ) -> 
 def has_keys(folder: Path) -> bool:
     """True when the folder has a ``keys.json``, that is, when a library was made there."""
     return (folder / KEYS_FILE).exists()
+
+
+def check_new(source: KeySource, subject: str) -> None:
+    """Says whether a key may protect something from now on; opening asks for no length.
+
+    Raises:
+        BadKeySource: a passphrase of fewer than `LEAST_CHARACTERS` characters.
+    """
+    if not isinstance(source, Passphrase):
+        return
+    length = len(unicodedata.normalize("NFC", source.text))
+    if length < LEAST_CHARACTERS:
+        raise BadKeySource(
+            subject,
+            f"A new passphrase needs at least {LEAST_CHARACTERS} characters; this one has "
+            f"{length}.",
+            "Choose a longer one, best several words.",
+        )
 
 
 def create_keys(folder: Path, source: KeySource, *, cost: Argon2Cost | None = None) -> bytes:
@@ -244,14 +265,11 @@ def _kind(source: KeySource) -> str:
 def _wrap(
     folder: Path, keys: KeysFile, data_key: bytes, source: KeySource, cost: Argon2Cost
 ) -> Protector:
+    check_new(source, str(folder))
     kind = _kind(source)
     draft = Protector(kind, secrets.token_bytes(NONCE_BYTES), b"")
     match source:
-        case Passphrase(text):
-            if not text:
-                raise BadKeySource(
-                    str(folder), "The passphrase is empty.", "Choose one of several words."
-                )
+        case Passphrase():
             draft = Protector(kind, draft.nonce, b"", secrets.token_bytes(SALT_BYTES), cost)
         case KeyFile(path):
             if not path.exists():

@@ -22,7 +22,7 @@ class KeysExist(VaultError):
 
 
 class BadKeySource(VaultError):
-    """An empty passphrase, or a key file that holds no key."""
+    """A new passphrase that is too short, or a key file that holds no key."""
 
 
 class KeyringUnusable(VaultError):

@@ -63,41 +63,52 @@ _OPEN_PAGES = 3
 class Workspace:
     """One open library."""
 
-    def __init__(self, folder: Path, data_key: bytes, *, model_folder: Path | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        data_key: bytes,
+        *,
+        model_folder: Path | None = None,
+        preload: Preload | None = None,
+    ) -> None:
         self.folder = folder
         self._store = Store(folder, data_key)
-        self._embedder_lock = threading.Lock()
-        self._embedder: Embedder | None = None
-        self._model_folder = model_folder
-        self._index_lock = threading.RLock()
-        self._index: SearchIndex | None = None
-        self._reranker: Reranker | None = None
-        self._indexed: set[int] = set()
-        self._ocr: OcrPool | None = None
+        default = preload.embedder if preload else open_embedder
+        self._models = Models(self._store, model_folder, default)
+        self._index = LibraryIndex(self._store, self._models)
+        self._adder = Adder(self._store, self._models, self._index)
         self._renderers: OrderedDict[int, PageRenderer] = OrderedDict()
         self._render_lock = threading.Lock()
 
     @classmethod
-    def open(cls, folder: Path, key: vault.KeySource, *, create: bool = False) -> Workspace:
+    def open(
+        cls,
+        folder: Path,
+        key: vault.KeySource,
+        *,
+        create: bool = False,
+        preload: Preload | None = None,
+    ) -> Workspace:
         """Opens the library in ``folder``; with ``create``, makes it when there is none.
+
+        ``preload`` has loaded the default model meanwhile.
 
         Raises:
             StoreError: wrong key, no library, in use elsewhere, newer version; the class says.
         """
         if create and not vault.has_keys(folder):
+            vault.check_new(key, str(folder))
             make_folder(folder)
-            return cls(folder, vault.create_keys(folder, key))
-        return cls(folder, vault.open_keys(folder, key))
+            return cls(folder, vault.create_keys(folder, key), preload=preload)
+        return cls(folder, vault.open_keys(folder, key), preload=preload)
 
     def close(self) -> None:
-        """Ends every child and lets go of the library."""
+        """Ends every child and lets go of the library; what is under way elsewhere fails."""
+        self._adder.close()
         with self._render_lock:
             for renderer in self._renderers.values():
                 renderer.close()
             self._renderers.clear()
-        if self._ocr is not None:
-            self._ocr.close()
-            self._ocr = None
         self._store.close()
 
     def __enter__(self) -> Workspace:
@@ -127,15 +138,12 @@ class Workspace:
         """Removes a collection with all its documents."""
         collection = self._store.collection(name)
         self._store.remove_collection(collection.id)
-        with self._index_lock:
-            if self._index is not None:
-                self._index.remove_collection(collection.id)
-            self._indexed.discard(collection.id)
+        self._index.remove_collection(collection.id)
 
     def documents(self, collection: str) -> list[DocumentInfo]:
         """A collection's documents by name."""
         found = self._store.collection(collection)
-        return [_info(d, found.name) for d in self._store.documents(found.id)]
+        return [document_info(d, found.name) for d in self._store.documents(found.id)]
 
     def document(self, document_id: int) -> DocumentInfo:
         """One document."""
@@ -159,46 +167,17 @@ class Workspace:
         Raises:
             StoreError: the library cannot be written, or its disk is full.
         """
-        self._store.check_writable()
-        target = self._store.add_collection(collection)
-        counts = {"added": 0, "replaced": 0, "unchanged": 0, "moved": 0, "failed": 0, "skipped": 0}
-        unread: list[Path] = []
-        for found in expand(paths):
-            known = self._recognise(target.id, found) if isinstance(found, Path) else found
-            if known is not None:
-                _count(counts, known)
-                yield known
-            elif isinstance(found, Path):
-                unread.append(found)
-        refused: StoreError | None = None
-        left = dict.fromkeys(str(path) for path in unread)
-        if unread:
-            try:
-                for event in self._add_unread(target.id, unread, passwords):
-                    _count(counts, event)
-                    if isinstance(event, _Settled):
-                        left.pop(event.path, None)
-                    yield event
-            except StoreError as error:
-                refused = error
-                for missed in left:
-                    counts["failed"] += 1
-                    yield FileFailed(missed, f"It was not stored. {error.cause}", error.remedy)
-        with self._index_lock:
-            if target.id in self._indexed and self._index is not None:
-                self._index.optimize(target.id)
-        yield BatchFinished(**counts)
-        if refused is not None:
-            raise refused
+        for event in self._adder.add(paths, collection, passwords):
+            if isinstance(event, DocumentReplaced):
+                self._drop_renderer(event.document.id)
+            yield event
 
     def remove(self, document_id: int) -> Iterator[Event]:
         """Removes a document and all that came of it."""
         document = self._store.document(document_id)
         info = self._document_info(document)
         self._store.remove(document_id)
-        with self._index_lock:
-            if document.collection_id in self._indexed and self._index is not None:
-                self._index.remove_documents(document.collection_id, [document_id])
+        self._index.remove(document.collection_id, [document_id])
         self._drop_renderer(document_id)
         yield DocumentRemoved(info)
 
@@ -303,13 +282,7 @@ class Workspace:
     @property
     def embedder(self) -> Embedder:
         """The model in use; loaded when first needed."""
-        with self._embedder_lock:
-            if self._embedder is None:
-                chosen = self._model_folder
-                if chosen is None and (kept := self._store.setting(_MODEL)):
-                    chosen = Path(kept)
-                self._embedder = open_embedder(chosen)
-            return self._embedder
+        return self._models.embedder
 
     def change_model(self, folder: Path | None) -> Iterator[Event]:
         """Embeds every document anew with the model in ``folder`` (None: the default).
@@ -317,12 +290,8 @@ class Workspace:
         Each document changes over on its own, so that an interruption loses nothing: opening
         the library again and searching goes on with those that are left.
         """
-        embedder = open_embedder(folder)
-        self._store.set_setting(_MODEL, str(folder.resolve()) if folder else "")
-        with self._embedder_lock:
-            self._embedder, self._model_folder = embedder, folder
-        with self._index_lock:
-            self._index, self._indexed = None, set()
+        self._models.use_embedder(folder)
+        self._index.forget()
         yield from self.embed_outdated()
 
     def embed_outdated(self) -> Iterator[Event]:
@@ -352,85 +321,20 @@ class Workspace:
         Raises:
             ModelError: it cannot be loaded; the choice stays as it was.
         """
-        from ingest.reranker import Reranker
-
-        reranker = Reranker(folder) if folder else None
-        self._store.set_setting(_RERANKER, str(folder.resolve()) if folder else "")
-        with self._index_lock:
-            self._reranker = reranker
+        self._models.use_reranker(folder)
 
     def use_index(self, uri: str) -> None:
         """Keeps the search index at ``uri`` (an encrypted volume), or in memory when empty."""
-        self._store.set_setting(_INDEX, uri)
-        with self._index_lock:
-            self._index, self._indexed = None, set()
+        self._index.move_to(uri)
 
     def _answerer(self) -> Answerer:
         return ExtractiveAnswerer(self.embedder, _glossary())
 
     def _searcher(self, collection_id: int) -> Searcher:
-        with self._index_lock:
-            if self._index is None:
-                embedder, self._index, rows = self._unlock_index(collection_id)
-            else:
-                embedder, rows = self.embedder, None
-            if collection_id not in self._indexed:
-                self._check_models(collection_id, embedder)
-                self._fill(collection_id, self._index, rows)
-                self._indexed.add(collection_id)
-            return Searcher(
-                self._store, self._index, embedder, _glossary(), reranker=self._chosen_reranker()
-            )
-
-    def _unlock_index(self, collection_id: int) -> tuple[Embedder, SearchIndex, list[IndexRows]]:
-        """The model, an index still empty, and the collection's rows, made ready side by side."""
-        with ThreadPoolExecutor(2) as pool:
-            loading = pool.submit(lambda: self.embedder)
-            reading = pool.submit(list, self._store.index_rows(collection_id))
-            # Importing LanceDB takes a second, which adding and listing can do without.
-            from ingest.index import SearchIndex
-            from ingest.memory_index import MemoryIndex
-
-            embedder, uri = loading.result(), self._store.setting(_INDEX)
-            dimension = embedder.dimension
-            index = (
-                SearchIndex(uri, dimension=dimension) if uri else MemoryIndex(dimension=dimension)
-            )
-            return embedder, index, reading.result()
-
-    def _chosen_reranker(self) -> Reranker | None:
-        folder = self._store.setting(_RERANKER)
-        if folder and self._reranker is None:
-            from ingest.reranker import Reranker
-
-            self._reranker = Reranker(Path(folder))
-        return self._reranker
-
-    def _check_models(self, collection_id: int, embedder: Embedder) -> None:
-        outdated = sum(d.model != embedder.model for d in self._store.documents(collection_id))
-        if outdated:
-            raise StoreError(
-                str(self.folder),
-                f"{outdated} documents were embedded by another model.",
-                "Run the change of model again to finish it (muniment embed).",
-            )
-
-    def _fill(self, collection_id: int, index: SearchIndex, rows: list[IndexRows] | None) -> None:
-        """Brings a collection's table to what the store holds."""
-        stored, indexed = set(self._store.chunk_ids(collection_id)), index.chunk_ids(collection_id)
-        if not indexed or len(stored & indexed) < len(stored) // 2:
-            index.build(collection_id, rows or self._store.index_rows(collection_id))
-            return
-        index.remove_chunks(collection_id, sorted(indexed - stored))
-        missing = stored - indexed
-        if missing:
-            fresh = {s.document_id for s in self._store.chunks(sorted(missing))}
-            index.remove_documents(collection_id, sorted(fresh))
-            for document_id in sorted(fresh):
-                index.add(
-                    collection_id, self._store.index_rows(collection_id, document_id=document_id)
-                )
-        index.optimize(collection_id)
+        index, embedder = self._index.of(collection_id)
+        return Searcher(
+            self._store, index, embedder, _glossary(), reranker=self._models.reranker
+        )
 
     def _chosen(
         self,
@@ -449,73 +353,9 @@ class Workspace:
             and (until is None or d.modified[:10] <= until.isoformat())
         ]
 
-    # Adding
-
-    def _recognise(self, collection_id: int, path: Path) -> Event | None:
-        """What needs no reading: unchanged, moved, or unreachable. None when it must be read."""
-        try:
-            content_hash = hash_file(path)
-        except IngestError as error:
-            return FileFailed(str(path), error.cause, error.remedy)
-        return self._known(collection_id, path, content_hash)
-
-    def _known(self, collection_id: int, path: Path, content_hash: str) -> Event | None:
-        document = self._store.find(collection_id, content_hash=content_hash)
-        if document is None:
-            return None
-        if document.path == str(path) or Path(document.path).exists():
-            return DocumentUnchanged(str(path), self._document_info(document))
-        moved = self._store.move(document.id, str(path), path.name, document.modified)
-        return DocumentMoved(str(path), self._document_info(moved), document.path)
-
-    def _add_unread(
-        self, collection_id: int, paths: Sequence[Path], passwords: Sequence[str]
-    ) -> Iterator[Event]:
-        if self._ocr is None:
-            self._ocr = OcrPool()
-        embedder = self.embedder
-        results = read_all(paths, embedder, self._ocr, passwords)
-        try:
-            for result in results:
-                if isinstance(result, ReadDocument):
-                    yield from self._keep(collection_id, result, embedder)
-                else:
-                    yield result
-        finally:
-            results.close()  # type: ignore[attr-defined]
-
-    def _keep(
-        self, collection_id: int, document: ReadDocument, embedder: Embedder
-    ) -> Iterator[Event]:
-        # The same content may have come twice in one batch.
-        known = self._known(collection_id, document.path, document.content_hash)
-        if known is not None:
-            yield known
-            return
-        for step in embed(document, embedder):
-            if isinstance(step, NewDocument):
-                yield self._put(collection_id, step)
-            else:
-                yield step
-
-    def _put(self, collection_id: int, new: NewDocument) -> Event:
-        older = self._store.find(collection_id, path=new.path)
-        stored = self._store.put(collection_id, new, replaces=older.id if older else None)
-        with self._index_lock:
-            if collection_id in self._indexed and self._index is not None:
-                # Even a new one: the index may have been filled since it was stored.
-                self._index.remove_documents(collection_id, [stored.id])
-                rows = self._store.index_rows(collection_id, document_id=stored.id)
-                self._index.add(collection_id, rows)
-        info = self._document_info(stored)
-        if older is None:
-            return DocumentAdded(new.path, info)
-        self._drop_renderer(stored.id)
-        return DocumentReplaced(new.path, info)
-
     def _document_info(self, document: Document) -> DocumentInfo:
         names = {c.id: c.name for c in self._store.collections()}
-        return _info(document, names[document.collection_id])
+        return document_info(document, names[document.collection_id])
 
     # Drawing
 
@@ -543,43 +383,3 @@ class Workspace:
 @functools.cache
 def _glossary() -> Glossary:
     return Glossary.load(sorted((resources_folder() / "glossary").glob("*.toml")))
-
-
-def _info(document: Document, collection: str) -> DocumentInfo:
-    return DocumentInfo(
-        id=document.id,
-        collection=collection,
-        name=document.name,
-        title=document.title,
-        path=document.path,
-        media_type=document.media_type,
-        pages=document.pages,
-        ocr_pages=document.ocr_pages,
-        unreadable=document.unreadable,
-        chunks=document.chunks,
-        bytes=document.bytes,
-        added=document.added,
-        modified=document.modified,
-        content_hash=document.content_hash,
-        kept=True,
-        warnings=document.warnings,
-    )
-
-
-_COUNTED = {
-    DocumentAdded: "added",
-    DocumentReplaced: "replaced",
-    DocumentUnchanged: "unchanged",
-    DocumentMoved: "moved",
-    FileFailed: "failed",
-    FileSkipped: "skipped",
-}
-
-
-_Settled = DocumentAdded | DocumentReplaced | DocumentUnchanged | DocumentMoved | FileFailed
-
-
-def _count(counts: dict[str, int], event: Event) -> None:
-    name = _COUNTED.get(type(event))
-    if name:
-        counts[name] += 1

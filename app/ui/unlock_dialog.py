@@ -20,7 +20,15 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from app.core.vault import KeyFile, KeyringKey, KeySource, Passphrase, has_keys, protectors
+from app.core.vault import (
+    LEAST_CHARACTERS,
+    KeyFile,
+    KeyringKey,
+    KeySource,
+    Passphrase,
+    has_keys,
+    protectors,
+)
 from app.ui import icons, style
 from app.ui.messages import Failure
 from app.ui.widgets import TextLabel
@@ -84,6 +92,7 @@ class UnlockDialog(QDialog):
         self.explanation.setText(_MAKE if self._creating else _OPEN)
         self.accept_button.setText("Make it" if self._creating else "Open")
         self.again.setVisible(self._creating)
+        self.rule.setVisible(self._creating)
         self._check()
 
     def showEvent(self, event: QShowEvent) -> None:
@@ -164,6 +173,12 @@ class UnlockDialog(QDialog):
             field.textChanged.connect(self._check)
             field.returnPressed.connect(self._accept)
             fields.addWidget(field)
+        self.rule = TextLabel(
+            f"At least {LEAST_CHARACTERS} characters, best several words.",
+            tone="muted",
+            scale=style.CAPTION,
+        )
+        fields.addWidget(self.rule)
         fields.addStretch(1)
         file = QWidget()
         row = QHBoxLayout(file)
@@ -209,8 +224,10 @@ class UnlockDialog(QDialog):
         kind = self._kind()
         ready = kind == "keyring" or bool(self.key_file.text().strip())
         if kind == "passphrase":
-            same = not self._creating or self.passphrase.text() == self.again.text()
-            ready = bool(self.passphrase.text()) and same
+            text = self.passphrase.text()
+            ready = bool(text)
+            if self._creating:
+                ready = len(text) >= LEAST_CHARACTERS and text == self.again.text()
         self.accept_button.setEnabled(ready)
 
     def _accept(self) -> None:

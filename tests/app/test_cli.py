@@ -142,3 +142,11 @@ def test_files_of_other_types_are_named(program: Program) -> None:
     (failure,) = named["failures"]
     assert "Excel workbook" in failure["cause"] and "not supported" in failure["cause"]
     assert "Supported are PDF" in failure["remedy"]
+
+
+def test_a_new_library_wants_a_longer_passphrase(program: Program, tmp_path: Path) -> None:
+    short = Program(tmp_path)
+    short.environment = {**os.environ, "MUNIMENT_PASSPHRASE": "tiny"}
+    error = short.json("add", str(program.folder / "contract.pdf"), code=1)["error"]
+    assert "at least 8 characters" in error["cause"] and "longer" in error["remedy"]
+    assert not (tmp_path / "library").exists()

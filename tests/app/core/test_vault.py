@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from keyring.backend import KeyringBackend
 from keyring.backends import fail
 
-from app.core import vault_file
+from app.core import vault, vault_file
 from app.core.vault import (
     Argon2Cost,
     BadKeySource,
@@ -129,10 +129,25 @@ def test_a_passphrase_is_the_same_however_its_accents_are_typed(tmp_path: Path) 
     assert open_keys(tmp_path, Passphrase("cafe\u0301 au lait")) == key
 
 
-def test_an_empty_passphrase_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(BadKeySource):
-        create_keys(tmp_path, Passphrase(""), cost=CHEAP)
+@pytest.mark.parametrize("text", ["", "seven77", "e\u0301" * 7])
+def test_a_new_passphrase_must_have_eight_characters(tmp_path: Path, text: str) -> None:
+    with pytest.raises(BadKeySource, match="at least 8") as caught:
+        create_keys(tmp_path, Passphrase(text), cost=CHEAP)
+    assert "several words" in caught.value.remedy
     assert not has_keys(tmp_path)
+    key = create_keys(tmp_path, Passphrase("eight888"), cost=CHEAP)
+    with pytest.raises(BadKeySource):
+        add_protector(tmp_path, key, Passphrase(text), cost=CHEAP)
+    assert open_keys(tmp_path, Passphrase("eight888")) == key
+
+
+def test_an_older_library_opens_with_its_short_passphrase(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as before:
+        before.setattr(vault, "LEAST_CHARACTERS", 1)
+        key = create_keys(tmp_path, Passphrase("abc"), cost=CHEAP)
+    assert open_keys(tmp_path, Passphrase("abc")) == key
 
 
 def test_key_file_is_private_and_reused(tmp_path: Path) -> None:
@@ -286,7 +301,7 @@ def test_a_full_or_read_only_disk_keeps_the_old_keys(
 
     monkeypatch.setattr(vault_file.os, "fsync", refuse)
     with pytest.raises(expected):
-        add_protector(tmp_path, key, Passphrase("another"), cost=CHEAP)
+        add_protector(tmp_path, key, Passphrase("another one"), cost=CHEAP)
     monkeypatch.undo()
     assert open_keys(tmp_path, Passphrase(SECRET)) == key
     assert [entry.name for entry in tmp_path.iterdir()] == ["keys.json"]

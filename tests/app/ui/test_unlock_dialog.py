@@ -8,7 +8,7 @@ import pytest
 from PySide6.QtCore import Qt
 from pytestqt.qtbot import QtBot
 
-from app.core.vault import KeyFile, Passphrase, create_keys
+from app.core.vault import Argon2Cost, KeyFile, Passphrase, create_keys
 from app.ui.messages import Failure
 from app.ui.unlock_dialog import UnlockDialog
 
@@ -34,6 +34,24 @@ def test_new_library_wants_its_passphrase_twice(qtbot: QtBot, dialog: UnlockDial
     assert not dialog.accept_button.isEnabled()  # busy: no second answer
 
 
+def test_a_short_passphrase_is_not_taken_for_a_new_library(dialog: UnlockDialog) -> None:
+    assert dialog.rule.isVisible() and "8 characters" in dialog.rule.text()
+    for text, taken in (("seven77", False), ("eight888", True)):
+        dialog.passphrase.setText(text)
+        dialog.again.setText(text)
+        assert dialog.accept_button.isEnabled() is taken
+
+
+def test_an_older_library_may_have_a_short_one(qtbot: QtBot, tmp_path: Path) -> None:
+    create_keys(tmp_path, Passphrase("eight888"), cost=Argon2Cost(1, 64, 1))
+    dialog = UnlockDialog(tmp_path)
+    qtbot.addWidget(dialog)
+    dialog.show()
+    assert not dialog.rule.isVisible()
+    dialog.passphrase.setText("abc")
+    assert dialog.accept_button.isEnabled()
+
+
 def test_library_with_a_key_file_asks_for_it(qtbot: QtBot, tmp_path: Path) -> None:
     folder, key = tmp_path / "library", tmp_path / "sample.key"
     folder.mkdir()
@@ -53,7 +71,7 @@ def test_library_with_a_key_file_asks_for_it(qtbot: QtBot, tmp_path: Path) -> No
 
 def test_wrong_key_is_told_and_can_be_corrected(dialog: UnlockDialog) -> None:
     for field in (dialog.passphrase, dialog.again):
-        field.setText("x")
+        field.setText("wrong words")
     dialog.accept_button.click()
     dialog.show_failure(Failure("library", "It does not open it.", "Try again.", "WrongKey"))
     assert dialog.problem.isVisible()
