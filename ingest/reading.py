@@ -1,4 +1,4 @@
-"""Reading a file, from the program's side: hash it, have a guest parse it, have pages OCRed.
+"""Reading a file, from the program's side: have a guest parse it, have pages OCRed, hash it.
 
 Knows files, guests and the OCR pool; knows nothing of formats, chunks or the store. What a guest
 says is checked by ``guest.wire``; a guest that fails as a process fails its own file.
@@ -6,6 +6,7 @@ says is checked by ``guest.wire``; a guest that fails as a process fails its own
 
 from __future__ import annotations
 
+import hashlib
 import time
 from collections import deque
 from collections.abc import Iterator, Sequence
@@ -34,7 +35,6 @@ __all__ = [
     "PageRenderer",
     "PageText",
     "ReadEvent",
-    "hash_file",
     "page_sizes",
     "read_file",
     "render_page",
@@ -55,10 +55,9 @@ class OcrPool(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class FileOpened:
-    """The file is of a known format and its pages are coming. ``content_hash`` is SHA-256, hex."""
+    """The file is of a known format and its pages are coming."""
 
     info: FileInfo
-    content_hash: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,25 +71,20 @@ class PageText:
 
 @dataclass(frozen=True, slots=True)
 class FileRead:
-    """All pages. ``rendition`` is the PDF that stands for the file, None where it is a PDF."""
+    """All pages, and the file itself with its SHA-256 in hex and its time in seconds since 1970.
+
+    ``rendition`` is the PDF that stands for the file, None where it is a PDF.
+    """
 
     info: FileInfo
     pages: tuple[Page, ...]
     rendition: bytes | None
+    original: bytes
+    content_hash: str
+    modified: float
 
 
 ReadEvent = FileOpened | PageText | FileRead
-
-
-def hash_file(path: Path, limits: Limits | None = None) -> str:
-    """The SHA-256 of a file's content, hex.
-
-    Raises:
-        FileUnreachable: missing, no regular file, or not readable.
-        LimitExceeded: larger than a file may be.
-    """
-    with open_source(path, limits or Limits()) as source:
-        return source.content_hash()
 
 
 def read_file(
@@ -111,9 +105,8 @@ def read_file(
     """
     limits = limits or Limits()
     with open_source(path, limits) as source:
-        content_hash = source.content_hash()
         reading = _Reading(source, limits, tuple(passwords), launcher or default_launcher())
-        yield from reading.events(content_hash, ocr)
+        yield from reading.events(ocr)
 
 
 class _Reading:
@@ -129,7 +122,7 @@ class _Reading:
         self._seconds = limits.opening_seconds(source.size)
         self._rendition: bytes | None = None
 
-    def events(self, content_hash: str, ocr: OcrPool | None) -> Iterator[ReadEvent]:
+    def events(self, ocr: OcrPool | None) -> Iterator[ReadEvent]:
         request: Header = {
             "job": READ_JOB,
             "name": self._source.path.name,
@@ -139,7 +132,7 @@ class _Reading:
         try:
             with self._launcher.start(request, self._source.descriptor) as guest:
                 info = self._opened(guest)
-                yield FileOpened(info, content_hash)
+                yield FileOpened(info)
                 pages = []
                 for page, origin in _in_order(self._pages(guest, info), ocr, self._limits):
                     pages.append(page)
@@ -150,8 +143,17 @@ class _Reading:
             raise self._too_slow() if error.exceeded else self._crashed(error) from error
         except (FrameError, wire.WireError) as error:
             raise self._nonsense(error) from error
-        self._source.check_unchanged()
-        yield FileRead(info, mark_ocr_furniture(pages), self._rendition)
+        # Only now, so that a file that is long in OCR does not lie in memory; the guest has read
+        # the same bytes, or the file would have changed.
+        original = self._source.content()
+        yield FileRead(
+            info,
+            mark_ocr_furniture(pages),
+            self._rendition,
+            original,
+            hashlib.sha256(original).hexdigest(),
+            self._source.modified,
+        )
 
     def _opened(self, guest: Guest) -> FileInfo:
         header, _ = self._receive(guest, 0)

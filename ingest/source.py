@@ -26,6 +26,11 @@ class SourceFile:
         """Bytes in the file when it was opened."""
         return self._before[0]
 
+    @property
+    def modified(self) -> float:
+        """When the content was last changed, in seconds since 1970."""
+        return self._before[1] / 1e9
+
     def content_hash(self) -> str:
         """SHA-256 of the content, hex.
 
@@ -41,6 +46,21 @@ class SourceFile:
             raise _unreachable(self.path, error) from error
         self.check_unchanged()
         return digest.hexdigest()
+
+    def content(self) -> bytes:
+        """All of the content.
+
+        Raises:
+            FileUnreachable: it cannot be read to its end, or is not what it was.
+        """
+        try:
+            os.lseek(self.descriptor, 0, os.SEEK_SET)
+            with open(self.descriptor, "rb", buffering=0, closefd=False) as file:
+                data = file.readall()
+        except OSError as error:
+            raise _unreachable(self.path, error) from error
+        self.check_unchanged()
+        return data
 
     def check_unchanged(self) -> None:
         """Raises `FileUnreachable` when the file is not what it was when it was opened."""

@@ -6,10 +6,9 @@ library changes in one place only. Knows the store and the readers, not collecti
 
 from __future__ import annotations
 
-import os
 import queue
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -26,9 +25,7 @@ from app.core.events import (
 from ingest.chunker import ChunkSizes, chunk_pages
 from ingest.embedder import Embedder
 from ingest.errors import IngestError, PasswordNeeded
-from ingest.guest.limits import Limits
-from ingest.reading import FileOpened, FileRead, OcrPool, PageText, page_sizes, read_file
-from ingest.source import open_source
+from ingest.reading import FileRead, OcrPool, PageText, page_sizes, read_file
 from ingest.store import NewDocument
 from ingest.types import Chunk, FileInfo, Page
 
@@ -45,7 +42,6 @@ class ReadDocument:
     info: FileInfo
     pages: tuple[Page, ...]
     chunks: list[Chunk]
-    title: str
     original: bytes
     rendition: bytes | None
     password: str
@@ -66,7 +62,7 @@ def read_all(
     embedder: Embedder,
     ocr: OcrPool,
     passwords: Sequence[str] = (),
-) -> Iterator[Event | ReadDocument]:
+) -> Generator[Event | ReadDocument, None, None]:
     """Reads files side by side: their progress, and each as a `ReadDocument` or `FileFailed`.
 
     Closing the iterator stops the readers; the files being read are dropped.
@@ -81,7 +77,8 @@ def read_all(
 def embed(document: ReadDocument, embedder: Embedder) -> Iterator[ChunksEmbedded | NewDocument]:
     """Gives a read document its vectors, in steps that can be shown and stopped."""
     vectors = np.empty((len(document.chunks), embedder.dimension), np.float32)
-    step = 256
+    # Small enough to stop within a second.
+    step = 32
     for start in range(0, len(document.chunks), step):
         part = document.chunks[start : start + step]
         vectors[start : start + step] = embedder.embed([chunk.search_text for chunk in part])
@@ -180,34 +177,29 @@ class _Readers:
             self._found.put(item)
 
     def _read(self, path: Path) -> None:
-        opened: FileOpened | None = None
         result: FileRead | None = None
         for event in read_file(path, passwords=self._passwords, ocr=self._ocr):
             if self._stopping.is_set():
                 return
-            if isinstance(event, FileOpened):
-                opened = event
-            elif isinstance(event, PageText):
+            if isinstance(event, PageText):
                 self._put(PageRead(str(path), event.page.number, event.pages, event.source))
-            else:
+            elif isinstance(event, FileRead):
                 result = event
-        assert opened is not None and result is not None
-        original = _content(path, opened.content_hash)
+        assert result is not None
         title = title_of(path, result.info)
         chunks = chunk_pages(
             result.pages, title, self._embedder.count_tokens, sizes_for(self._embedder)
         )
-        modified = datetime.fromtimestamp(path.stat().st_mtime, UTC).isoformat(timespec="seconds")
+        modified = datetime.fromtimestamp(result.modified, UTC).isoformat(timespec="seconds")
         document = ReadDocument(
             path=path,
-            content_hash=opened.content_hash,
+            content_hash=result.content_hash,
             info=result.info,
             pages=result.pages,
             chunks=chunks,
-            title=title,
-            original=original,
+            original=result.original,
             rendition=result.rendition,
-            password=self._password_of(original, result),
+            password=self._password_of(result),
             modified=modified,
         )
         while not self._documents.acquire(timeout=0.1):
@@ -215,26 +207,14 @@ class _Readers:
                 return
         self._put(document)
 
-    def _password_of(self, original: bytes, result: FileRead) -> str:
+    def _password_of(self, result: FileRead) -> str:
         """The password that opens the pages again; most files need none."""
         if not self._passwords or result.rendition is not None:
             return ""
         for password in ("", *self._passwords):
             try:
-                page_sizes(original, password=password)
+                page_sizes(result.original, password=password)
             except PasswordNeeded:
                 continue
             return password
         return ""
-
-
-def _content(path: Path, content_hash: str) -> bytes:
-    """The bytes that were read, or an error when the file has changed since."""
-    with open_source(path, Limits()) as source:
-        same = source.content_hash() == content_hash
-        os.lseek(source.descriptor, 0, os.SEEK_SET)
-        if not same:
-            raise IngestError(
-                str(path), "The file changed while it was being read.", "Add it again."
-            )
-        return b"".join(iter(lambda: os.read(source.descriptor, 1 << 24), b""))

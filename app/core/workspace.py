@@ -10,53 +10,40 @@ import functools
 import threading
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from app.core import vault
+from app.core.adding import Adder, document_info
 from app.core.answerer import Answerer, Draft, ExtractiveAnswerer
 from app.core.events import (
     Answered,
-    BatchFinished,
     CollectionInfo,
-    DocumentAdded,
     DocumentInfo,
-    DocumentMoved,
     DocumentRemoved,
     DocumentReplaced,
-    DocumentUnchanged,
     Event,
-    FileFailed,
-    FileSkipped,
     PageImageData,
     PassagesFound,
     Progressed,
     Searched,
     UnreadablePage,
 )
-from app.core.files import expand
-from app.core.ingestion import ReadDocument, embed, read_all, sizes_for, title_of
+from app.core.ingestion import sizes_for, title_of
+from app.core.library_index import LibraryIndex
 from app.core.locations import resources_folder
+from app.core.models import Models
+from app.core.preload import Preload
 from app.core.vault_file import make_folder
 from ingest.chunker import chunk_pages
-from ingest.embedder import Embedder, open_embedder
-from ingest.errors import IngestError, StoreError
+from ingest.embedder import Embedder
 from ingest.glossary import Glossary
-from ingest.ocr.pool import OcrPool
-from ingest.reading import PageRenderer, hash_file
+from ingest.reading import PageRenderer
 from ingest.search import Searcher
-from ingest.store import Document, IndexRows, NewDocument, Store
+from ingest.store import Document, Store
 from ingest.types import FileInfo, Line, Passage
 
-if TYPE_CHECKING:
-    from ingest.index import SearchIndex
-    from ingest.reranker import Reranker
-
-_MODEL = "embedding_model_folder"
-_INDEX = "index_uri"
-_RERANKER = "reranker_folder"
 _OPEN_PAGES = 3
 
 
@@ -73,7 +60,7 @@ class Workspace:
     ) -> None:
         self.folder = folder
         self._store = Store(folder, data_key)
-        default = preload.embedder if preload else open_embedder
+        default = preload.embedder if preload else None
         self._models = Models(self._store, model_folder, default)
         self._index = LibraryIndex(self._store, self._models)
         self._adder = Adder(self._store, self._models, self._index)
@@ -167,10 +154,11 @@ class Workspace:
         Raises:
             StoreError: the library cannot be written, or its disk is full.
         """
-        for event in self._adder.add(paths, collection, passwords):
-            if isinstance(event, DocumentReplaced):
-                self._drop_renderer(event.document.id)
-            yield event
+        with closing(self._adder.add(paths, collection, passwords)) as events:
+            for event in events:
+                if isinstance(event, DocumentReplaced):
+                    self._drop_renderer(event.document.id)
+                yield event
 
     def remove(self, document_id: int) -> Iterator[Event]:
         """Removes a document and all that came of it."""
@@ -328,13 +316,11 @@ class Workspace:
         self._index.move_to(uri)
 
     def _answerer(self) -> Answerer:
-        return ExtractiveAnswerer(self.embedder, _glossary())
+        return ExtractiveAnswerer(self.embedder, _glossary(), page_lines=self.page_lines)
 
     def _searcher(self, collection_id: int) -> Searcher:
         index, embedder = self._index.of(collection_id)
-        return Searcher(
-            self._store, index, embedder, _glossary(), reranker=self._models.reranker
-        )
+        return Searcher(self._store, index, embedder, _glossary(), reranker=self._models.reranker)
 
     def _chosen(
         self,

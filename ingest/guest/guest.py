@@ -215,6 +215,10 @@ class SpawnedGuest(Guest):
 
     def _expire(self) -> None:
         self._timed_out = True
+        self.kill()
+
+    def kill(self) -> None:
+        """Ends it from any thread; who waits for it gets `GuestDied`."""
         self._process.kill()
 
     def close(self) -> None:

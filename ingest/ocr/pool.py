@@ -54,6 +54,8 @@ class OcrPool:
         self._keepers: list[threading.Thread] = []
         self._idle = 0
         self._closed = False
+        self._stopped = False
+        self._workers: set[SpawnedGuest] = set()
 
     def submit(self, image: PageImage) -> Future[Page]:
         """The text of ``image``, to come. Waits while as many pages as workers are queued.
@@ -85,6 +87,22 @@ class OcrPool:
         for keeper in self._keepers:
             keeper.join()
 
+    def stop(self) -> None:
+        """Ends the workers at once; the futures of unfinished pages fail or are cancelled."""
+        with self._lock:
+            self._closed = self._stopped = True
+            workers = list(self._workers)
+        for worker in workers:
+            worker.kill()
+        for _ in self._keepers:
+            self._jobs.put(None)
+        for keeper in self._keepers:
+            keeper.join()
+        while not self._jobs.empty():
+            job = self._jobs.get_nowait()
+            if job is not None:
+                job[1].cancel()
+
     def __enter__(self) -> OcrPool:
         return self
 
@@ -104,22 +122,43 @@ class OcrPool:
                 if job is None:
                     return
                 image, future = job
+                if self._stopped:
+                    future.cancel()
                 if not future.set_running_or_notify_cancel():
                     continue
                 try:
                     if worker is None:
-                        worker = _start(self._threads)
+                        worker = self._start()
                     page = self._ask(worker, image)
                 except Exception as error:  # noqa: BLE001 - it belongs to whoever waits for the page
                     if worker is not None:
-                        worker.close()
+                        self._end(worker)
                         worker = None
                     future.set_exception(_explained(error, image))
                 else:
                     future.set_result(page)
         finally:
             if worker is not None:
-                worker.close()
+                self._end(worker)
+
+    def _start(self) -> SpawnedGuest:
+        worker = _spawn(self._threads)
+        with self._lock:
+            self._workers.add(worker)
+            if self._stopped:
+                worker.kill()
+        try:
+            # Loading the models takes a second or two, in which `stop` can kill it already.
+            worker.receive(_SECONDS_TO_START, _MAX_REPLY_BODY)
+        except BaseException:
+            self._end(worker)
+            raise
+        return worker
+
+    def _end(self, worker: SpawnedGuest) -> None:
+        with self._lock:
+            self._workers.discard(worker)
+        worker.close()
 
     def _ask(self, worker: SpawnedGuest, image: PageImage) -> Page:
         rows, columns = image.pixels.shape[:2]
@@ -137,7 +176,7 @@ class OcrPool:
         return page_from_wire(reply.get("page"), self._limits)
 
 
-def _start(threads: int) -> SpawnedGuest:
+def _spawn(threads: int) -> SpawnedGuest:
     root = str(Path(__file__).resolve().parents[2])
     path = [root, *(entry for entry in sys.path if entry and entry != root)]
     process = subprocess.Popen(
@@ -147,13 +186,7 @@ def _start(threads: int) -> SpawnedGuest:
         stderr=subprocess.DEVNULL,
         env=clean_environment(),
     )
-    worker = SpawnedGuest(process)
-    try:
-        worker.receive(_SECONDS_TO_START, _MAX_REPLY_BODY)
-    except BaseException:
-        worker.close()
-        raise
-    return worker
+    return SpawnedGuest(process)
 
 
 def _explained(error: Exception, image: PageImage) -> ReadError:

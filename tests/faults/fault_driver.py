@@ -37,7 +37,7 @@ from typing import IO, Any  # noqa: E402
 
 import apsw  # noqa: E402
 
-import app.core.workspace  # noqa: E402
+import app.core.models  # noqa: E402
 import ingest.embedder  # noqa: E402
 from app.cli import main as command_line  # noqa: E402
 from ingest.guest import jobs, launch, server  # noqa: E402
@@ -53,7 +53,7 @@ def main() -> None:
         raise OSError(ctypes.get_errno(), "prctl")
     # One thread, so that the loaded model works in a forked copy.
     embedder = ingest.embedder.open_embedder(threads=1)
-    vars(app.core.workspace)["open_embedder"] = lambda *_: embedder
+    vars(app.core.models)["open_embedder"] = lambda *_: embedder
     jobs.warm_up()
     vars(launch)["subprocess"] = types.SimpleNamespace(
         Popen=_ForkedServer,

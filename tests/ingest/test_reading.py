@@ -27,7 +27,8 @@ from ingest.errors import (
 )
 from ingest.guest.guest import GuestDied
 from ingest.guest.launch import ForkServer, Spawner
-from ingest.reading import FileOpened, FileRead, Limits, PageText, hash_file, read_file
+from ingest.reading import FileOpened, FileRead, Limits, PageText, read_file
+from ingest.source import open_source
 from ingest.types import Box, Line, Page, PageImage, TextSource
 
 HERE = Path(__file__).parent
@@ -108,13 +109,14 @@ def test_the_events_of_a_pdf(tmp_path: Path) -> None:
     events = list(read_file(write(tmp_path, "a.pdf", data)))
     opened, first, second, end = events
     assert isinstance(opened, FileOpened)
-    assert opened.content_hash == hashlib.sha256(data).hexdigest()
     assert opened.info.media_type == "application/pdf"
     assert isinstance(first, PageText)
     assert isinstance(second, PageText)
     assert (first.pages, first.source, second.page.number) == (2, "text", 2)
     assert isinstance(end, FileRead)
     assert end.rendition is None
+    assert end.original == data
+    assert end.content_hash == hashlib.sha256(data).hexdigest()
     assert end.pages == (first.page, second.page)
     assert text_of(end.pages) == "first page second page"
 
@@ -265,8 +267,6 @@ def test_limits_of_size_pages_and_text(tmp_path: Path) -> None:
         read_all(path, limits=Limits(max_pages=2))
     with pytest.raises(LimitExceeded):
         read_all(path, limits=Limits(max_file_bytes=10))
-    with pytest.raises(LimitExceeded):
-        hash_file(path, Limits(max_file_bytes=10))
     page = read_all(path, limits=Limits(max_text=2)).pages[0]
     assert page.lines == ()
     assert "too much text" in page.unreadable
@@ -343,4 +343,6 @@ def test_several_files_at_once(tmp_path: Path) -> None:
 
 def test_hashes_are_those_of_the_content(tmp_path: Path) -> None:
     data = np.random.default_rng(0).bytes(3_000_000)
-    assert hash_file(write(tmp_path, "a", data)) == hashlib.sha256(data).hexdigest()
+    with open_source(write(tmp_path, "a", data), Limits()) as source:
+        assert source.content() == data
+        assert source.content_hash() == hashlib.sha256(data).hexdigest()

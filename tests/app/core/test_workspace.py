@@ -203,7 +203,7 @@ def test_embedding_anew_keeps_everything(workspace: Workspace, files: Path) -> N
         vectors = workspace.embedder.embed([s.chunk.search_text for s in stored])
         workspace._store.put_chunks(document.id, [s.chunk for s in stored], vectors, "older")
     with pytest.raises(StoreError, match="another model"):
-        workspace._indexed.clear()  # as after opening the library again
+        workspace._index._filled.clear()  # as after opening the library again
         workspace.search("metformin", "Matter")
     assert len(list(workspace.embed_outdated())) == 2
     after = workspace.search("metformin", "Matter")

@@ -1,0 +1,182 @@
+"""Files become documents of a collection: recognised, read, embedded, stored, one by one.
+
+Knows the store and the index, nothing of how files are read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Generator, Iterator, Sequence
+from contextlib import closing
+from pathlib import Path
+
+from app.core.events import (
+    BatchFinished,
+    DocumentAdded,
+    DocumentInfo,
+    DocumentMoved,
+    DocumentReplaced,
+    DocumentUnchanged,
+    Event,
+    FileFailed,
+    FileSkipped,
+)
+from app.core.files import expand
+from app.core.ingestion import ReadDocument, embed, read_all
+from app.core.library_index import LibraryIndex
+from app.core.models import Models
+from ingest.embedder import Embedder
+from ingest.errors import IngestError, StoreError
+from ingest.guest.limits import Limits
+from ingest.ocr.pool import OcrPool
+from ingest.source import open_source
+from ingest.store import Document, NewDocument, Store
+
+
+class Adder:
+    """Adds to one library; one batch at a time."""
+
+    def __init__(self, store: Store, models: Models, index: LibraryIndex) -> None:
+        self._store = store
+        self._models = models
+        self._index = index
+        self._ocr: OcrPool | None = None
+
+    def close(self) -> None:
+        """Ends the OCR processes, whatever they are at."""
+        if self._ocr is not None:
+            self._ocr.stop()
+            self._ocr = None
+
+    def add(
+        self, paths: Sequence[Path], collection: str, passwords: Sequence[str]
+    ) -> Generator[Event, None, None]:
+        """See `Workspace.add`."""
+        self._store.check_writable()
+        target = self._store.add_collection(collection)
+        sizes = {document.bytes for document in self._store.documents(target.id)}
+        counts = {"added": 0, "replaced": 0, "unchanged": 0, "moved": 0, "failed": 0, "skipped": 0}
+        unread: list[Path] = []
+        for found in expand(paths):
+            known = self._recognise(target.id, found, sizes) if isinstance(found, Path) else found
+            if known is not None:
+                _count(counts, known)
+                yield known
+            elif isinstance(found, Path):
+                unread.append(found)
+        refused: StoreError | None = None
+        left = dict.fromkeys(str(path) for path in unread)
+        if unread:
+            try:
+                for event in self._add_unread(target.id, unread, passwords):
+                    _count(counts, event)
+                    if isinstance(event, _Settled):
+                        left.pop(event.path, None)
+                    yield event
+            except StoreError as error:
+                refused = error
+                for missed in left:
+                    counts["failed"] += 1
+                    yield FileFailed(missed, f"It was not stored. {error.cause}", error.remedy)
+        self._index.optimize(target.id)
+        yield BatchFinished(**counts)
+        if refused is not None:
+            raise refused
+
+    def _recognise(self, collection_id: int, path: Path, sizes: Collection[int]) -> Event | None:
+        """What needs no reading: unchanged, moved, or unreachable. None when it must be read."""
+        try:
+            with open_source(path, Limits()) as source:
+                if source.size not in sizes:
+                    return None  # whatever it holds, it is new; no need to look through it
+                content_hash = source.content_hash()
+        except IngestError as error:
+            return FileFailed(str(path), error.cause, error.remedy)
+        return self._known(collection_id, path, content_hash)
+
+    def _known(self, collection_id: int, path: Path, content_hash: str) -> Event | None:
+        document = self._store.find(collection_id, content_hash=content_hash)
+        if document is None:
+            return None
+        if document.path == str(path) or Path(document.path).exists():
+            return DocumentUnchanged(str(path), self._info(document))
+        moved = self._store.move(document.id, str(path), path.name, document.modified)
+        return DocumentMoved(str(path), self._info(moved), document.path)
+
+    def _add_unread(
+        self, collection_id: int, paths: Sequence[Path], passwords: Sequence[str]
+    ) -> Iterator[Event]:
+        if self._ocr is None:
+            self._ocr = OcrPool()
+        embedder = self._models.embedder
+        with closing(read_all(paths, embedder, self._ocr, passwords)) as results:
+            for result in results:
+                if isinstance(result, ReadDocument):
+                    yield from self._keep(collection_id, result, embedder)
+                else:
+                    yield result
+
+    def _keep(
+        self, collection_id: int, document: ReadDocument, embedder: Embedder
+    ) -> Iterator[Event]:
+        # The same content may have come twice in one batch.
+        known = self._known(collection_id, document.path, document.content_hash)
+        if known is not None:
+            yield known
+            return
+        for step in embed(document, embedder):
+            if isinstance(step, NewDocument):
+                yield self._put(collection_id, step)
+            else:
+                yield step
+
+    def _put(self, collection_id: int, new: NewDocument) -> Event:
+        older = self._store.find(collection_id, path=new.path)
+        stored = self._store.put(collection_id, new, replaces=older.id if older else None)
+        self._index.put(collection_id, stored.id)
+        info = self._info(stored)
+        return DocumentReplaced(new.path, info) if older else DocumentAdded(new.path, info)
+
+    def _info(self, document: Document) -> DocumentInfo:
+        names = {c.id: c.name for c in self._store.collections()}
+        return document_info(document, names[document.collection_id])
+
+
+def document_info(document: Document, collection: str) -> DocumentInfo:
+    """A stored document as the skins see it."""
+    return DocumentInfo(
+        id=document.id,
+        collection=collection,
+        name=document.name,
+        title=document.title,
+        path=document.path,
+        media_type=document.media_type,
+        pages=document.pages,
+        ocr_pages=document.ocr_pages,
+        unreadable=document.unreadable,
+        chunks=document.chunks,
+        bytes=document.bytes,
+        added=document.added,
+        modified=document.modified,
+        content_hash=document.content_hash,
+        kept=True,
+        warnings=document.warnings,
+    )
+
+
+_COUNTED = {
+    DocumentAdded: "added",
+    DocumentReplaced: "replaced",
+    DocumentUnchanged: "unchanged",
+    DocumentMoved: "moved",
+    FileFailed: "failed",
+    FileSkipped: "skipped",
+}
+
+
+_Settled = DocumentAdded | DocumentReplaced | DocumentUnchanged | DocumentMoved | FileFailed
+
+
+def _count(counts: dict[str, int], event: Event) -> None:
+    name = _COUNTED.get(type(event))
+    if name:
+        counts[name] += 1

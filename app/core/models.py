@@ -1,0 +1,80 @@
+"""The models of one library, loaded when they are first needed: which ones, its settings say."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ingest.embedder import Embedder, open_embedder
+from ingest.store import Store
+
+if TYPE_CHECKING:
+    from ingest.reranker import Reranker
+
+_MODEL = "embedding_model_folder"
+_RERANKER = "reranker_folder"
+
+
+class Models:
+    """``chosen`` overrides the library's embedding model; ``default`` gives the program's own."""
+
+    def __init__(
+        self,
+        store: Store,
+        chosen: Path | None = None,
+        default: Callable[[], Embedder] | None = None,
+    ) -> None:
+        self._store = store
+        self._chosen = chosen
+        self._default = default or open_embedder
+        self._lock = threading.Lock()
+        self._embedder: Embedder | None = None
+        self._reranker: Reranker | None = None
+
+    @property
+    def embedder(self) -> Embedder:
+        """The embedding model in use."""
+        with self._lock:
+            if self._embedder is None:
+                chosen = self._chosen
+                if chosen is None and (kept := self._store.setting(_MODEL)):
+                    chosen = Path(kept)
+                self._embedder = self._default() if chosen is None else open_embedder(chosen)
+            return self._embedder
+
+    def use_embedder(self, folder: Path | None) -> None:
+        """Embeds with the model in ``folder`` from now on; None: the default.
+
+        Raises:
+            ModelError: it cannot be loaded; the choice stays as it was.
+        """
+        embedder = open_embedder(folder)
+        self._store.set_setting(_MODEL, str(folder.resolve()) if folder else "")
+        with self._lock:
+            self._embedder, self._chosen = embedder, folder
+
+    @property
+    def reranker(self) -> Reranker | None:
+        """The cross-encoder that orders the best chunks, if the library has one."""
+        with self._lock:
+            folder = self._store.setting(_RERANKER)
+            if folder and self._reranker is None:
+                from ingest.reranker import Reranker
+
+                self._reranker = Reranker(Path(folder))
+            return self._reranker
+
+    def use_reranker(self, folder: Path | None) -> None:
+        """Lets a cross-encoder order the best chunks from now on; None goes without.
+
+        Raises:
+            ModelError: it cannot be loaded; the choice stays as it was.
+        """
+        from ingest.reranker import Reranker
+
+        reranker = Reranker(folder) if folder else None
+        self._store.set_setting(_RERANKER, str(folder.resolve()) if folder else "")
+        with self._lock:
+            self._reranker = reranker
