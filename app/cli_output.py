@@ -239,7 +239,8 @@ def print_answer(answer: Answered) -> None:
         print()
     for citation in answer.citations:
         print(f"[{citation.n}] {citation.document}, page {citation.page} ({citation.status.value})")
-        print(_indented(f"“{citation.quote}”"))
+        quote = citation.quote.replace("\t", " | ")
+        print(_indented(f"“{quote}”"))
     searched = answer.searched
     print(
         f"\nSearched {searched.documents} documents, {searched.pages} pages, "

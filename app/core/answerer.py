@@ -16,6 +16,7 @@ from typing import Protocol
 
 from app.core.citations import cite
 from app.core.events import Citation, CitationChecked, TextWritten
+from app.core.layout import PageLines, placed_lines
 from app.core.sentences import Sentence, quotable
 from ingest.embedder import Embedder
 from ingest.glossary import Glossary
@@ -74,10 +75,12 @@ class ExtractiveAnswerer:
         embedder: Embedder,
         glossary: Glossary | None = None,
         settings: ExtractiveSettings | None = None,
+        page_lines: PageLines | None = None,
     ) -> None:
         self._embedder = embedder
         self._glossary = glossary or Glossary()
         self._settings = settings or ExtractiveSettings()
+        self._page_lines = page_lines
 
     def answer(
         self, question: str, passages: Sequence[Passage]
@@ -87,7 +90,7 @@ class ExtractiveAnswerer:
         for n, (passage, sentence) in enumerate(chosen, start=1):
             quote = passage.text[sentence.start : sentence.end]
             citation = cite(n, passage, quote)
-            piece = f"{_without_marks(normalise(quote))} [{n}]"
+            piece = f"{shown(quote)} [{n}]"
             piece = f"\n{piece}" if text else piece
             text += piece
             citations.append(citation)
@@ -99,7 +102,7 @@ class ExtractiveAnswerer:
         candidates = [
             (place, passage, sentence)
             for place, passage in enumerate(passages)
-            for sentence in quotable(passage.text)
+            for sentence in self._quotable(passage)
             if re.search(r"\w\w", passage.text[sentence.start : sentence.end])
         ]
         if not candidates:
@@ -127,6 +130,10 @@ class ExtractiveAnswerer:
                 break
         return taken
 
+    def _quotable(self, passage: Passage) -> list[Sentence]:
+        layout = placed_lines(passage, self._page_lines) if self._page_lines else None
+        return quotable(passage.text, layout)
+
     def _strengths(
         self,
         question: str,
@@ -134,7 +141,7 @@ class ExtractiveAnswerer:
         passages: Sequence[Passage],
     ) -> list[float]:
         texts = [
-            " ".join((*passage.heading[-1:], normalise(passage.text[s.start : s.end])))
+            " ".join((*passage.heading[-1:], normalise(passage.text[s.lead : s.end])))
             for _, passage, s in candidates
         ]
         cosines = self._embedder.embed(texts) @ self._embedder.embed_query(question)
@@ -166,9 +173,10 @@ def _share(rarity: Mapping[str, float], bag: AbstractSet[str]) -> float:
     return sum(weight for word, weight in rarity.items() if word in bag) / whole if whole else 0.0
 
 
-def _without_marks(text: str) -> str:
-    """A document's own ``[3]`` must not look like a citation of ours."""
-    return re.sub(r"\[(\d+)\]", r"(\1)", text)
+def shown(quote: str) -> str:
+    """A quotation in one line, its cells apart; a document's own ``[3]`` is no citation of ours."""
+    cells = (normalise(cell).strip() for cell in quote.split("\t"))
+    return re.sub(r"\[(\d+)\]", r"(\1)", " | ".join(cell for cell in cells if cell))
 
 
 def _rarity(words: set[str], bags: Sequence[set[str]]) -> dict[str, float]:

@@ -51,6 +51,25 @@ def test_the_documents_own_marks_are_no_citations(answerer: ExtractiveAnswerer) 
     assert text.startswith("Metformin was reduced to 500 mg, see (2). [1]")
 
 
+def test_a_heading_is_neither_quoted_nor_marked(answerer: ExtractiveAnswerer) -> None:
+    *_, found = answerer.answer(
+        "What was planned for metformin?",
+        [passage(1, "Plan", "Metformin is continued at 1,000 mg twice a day.")],
+    )
+    assert isinstance(found, Draft)
+    assert found.citations[0].quote == "Metformin is continued at 1,000 mg twice a day."
+    assert [b.box.y0 for b in found.citations[0].boxes] == [10.0]
+
+
+def test_a_row_is_shown_cell_by_cell_and_quoted_as_it_stands(answerer: ExtractiveAnswerer) -> None:
+    row = "Haemoglobin\tg/l\t\t121 [1]"
+    *_, found = answerer.answer("What was the haemoglobin?", [passage(1, "Blood count", row)])
+    assert isinstance(found, Draft)
+    assert found.text == "Haemoglobin | g/l | 121 (1) [1]"
+    assert found.citations[0].quote == row
+    assert found.citations[0].status is CitationStatus.VERIFIED
+
+
 def test_the_glossary_helps(answerer: ExtractiveAnswerer) -> None:
     assert "Oregon" in draft(answerer, "Which law applies?").text
 
