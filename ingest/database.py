@@ -196,6 +196,8 @@ def explained(path: Path) -> Iterator[None]:
         ) from error
     except apsw.FullError as error:
         raise _full(name) from error
+    except apsw.ConnectionClosedError as error:
+        raise StoreError(name, "The library was closed meanwhile.", "Open it again.") from error
     except apsw.BusyError as error:
         raise StoreBusy(
             name, "Another program is using the library.", "Close it and try again."

@@ -1,14 +1,17 @@
 """The background process: it alone opens the workspace, and serves the window's requests.
 
 Started by `bridge` with multiprocessing's spawn. Requests run in lanes, one thread each, so that
-a long addition never keeps a page from being shown. Knows no Qt.
+a long addition never keeps a page from being shown. Started before a library is unlocked, it loads
+meanwhile what every library needs. Knows no Qt.
 """
 
 from __future__ import annotations
 
 import os
 import signal
+import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from multiprocessing.connection import Connection
@@ -31,6 +34,9 @@ from app.ui.messages import (
     Returned,
     Streamed,
 )
+
+# What runs when the window closes has so long to stop by itself; what is committed stays anyway.
+_CLOSE_SECONDS = 0.5
 
 WRITING, ASKING, SHOWING = "writing", "asking", "showing"
 
@@ -72,7 +78,8 @@ def main(connection: Connection) -> None:
         os.nice(5)  # the window comes first
     # Ctrl+C in a terminal reaches the whole group; the window tells this process when to end.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    serve(connection, _open_workspace, _following)
+    serve(connection, _opener(), _following)
+    _end()
 
 
 def serve(
@@ -80,18 +87,16 @@ def serve(
     open_workspace: Callable[[Open], Closable],
     follow: FollowingMaker | None = None,
 ) -> None:
-    """Opens the library that the first message names, then serves until Close or end of file.
+    """Opens a library when the window says which, then serves until Close or end of file.
 
-    ``follow`` makes what follows the library's folders, or returns None when there are none.
+    A library that cannot be opened is told, and another order awaited. ``follow`` makes what
+    follows the library's folders, or returns None when there are none.
     """
     try:
-        order = connection.recv()
-    except EOFError:
+        workspace = _opened(connection, open_workspace)
+    except (EOFError, OSError):
         return
-    try:
-        workspace = open_workspace(order)
-    except Exception as error:  # noqa: BLE001 - whatever it is, the window has to show it
-        connection.send(OpenFailed(failure_of(error, str(order.folder))))
+    if workspace is None:
         return
     server = Server(workspace, connection.send)
     if follow is not None:
@@ -107,6 +112,16 @@ def serve(
         return  # the window is gone; what was committed stays
     finally:
         server.close()
+
+
+def _opened(connection: Connection, open_workspace: Callable[[Open], Closable]) -> Closable | None:
+    """The first library that can be opened; None when the window closes before there is one."""
+    while isinstance(order := connection.recv(), Open):
+        try:
+            return open_workspace(order)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the window has to show it
+            connection.send(OpenFailed(failure_of(error, str(order.folder))))
+    return None
 
 
 class Server:
@@ -159,14 +174,15 @@ class Server:
                 self._closing.set()  # the window is gone: every stream stops at its next event
 
     def close(self) -> None:
-        """Stops the lanes at their next event, then closes the library."""
+        """Stops the lanes at their next event, or leaves them, and closes the library."""
         self._closing.set()
-        if self._follower is not None:
-            self._follower.stop()
+        deadline = time.monotonic() + _CLOSE_SECONDS
         for queue in self._queues.values():
             queue.put(None)
+        if self._follower is not None:
+            self._follower.stop(_CLOSE_SECONDS)
         for thread in self._threads:
-            thread.join(timeout=30)
+            thread.join(max(0.0, deadline - time.monotonic()))
         self._workspace.close()
 
     def _run_lane(self, lane: str, queue: SimpleQueue[Call | None]) -> None:
@@ -219,12 +235,32 @@ def _unknown_method(method: str) -> Failure:
     )
 
 
-def _open_workspace(order: Open) -> Closable:
-    # Imported here and only here: this brings torch, lancedb and the readers with it.
-    from app.core.workspace import Workspace
+def _opener() -> Callable[[Open], Closable]:
+    """Opens a workspace; what that needs is being loaded from now on."""
+    # Imported here and only here: this brings the models, LanceDB and the readers with it.
+    from app.core.preload import Preload
 
-    workspace: Closable = Workspace.open(order.folder, order.key, create=order.create)
-    return workspace
+    preload = Preload()
+
+    def open_workspace(order: Open) -> Closable:
+        from app.core.workspace import Workspace
+
+        workspace: Closable = Workspace.open(
+            order.folder, order.key, create=order.create, preload=preload
+        )
+        return workspace
+
+    return open_workspace
+
+
+def _end() -> None:
+    """Ends the process now, whatever its threads are at: the library is closed."""
+    from ingest.guest.launch import default_launcher
+
+    default_launcher().close()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(0)
 
 
 def _following(workspace: Any, writing: SerialWriter) -> Any:

@@ -36,7 +36,7 @@ from app.ui.messages import (
 
 Target = Callable[[Connection], None]
 
-_CLOSE_SECONDS = 10
+_CLOSE_SECONDS = 3
 _RESTARTS, _RESTART_WINDOW = 3, 60.0
 
 
@@ -113,13 +113,22 @@ class Bridge(QObject):
         """Whether the library is open and requests go out at once."""
         return self._is_open
 
+    def start(self) -> None:
+        """Starts the process, which loads what it needs while nothing is asked of it yet."""
+        if self._reader is None:
+            self._closing = False
+            self._start()
+
     def open_library(self, order: Open) -> None:
-        """Starts the process and opens a library; `opened` or `open_failed` follows."""
+        """Opens a library, in the process that waits or a new one.
+
+        `opened` or `open_failed` follows.
+        """
         self._order = order
-        self._closing = False
         self._reopening = False
         self._gave_up = None
-        self._start()
+        self.start()
+        self._send(order)
 
     def call(
         self,
@@ -184,7 +193,6 @@ class Bridge(QObject):
         reader.process_ended.connect(self._on_process_ended)
         self._connection, self._process, self._reader = ours, process, reader
         reader.start()
-        self._send(self._order)
 
     def _send(self, message: object) -> None:
         if self._connection is None:
@@ -214,7 +222,7 @@ class Bridge(QObject):
             case Opened():
                 self._on_opened()
             case OpenFailed(failure):
-                self._closing = True  # the process ends by itself, and not by a crash
+                self._order = None
                 self._drop_pending(failure)
                 self.open_failed.emit(failure)
 
@@ -236,18 +244,19 @@ class Bridge(QObject):
         self._reader = None
         self._connection = None
         self._is_open = False
-        if self._closing:
-            return
+        if self._closing or self._order is None:
+            return  # nothing is open; the next order starts the process anew
         now = time.monotonic()
         self._crashes = [at for at in self._crashes if now - at < _RESTART_WINDOW] + [now]
         again = len(self._crashes) <= _RESTARTS
         failure = _crash(exit_code, again)
         self._drop_pending(failure)
         self.background_stopped.emit(failure)
-        if again and self._order is not None:
+        if again:
             self._order = Open(self._order.folder, self._order.key, create=False)
             self._reopening = True
             self._start()
+            self._send(self._order)
         else:
             self._gave_up = failure
 

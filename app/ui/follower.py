@@ -80,12 +80,12 @@ class Follower:
         )
         self._thread.start()
 
-    def stop(self) -> None:
-        """Follows no longer; what is being written stops at its next event."""
+    def stop(self, seconds: float = 30.0) -> None:
+        """Follows no longer; what is being written stops at its next event, waited for so long."""
         if self._following is not None and self._thread is not None:
             self._following.stop()
             self._ended.set()
-            self._thread.join(timeout=30)
+            self._thread.join(seconds)
         self._following, self._thread = None, None
 
     def _run(self, following: Followable, ended: threading.Event) -> None:

@@ -52,7 +52,7 @@ class Cancel:
 
 @dataclass(frozen=True, slots=True)
 class Close:
-    """Window to background: finish what is being written, close the library, end."""
+    """Window to background: stop what is under way, close the library, end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +62,7 @@ class Opened:
 
 @dataclass(frozen=True, slots=True)
 class OpenFailed:
-    """Background to window: the library cannot be opened; the process ends."""
+    """Background to window: the library cannot be opened; the process waits for another Open."""
 
     failure: Failure
 

@@ -66,6 +66,7 @@ class Shell(QObject):
     def start(self, key: KeySource | None) -> None:
         """Begins to open; the window or the dialog shows at once."""
         if key is None:
+            self.bridge.start()  # it loads while the person types
             self._ask()
         else:
             self.window.load()

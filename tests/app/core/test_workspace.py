@@ -20,9 +20,11 @@ from app.core.events import (
     FileFailed,
     PassagesFound,
 )
+from app.core.preload import Preload
 from app.core.vault import KeyFile
 from app.core.workspace import Workspace
 from ingest.errors import StoreBusy, StoreError, WrongKey
+from ingest.source import SourceFile
 
 MEDICINE = "Metformin was reduced to 500 mg twice a day because of the kidneys."
 LAW = "This Agreement is governed by the law of Norway."
@@ -178,6 +180,40 @@ def test_it_is_all_there_after_a_restart(tmp_path: Path, key: KeyFile, files: Pa
         other = tmp_path / "other"
         other.write_text("ab" * 32)
         Workspace.open(tmp_path / "library", KeyFile(other))
+
+
+def test_what_was_loaded_before_serves_the_library(tmp_path: Path, key: KeyFile) -> None:
+    preload = Preload()
+    with Workspace.open(tmp_path / "library", key, create=True, preload=preload) as workspace:
+        assert workspace.embedder is preload.embedder()
+
+
+def test_a_new_file_is_read_once(
+    workspace: Workspace, files: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hashed: list[Path] = []
+    hashing = SourceFile.content_hash
+
+    def noting(source: SourceFile) -> str:
+        hashed.append(source.path)
+        return hashing(source)
+
+    monkeypatch.setattr(SourceFile, "content_hash", noting)
+    list(workspace.add([files], "Matter"))
+    assert hashed == []
+    list(workspace.add([files], "Matter"))
+    assert sorted(hashed) == sorted(files.iterdir())
+    stored = {d.name: workspace._store.original(d.id) for d in workspace.documents("Matter")}
+    assert stored == {path.name: path.read_bytes() for path in files.iterdir()}
+
+
+def test_closing_ends_an_addition_at_once(tmp_path: Path, key: KeyFile, files: Path) -> None:
+    workspace = Workspace.open(tmp_path / "library", key, create=True)
+    adding = workspace.add([files], "Matter")
+    next(adding)
+    workspace.close()
+    with pytest.raises(StoreError, match="closed"):
+        list(adding)
 
 
 def test_an_index_at_a_path_is_mended(tmp_path: Path, key: KeyFile, files: Path) -> None:

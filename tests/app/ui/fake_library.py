@@ -121,6 +121,8 @@ class FakeWorkspace:
             os._exit(7)
         if words == "fail":
             raise DamagedFile("a.pdf", "It is broken.", "Repair it.")
+        if words == "stuck":
+            time.sleep(60)
         if words == "surprise":
             raise ValueError("unforeseen")
         return [passage()][:k]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -129,15 +130,45 @@ def test_wrong_key_is_told_and_a_second_try_works(qtbot: QtBot, tmp_path: Path) 
     bridge = Bridge(target=fake_library.main)
     crashes: list[object] = []
     bridge.background_stopped.connect(crashes.append)
+    bridge.start()
+    waiting = bridge._process
     with qtbot.waitSignal(bridge.open_failed, timeout=WAIT) as caught:
         bridge.open_library(Open(tmp_path, "wrong"))
     assert caught.args[0].kind == "WrongKey"
     with qtbot.waitSignal(bridge.opened, timeout=WAIT):
         bridge.open_library(Open(tmp_path, "right"))
+    assert bridge._process is waiting  # what it has loaded serves every try
     qtbot.wait(200)
     assert not crashes
     assert bridge.is_open
     bridge.close()
+
+
+def test_a_process_that_dies_while_waiting_is_replaced(qtbot: QtBot, tmp_path: Path) -> None:
+    bridge = Bridge(target=fake_library.main)
+    bridge.start()
+    assert bridge._process is not None
+    bridge._process.kill()
+    qtbot.waitUntil(lambda: bridge._process is None or bridge._reader is None, timeout=WAIT)
+    with qtbot.waitSignal(bridge.opened, timeout=WAIT):
+        bridge.open_library(Open(tmp_path, "right"))
+    bridge.close()
+
+
+def test_closing_is_prompt(qtbot: QtBot, tmp_path: Path) -> None:
+    never_opened = Bridge(target=fake_library.main)
+    never_opened.start()
+    never_opened.close()
+    busy = Bridge(target=fake_library.main)
+    with qtbot.waitSignal(busy.opened, timeout=WAIT):
+        busy.open_library(Open(tmp_path, "right"))
+    with qtbot.waitSignal(busy.event_received, timeout=WAIT):
+        busy.call("add", [Path(f"{n}.pdf") for n in range(500)], "Patients")
+    busy.call("search", "stuck", "Patients")
+    started = time.monotonic()
+    busy.close()
+    assert time.monotonic() - started < 2
+    assert (tmp_path / "closed").exists()
 
 
 def test_followed_folder_sends_unasked_and_starts_anew(qtbot: QtBot, tmp_path: Path) -> None:
