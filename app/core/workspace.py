@@ -33,16 +33,18 @@ from app.core.events import (
 from app.core.ingestion import sizes_for, title_of
 from app.core.library_index import LibraryIndex
 from app.core.locations import resources_folder
+from app.core.marking import Marked, mark, matching_pages
 from app.core.models import Models
 from app.core.preload import Preload
 from app.core.vault_file import make_folder
 from ingest.chunker import chunk_pages
 from ingest.embedder import Embedder
+from ingest.errors import IngestError
 from ingest.glossary import Glossary
 from ingest.reading import PageRenderer
 from ingest.search import Searcher
 from ingest.store import Document, Store
-from ingest.types import FileInfo, Line, Passage
+from ingest.types import Box, FileInfo, Line, Passage
 
 _OPEN_PAGES = 3
 
@@ -238,17 +240,30 @@ class Workspace:
         drawn = self._renderer(document_id, page).render(page, dpi)
         return PageImageData(drawn.width, drawn.height, drawn.dpi, drawn.pixels)
 
+    def mark(self, document_id: int, page: int, words: str) -> Marked:
+        """The lines of a page that hold some words, a phrase in quotation marks or a sentence.
+
+        Raises:
+            IngestError: nothing on the page matches; the remedy names the pages that do.
+        """
+        self._store.page_lines(document_id, page)  # says so when there is no such page
+        lines = [stored.lines for stored in self._store.pages(document_id)]
+        marked = mark(words, lines, page)
+        if not marked.boxes:
+            name, others = self._store.document(document_id).name, matching_pages(words, lines)
+            raise IngestError(
+                f"“{words}”",
+                f"Nothing on page {page} of {name} matches.",
+                f"These pages do: {', '.join(map(str, others))}."
+                if others
+                else "Nor does any other page; try other words.",
+            )
+        return marked
+
     def page_png(
-        self, document_id: int, page: int, *, dpi: float = 150, quotes: Sequence[Passage] = ()
+        self, document_id: int, page: int, *, dpi: float = 150, boxes: Sequence[Box] = ()
     ) -> bytes:
-        """A page as a PNG file, the passages' lines on it highlighted."""
-        boxes = [
-            line.box
-            for passage in quotes
-            if passage.document_id == document_id
-            for line in passage.lines
-            if line.page == page
-        ]
+        """A page as a PNG file, the lines in ``boxes`` highlighted."""
         return self._renderer(document_id, page).png(page, dpi, boxes)
 
     # Followed folders

@@ -73,8 +73,13 @@ def test_add_search_ask_show_list_remove(program: Program) -> None:
     assert nothing["found"] is False and nothing["citations"] == []
 
     png = program.folder / "page.png"
-    program.json("show", "contract.pdf", "--page", "2", "--png", str(png), "--highlight", "Norway")
+    draw = ("show", "contract.pdf", "--png", str(png), "--highlight", "laws of Norway")
+    failed = program.json(*draw, "--page", "1", code=1)["error"]
+    assert "page 1" in failed["cause"] and failed["remedy"] == "These pages do: 2."
+    assert not png.exists()
+    shown = program.json(*draw, "--page", "2")
     assert png.read_bytes().startswith(b"\x89PNG")
+    assert shown["boxes"] == citation["boxes"] and shown["missing"] == []
 
     assert program.json("collections")["collections"][0]["name"] == "Matter"
     empty = program.json("collections", "--library", str(program.folder / "other"), code=1)

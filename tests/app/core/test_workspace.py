@@ -23,7 +23,7 @@ from app.core.events import (
 from app.core.preload import Preload
 from app.core.vault import KeyFile
 from app.core.workspace import Workspace
-from ingest.errors import StoreBusy, StoreError, WrongKey
+from ingest.errors import IngestError, StoreBusy, StoreError, WrongKey
 from ingest.source import SourceFile
 
 MEDICINE = "Metformin was reduced to 500 mg twice a day because of the kidneys."
@@ -159,9 +159,13 @@ def test_pages_are_drawn_and_listed(workspace: Workspace, files: Path) -> None:
     assert MEDICINE.split()[0] in workspace.page_lines(record.id, 2)[0].text
     drawn = workspace.render_page(record.id, 2, dpi=36)
     assert len(drawn.pixels) == drawn.width * drawn.height * 3
-    (passage, *_) = workspace.search("metformin", "Matter", documents=[record.id])
-    png = workspace.page_png(record.id, 2, dpi=36, quotes=[passage])
+    marked = workspace.mark(record.id, 2, "metformin")
+    png = workspace.page_png(record.id, 2, dpi=36, boxes=marked.boxes)
     assert png != workspace.page_png(record.id, 2, dpi=36)
+    with pytest.raises(IngestError, match=r"Nothing on page 1 .* These pages do: 2"):
+        workspace.mark(record.id, 1, "metformin")
+    with pytest.raises(IngestError, match="Nor does any other page"):
+        workspace.mark(record.id, 1, "penguin")
     with pytest.raises(StoreError, match="no such page"):
         workspace.page_png(record.id, 9)
 
