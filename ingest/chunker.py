@@ -21,7 +21,6 @@ CountTokens = Callable[[Sequence[str]], list[int]]
 _TABLE = (Role.TABLE, Role.TABLE_HEADER)
 _DIGITS = re.compile(r"\d+")
 _LETTERS = re.compile(r"[^\W\d_]{2}")
-_SENTENCE_END = re.compile(r"[.!?:;][\"')\]]*\s*$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +33,6 @@ class ChunkSizes:
     window: int = 254
     target: int = 200
     context: int = 48
-    overlap: int = 0
 
 
 @dataclass(slots=True)
@@ -183,35 +181,21 @@ class _Writer:
             self._add_table(block, size)
             return
         if self._tokens + size > self._room and self._tokens >= self._sizes.target // 2:
-            continues = _runs_on(self._pieces, block)
-            self.close(overlap=continues)
+            self.close()
         self._append(block)
         if self._tokens >= self._sizes.target:
             self.close()
 
-    def close(self, *, overlap: bool = False) -> None:
-        """Ends the open chunk; with ``overlap`` its last lines open the next one as well."""
-        pieces = self._pieces
-        if not pieces:
-            return
-        self.chunks.append(self._chunk(pieces))
-        self._pieces, self._tokens = [], 0
-        if overlap:
-            tail: list[_Piece] = []
-            for piece in reversed(pieces):
-                total = sum(p.tokens for p in tail) + piece.tokens
-                if total > self._sizes.overlap or piece.line.role in (*_TABLE, Role.HEADING):
-                    break
-                tail.insert(0, piece)
-            if len(tail) < len(pieces):
-                self._pieces, self._tokens = tail, sum(p.tokens for p in tail)
+    def close(self) -> None:
+        """Ends the open chunk."""
+        if self._pieces:
+            self.chunks.append(self._chunk(self._pieces))
+            self._pieces, self._tokens = [], 0
 
     def _append(self, block: list[_Piece]) -> None:
         for piece in block:
             if self._pieces and self._tokens + piece.tokens + 1 > self._room:
-                self.close(overlap=piece.line.role not in (*_TABLE, Role.HEADING))
-                if self._pieces and self._tokens + piece.tokens + 1 > self._room:
-                    self._pieces, self._tokens = [], 0
+                self.close()
             self._pieces.append(piece)
             self._tokens += piece.tokens
 
@@ -264,16 +248,6 @@ class _Writer:
         body = normalise(text)
         search_text = f"{self._context}\n{body}" if self._context else body
         return Chunk(len(self.chunks), text, search_text, self._path, tuple(lines))
-
-
-def _runs_on(before: list[_Piece], block: list[_Piece]) -> bool:
-    """Whether the block continues the sentence that the open chunk ends with."""
-    return (
-        bool(before)
-        and before[-1].line.role not in _TABLE
-        and not _SENTENCE_END.search(before[-1].text)
-        and block[0].line.role not in _TABLE
-    )
 
 
 def _shorten(text: str, count_tokens: CountTokens, limit: int) -> str:

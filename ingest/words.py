@@ -12,6 +12,11 @@ import Stemmer
 _WORD = re.compile(r"[^\W_]+(?:[.,]\d+)*")
 # Kana and ideographs.
 _UNSPACED = re.compile(r"[\u3040-\u30ff\u3400-\u9fff]")
+# Letters that are no accented ones to Unicode, but are written as these where they are lacking.
+_FOLDED = str.maketrans(
+    {"ø": "o", "Ø": "O", "æ": "ae", "Æ": "AE", "œ": "oe", "Œ": "OE", "ł": "l", "Ł": "L"}
+    | {"đ": "d", "Đ": "D", "ð": "d", "Ð": "D", "þ": "th", "Þ": "Th", "ı": "i", "ħ": "h", "Ħ": "H"}
+)
 STOP_WORDS = frozenset(
     "a about after all also an and any are as at be been before being but by can could did do does "
     "during each for from had has have how if in into is it its may more most must no not of on "
@@ -36,7 +41,8 @@ def content_words(text: str) -> list[str]:
 
 def _without_accents(text: str) -> str:
     decomposed = unicodedata.normalize("NFKD", text)
-    return "".join(char for char in decomposed if not unicodedata.combining(char))
+    plain = "".join(char for char in decomposed if not unicodedata.combining(char))
+    return plain.translate(_FOLDED)
 
 
 def _parts(word: str) -> Iterator[str]:

@@ -2,9 +2,11 @@
 
 The library is invented and encrypted like any other: texts of words whose frequencies fall as in
 natural language (Zipf), documents of 200 chunks, random unit vectors. A fresh process unlocks it
-with a passphrase and measures, each query in turn ours and a plain hybrid query of LanceDB (its
-vector and full-text search, fused by its `RRFReranker`) on the same rows. Ours includes the
-embedding of the question and the passages with their boxes; LanceDB's gets the vector for free.
+with a passphrase, as a command does; another one has loaded its code and the model before, as the
+window's background process has while the passphrase is typed. The first then measures, each query
+in turn ours and a plain hybrid query of LanceDB (its vector and full-text search, fused by its
+`RRFReranker`) on the same rows. Ours includes the embedding of the question and the passages with
+their boxes; LanceDB's gets the vector for free.
 """
 
 from __future__ import annotations
@@ -52,21 +54,31 @@ def main() -> int:
             started = time.perf_counter()
             fill(folder, options.chunks)
             build = time.perf_counter() - started
+        warm = child(folder, "--warm")
         started = time.time()
-        done = subprocess.run(
-            [sys.executable, "-m", "tests.bench.search_child", str(folder), str(options.queries)],
-            stdout=subprocess.PIPE,
-            text=True,
-            cwd=ROOT,
-            check=True,
-        )
-        result: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+        result = child(folder, str(options.queries))
         first = result.pop("first_result_at") - started
         size = (folder / "vault.db").stat().st_size
     sizes = {"build_seconds": round(build, 1), "vault_megabytes": round(size / 1e6)}
-    starting = {"start_to_first_result_seconds": round(first, 2)}
+    starting = {
+        "warm_unlock_to_first_result_seconds": warm["unlock_to_first_result_seconds"],
+        "start_to_first_result_seconds": round(first, 2),
+    }
     report("search", {**sizes, **starting, **result}, options.json)
     return 0
+
+
+def child(folder: Path, what: str) -> dict[str, Any]:
+    """What a fresh process measures: queries, so many, or only unlocking when warm."""
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.bench.search_child", str(folder), what],
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=ROOT,
+        check=True,
+    )
+    measured: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return measured
 
 
 class Writer:

@@ -11,7 +11,7 @@ from ingest.chunker import ChunkSizes, chunk_pages
 from ingest.normalise import normalise
 from ingest.types import Box, Line, Page, Role
 
-SIZES = ChunkSizes(window=40, target=30, context=8, overlap=6)
+SIZES = ChunkSizes(window=40, target=30, context=8)
 WIDTH, HEIGHT = 400.0, 600.0
 
 

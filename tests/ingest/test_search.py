@@ -114,6 +114,7 @@ def test_a_broken_glossary_is_told(tmp_path: Path) -> None:
 def test_words() -> None:
     assert content_words("What were the running costs of the doses?") == ["run", "cost", "dose"]
     assert content_words("Haftung für Schäden") == content_words("haftung fur schaden")
+    assert content_words("Sørensen, Łódź") == content_words("Sorensen, Lodz")
     assert content_words("合同法 2020") == ["合同", "同法", "2020"]
     assert words_to_find("What is the dose of Metformin in FY2023?") == "dose Metformin FY2023 2023"
 
