@@ -21,10 +21,19 @@ def reference() -> str:
     """The reference of all commands, as Markdown."""
     group: Any = typer.main.get_command(app)
     parts = ["\n## Options of the program\n\n" + "".join(_options(group))]
-    for name, command in group.commands.items():
+    for name, command in _commands(group):
         usage = " ".join([f"muniment {name}", *_arguments(command), "[OPTIONS]"])
         parts.append(f"\n## `{usage}`\n\n{_help(command)}\n\n" + "".join(_options(command)))
     return "".join(parts)
+
+
+def _commands(group: Any) -> Iterator[tuple[str, Any]]:
+    """Every command with its words after ``muniment``; a group's follow its name."""
+    for name, command in group.commands.items():
+        if hasattr(command, "commands"):
+            yield from ((f"{name} {word}", below) for word, below in _commands(command))
+        else:
+            yield name, command
 
 
 def page(existing: str) -> str:

@@ -5,6 +5,7 @@ Knows the store and the index, nothing of how files are read.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Collection, Generator, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
@@ -48,7 +49,11 @@ class Adder:
             self._ocr = None
 
     def add(
-        self, paths: Sequence[Path], collection: str, passwords: Sequence[str]
+        self,
+        paths: Sequence[Path],
+        collection: str,
+        passwords: Sequence[str],
+        stop: threading.Event,
     ) -> Generator[Event, None, None]:
         """See `Workspace.add`."""
         self._store.check_writable()
@@ -63,15 +68,20 @@ class Adder:
                 yield known
             elif isinstance(found, Path):
                 unread.append(found)
+            if stop.is_set():
+                break
         refused: StoreError | None = None
         left = dict.fromkeys(str(path) for path in unread)
-        if unread:
+        if unread and not stop.is_set():
             try:
-                for event in self._add_unread(target.id, unread, passwords):
-                    _count(counts, event)
-                    if isinstance(event, _Settled):
-                        left.pop(event.path, None)
-                    yield event
+                with closing(self._add_unread(target.id, unread, passwords, stop)) as events:
+                    for event in events:
+                        _count(counts, event)
+                        if isinstance(event, _Settled):
+                            left.pop(event.path, None)
+                        yield event
+                        if stop.is_set():
+                            break
             except StoreError as error:
                 refused = error
                 for missed in left:
@@ -103,12 +113,16 @@ class Adder:
         return DocumentMoved(str(path), self._info(moved), document.path)
 
     def _add_unread(
-        self, collection_id: int, paths: Sequence[Path], passwords: Sequence[str]
-    ) -> Iterator[Event]:
+        self,
+        collection_id: int,
+        paths: Sequence[Path],
+        passwords: Sequence[str],
+        stop: threading.Event,
+    ) -> Generator[Event, None, None]:
         if self._ocr is None:
             self._ocr = OcrPool()
         embedder = self._models.embedder
-        with closing(read_all(paths, embedder, self._ocr, passwords)) as results:
+        with closing(read_all(paths, embedder, self._ocr, passwords, stop)) as results:
             for result in results:
                 if isinstance(result, ReadDocument):
                     yield from self._keep(collection_id, result, embedder)

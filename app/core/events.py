@@ -134,13 +134,6 @@ class FileSkipped:
 
 
 @dataclass(frozen=True, slots=True)
-class FileLeft:
-    """The addition was stopped before this file was stored; nothing of it is in the library."""
-
-    path: str
-
-
-@dataclass(frozen=True, slots=True)
 class BatchFinished:
     """The end of an addition, with its sums."""
 
@@ -150,7 +143,6 @@ class BatchFinished:
     moved: int
     failed: int
     skipped: int = 0
-    left: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -266,7 +258,6 @@ Event = (
     | DocumentRemoved
     | FileFailed
     | FileSkipped
-    | FileLeft
     | BatchFinished
     | Progressed
     | PassagesFound

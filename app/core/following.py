@@ -65,6 +65,12 @@ class Following:
             for change in own:
                 if change.kind is ChangeKind.REMOVED and change.path in documents:
                     yield from self._workspace.remove(documents[change.path])
+                if self._stop.is_set():
+                    return
             wanted = [Path(c.path) for c in own if c.kind is not ChangeKind.REMOVED]
-            if wanted:
-                yield from self._workspace.add(wanted, collection)
+            if not wanted:
+                continue
+            for event in self._workspace.add(wanted, collection):
+                yield event
+                if self._stop.is_set():
+                    return

@@ -31,6 +31,7 @@ from ingest.types import Chunk, FileInfo, Page
 
 PDF = "application/pdf"
 _SIDE_BY_SIDE = 3
+_LOOK_SECONDS = 0.2  # how often a wait looks whether it should stop
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,14 +63,16 @@ def read_all(
     embedder: Embedder,
     ocr: OcrPool,
     passwords: Sequence[str] = (),
+    stop: threading.Event | None = None,
 ) -> Generator[Event | ReadDocument, None, None]:
     """Reads files side by side: their progress, and each as a `ReadDocument` or `FileFailed`.
 
-    Closing the iterator stops the readers; the files being read are dropped.
+    Closing the iterator stops the readers; the files being read are dropped. Setting ``stop``
+    ends it too, also while it waits for a slow page.
     """
     readers = _Readers(paths, embedder, ocr, passwords)
     try:
-        yield from readers.results()
+        yield from readers.results(stop or threading.Event())
     finally:
         readers.stop()
 
@@ -137,12 +140,15 @@ class _Readers:
         ]
         self._documents = threading.Semaphore(_SIDE_BY_SIDE)
 
-    def results(self) -> Iterator[Event | ReadDocument]:
+    def results(self, stop: threading.Event) -> Iterator[Event | ReadDocument]:
         for thread in self._threads:
             thread.start()
         running = len(self._threads)
-        while running:
-            item = self._found.get()
+        while running and not stop.is_set():
+            try:
+                item = self._found.get(timeout=_LOOK_SECONDS)
+            except queue.Empty:
+                continue
             if item is None:
                 running -= 1
                 continue

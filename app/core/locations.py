@@ -6,6 +6,8 @@ import os
 import sys
 from pathlib import Path
 
+from ingest.errors import StoreError
+
 
 def data_folder() -> Path:
     """The user's folder for this program's data."""
@@ -21,6 +23,24 @@ def data_folder() -> Path:
 def default_library() -> Path:
     """The library that is opened when none is named."""
     return data_folder() / "library"
+
+
+def check_library_folder(folder: Path) -> None:
+    """Says so when a library can neither be at ``folder`` nor be made there.
+
+    Raises:
+        StoreError: it, or a part of the path to it, is a file.
+    """
+    # Of the path, the part that exists is looked at; os.path says no where Path would raise.
+    for part in (folder, *folder.parents):
+        if os.path.lexists(part):
+            if not os.path.isdir(part):  # noqa: PTH112
+                raise StoreError(
+                    str(part),
+                    "It is a file; a library is a folder.",
+                    "Name a folder with --library or MUNIMENT_LIBRARY; it is made when needed.",
+                )
+            return
 
 
 def resources_folder() -> Path:

@@ -143,7 +143,12 @@ class Workspace:
         return self._store.history(document_id)
 
     def add(
-        self, paths: Sequence[Path], collection: str, *, passwords: Sequence[str] = ()
+        self,
+        paths: Sequence[Path],
+        collection: str,
+        *,
+        passwords: Sequence[str] = (),
+        stop: threading.Event | None = None,
     ) -> Iterator[Event]:
         """Adds files, and the files in folders; makes the collection if it is missing.
 
@@ -151,12 +156,15 @@ class Workspace:
         keeps its history. A file that cannot be read is a `FileFailed`; the rest goes on. Files
         of folders whose type has no reader are `FileSkipped`. A library that takes nothing more
         ends the batch: each file that is not stored is a `FileFailed`, and after
-        `BatchFinished` the error itself is raised.
+        `BatchFinished` the error itself is raised. Setting ``stop`` ends the batch soon: what
+        was told of is stored, and nothing is of the other files.
 
         Raises:
             StoreError: the library cannot be written, or its disk is full.
         """
-        with closing(self._adder.add(paths, collection, passwords)) as events:
+        with closing(
+            self._adder.add(paths, collection, passwords, stop or threading.Event())
+        ) as events:
             for event in events:
                 if isinstance(event, DocumentReplaced):
                     self._drop_renderer(event.document.id)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +38,22 @@ class Program:
         done = self.run(*arguments, "--json")
         assert done.returncode == code, done.stderr
         return json.loads(done.stdout)
+
+    def start(self, *arguments: str) -> subprocess.Popen[str]:
+        """In a session of its own, which `os.killpg` can interrupt as a terminal does."""
+        begin = (
+            "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
+            "from app.cli import main; main()"
+        )
+        return subprocess.Popen(
+            [sys.executable, "-c", begin, "--library", str(self.folder / "library"), *arguments],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=self.environment,
+            start_new_session=True,
+        )
 
 
 @pytest.fixture(scope="module")
@@ -155,3 +173,120 @@ def test_a_new_library_wants_a_longer_passphrase(program: Program, tmp_path: Pat
     error = short.json("add", str(program.folder / "contract.pdf"), code=1)["error"]
     assert "at least 8 characters" in error["cause"] and "longer" in error["remedy"]
     assert not (tmp_path / "library").exists()
+
+
+def test_ctrl_c_tells_what_was_added_and_what_was_not(program: Program, tmp_path: Path) -> None:
+    for n in range(1, 7):
+        document = pymupdf.open()
+        for page in range(20):
+            document.new_page().insert_textbox(
+                pymupdf.Rect(72, 72, 500, 700), f"Volume {n}, page {page}. {LAW} " * 20
+            )
+        document.save(tmp_path / f"{n}.pdf")
+    files = {str(tmp_path / f"{n}.pdf") for n in range(1, 7)}
+    with program.start("add", str(tmp_path), "-c", "Stopped") as adding:
+        assert adding.stderr is not None
+        assert adding.stderr.readline().startswith("added: ")
+        os.killpg(adding.pid, signal.SIGINT)
+        _, said = adding.communicate(timeout=60)
+    assert adding.returncode == 130, said
+    assert "not added: " in said
+    summary = said.splitlines()[-1]
+    assert "0 failed" in summary and summary.endswith(" not added")
+    stored = {d["path"] for d in program.json("list", "-c", "Stopped")["documents"]}
+    assert stored and stored < files
+
+    (tmp_path / "new").mkdir()
+    fresh = Program(tmp_path / "new")
+    with fresh.start("add", *sorted(files), "--json") as adding:
+        while not (fresh.folder / "library" / "keys.json").exists():
+            time.sleep(0.05)
+        os.killpg(adding.pid, signal.SIGINT)
+        printed, said = adding.communicate(timeout=60)
+    assert adding.returncode == 130, said
+    told = json.loads(printed)
+    assert told["interrupted"] is True and told["left"] == len(told["left_files"]) > 0
+    assert {d["path"] for d in told["documents"]} | set(told["left_files"]) == files
+    rest = fresh.json("add", *sorted(files))
+    assert rest["interrupted"] is False and rest["left"] == 0
+    assert rest["added"] + rest["unchanged"] == 6
+
+
+def test_follow_says_what_it_did(program: Program, tmp_path: Path) -> None:
+    folder = tmp_path / "followed"
+    folder.mkdir()
+    good, bad = folder / "good.txt", folder / "bad.pdf"
+    good.write_text("The ferry leaves at nine.")
+    bad.write_bytes(b"")
+    first = program.run("follow", str(folder), "-c", "Ferry", "--once")
+    assert first.returncode == 3, first.stderr
+    assert first.stderr.splitlines()[-1].startswith("1 added, 0 replaced")
+    assert first.stderr.count(" added, ") == 1 and "1 failed" in first.stderr
+    good.unlink()
+    bad.unlink()
+    (folder / "other.txt").write_text("The ferry leaves at ten.")
+    again = program.run("follow", "--once", "--json")
+    *lines, last = [json.loads(line) for line in again.stdout.splitlines()]
+    assert again.returncode == 0
+    assert {line["state"] for line in lines} == {"added", "removed"}
+    assert (last["state"], last["added"], last["removed"]) == ("finished", 1, 1)
+
+    assert program.json("follow")["followed"] == [{"collection": "Ferry", "folder": str(folder)}]
+    assert program.run("follow").stdout == f"Ferry\t{folder}\n"
+    elsewhere = program.json("follow", str(tmp_path), "--stop", code=1)["error"]
+    assert str(folder) in elsewhere["remedy"]
+    assert program.run("follow", "--stop").returncode == 2
+    stopped = program.run("follow", str(folder), "--stop")
+    assert f"Ferry follows {folder} no longer; 1 document from it stays" in stopped.stdout
+    assert program.json("follow")["followed"] == []
+
+
+def test_the_collection_is_chosen_or_named(tmp_path: Path) -> None:
+    lone = Program(tmp_path)
+    note = tmp_path / "note.txt"
+    note.write_text("The ferry leaves at nine.")
+    for command in (["ask", "When?"], ["list"], ["remove", "x"], ["follow"]):
+        error = lone.json(*command, code=1)["error"]
+        assert "no library" in error["cause"] and "muniment add PATH" in error["remedy"]
+    assert not (tmp_path / "library").exists()
+    lone.json("add", str(note), "-c", "Ferry")
+    assert lone.json("ask", "When does the ferry leave?")["searched"]["collection"] == "Ferry"
+    lone.json("add", str(note), "-c", "Matter")
+    error = lone.json("search", "ferry", code=1)["error"]
+    assert "Ferry, Matter" in error["remedy"] and "-c" in error["remedy"]
+    ambiguous = lone.json("remove", "note.txt", code=1)["error"]
+    assert "in Ferry" in ambiguous["cause"] and "in Matter" in ambiguous["cause"]
+    assert "-c" in ambiguous["remedy"]
+    assert "(Ferry; 1 page)" in lone.run("list").stdout
+    assert lone.run("collections").stdout.splitlines()[0] == "Ferry\t1 document\t1 page"
+    said = lone.run("ask", "When does the ferry leave?", "-c", "Ferry").stdout
+    assert "No model is installed" in said and "Searched 1 document, 1 page, in" in said
+    said = lone.run("ask", "Who composed the opera Zaubertal?", "-c", "Ferry").stdout
+    assert "Not found" in said and "No model is installed" not in said
+
+
+def test_wrong_usage_is_said_as_json_too(program: Program) -> None:
+    for command in (["ask", "  "], ["search", ""], ["unheard-of"], ["show", "x", "--page", "0"]):
+        error = program.json(*command, code=2)["error"]
+        assert error["cause"] and "--help" in error["remedy"]
+    assert "empty" in program.run("ask", "").stderr
+    version = program.run("--version")
+    assert version.returncode == 0 and version.stdout.startswith("Muniment ")
+
+
+def test_a_library_is_a_folder(program: Program) -> None:
+    file = program.folder / "contract.pdf"
+    for library in (file, file / "below"):
+        error = program.json("list", "--library", str(library), code=1)["error"]
+        assert error["subject"] == str(file) and "a file" in error["cause"]
+        assert "--library" in error["remedy"]
+
+
+def test_a_locked_file_names_the_option_that_opens_it(program: Program, tmp_path: Path) -> None:
+    document = pymupdf.open()
+    document.new_page().insert_text((72, 72), "The ferry leaves at nine.")
+    locked = tmp_path / "locked.pdf"
+    document.save(locked, encryption=pymupdf.PDF_ENCRYPT_AES_256, user_pw="sesame", owner_pw="o")
+    (failure,) = program.json("add", str(locked), "-c", "Locked", code=3)["failures"]
+    assert failure["needs_password"] and "--password" in failure["remedy"]
+    assert program.json("add", str(locked), "-c", "Locked", "--password", "sesame")["added"] == 1

@@ -4,18 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
-from rich.progress import Progress as Bars
 
 from app.core.events import (
     Answered,
-    BatchFinished,
-    ChunksEmbedded,
     Citation,
     CollectionInfo,
     DocumentAdded,
@@ -27,10 +21,8 @@ from app.core.events import (
     Event,
     FileFailed,
     FileSkipped,
-    FileStarted,
-    PageRead,
-    Progressed,
 )
+from ingest.errors import IngestError
 from ingest.types import Box, Passage
 
 _HAPPENED = {
@@ -39,14 +31,39 @@ _HAPPENED = {
     DocumentMoved: "moved",
     DocumentUnchanged: "unchanged",
 }
+_WITH_PASSWORD = "Add it again with its password: --password WORD."
 
-# A folder may hold thousands of files that are no documents; the rest is only counted.
-SKIPPED_SHOWN = 10
+stderr = Console(stderr=True)
 
 
 def as_json(value: Any) -> str:
     """One line of JSON."""
     return json.dumps(value, ensure_ascii=False)
+
+
+def print_json(value: dict[str, Any]) -> None:
+    """An object on a line of its own, on standard output, at once."""
+    print(as_json(value), flush=True)
+
+
+def counted(number: int, thing: str) -> str:
+    """A number with its noun: "1 page", "2 pages"."""
+    return f"{number:,} {thing}" if number == 1 else f"{number:,} {thing}s"
+
+
+def error_fields(error: IngestError) -> dict[str, str]:
+    """The ``error`` of every command with ``--json``."""
+    return {"subject": error.subject, "cause": error.cause, "remedy": error.remedy}
+
+
+def print_error(error: IngestError) -> None:
+    """An error for a person, on standard error."""
+    stderr.print(
+        f"{error.subject}: {error.cause}\n{error.remedy}",
+        markup=False,
+        highlight=False,
+        soft_wrap=True,
+    )
 
 
 def box_fields(page: int, box: Box) -> dict[str, float]:
@@ -130,7 +147,7 @@ def event_fields(event: Event) -> dict[str, Any] | None:
             "path": event.path,
             "state": "failed",
             "cause": event.cause,
-            "remedy": event.remedy,
+            "remedy": _WITH_PASSWORD if event.needs_password else event.remedy,
             "needs_password": event.needs_password,
         }
     if isinstance(event, FileSkipped):
@@ -140,80 +157,13 @@ def event_fields(event: Event) -> dict[str, Any] | None:
     return None
 
 
-class Progress:
-    """Shows events as they come: bars in a terminal, a line a file elsewhere, or nothing."""
-
-    def __init__(self, console: Console, *, quiet: bool) -> None:
-        self._console = console
-        self._quiet = quiet
-        self._bars = Bars(
-            TextColumn("{task.description}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TimeElapsedColumn(),
-            console=console,
-            transient=True,
-            disable=quiet or not console.is_terminal,
-        )
-        self._tasks: dict[str, Any] = {}
-        self._skipped = 0
-
-    def __enter__(self) -> Progress:
-        self._bars.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._bars.stop()
-
-    def show(self, event: Event) -> None:
-        """Takes an event of any kind."""
-        if isinstance(event, FileStarted):
-            name = Path(event.path).name
-            label = f"{event.index}/{event.total} {name[:40]}"
-            self._tasks[event.path] = self._bars.add_task(label, total=None)
-        elif isinstance(event, PageRead):
-            self._update(event.path, event.page, event.pages)
-        elif isinstance(event, ChunksEmbedded):
-            self._update(event.path, event.done, event.total)
-        elif isinstance(event, Progressed):
-            if event.what not in self._tasks:
-                self._tasks[event.what] = self._bars.add_task(event.what, total=event.total)
-            self._update(event.what, event.done, event.total)
-        elif isinstance(event, BatchFinished):
-            if self._skipped > SKIPPED_SHOWN:
-                more = self._skipped - SKIPPED_SHOWN
-                self._say(f"skipped: {more:,} more; --json names them all")
-            self._say(
-                f"{event.added} added, {event.replaced} replaced, {event.moved} moved, "
-                f"{event.unchanged} unchanged, {event.failed} failed, {event.skipped} skipped"
-            )
-        elif (fields := event_fields(event)) is not None:
-            task = self._tasks.pop(fields["path"], None)
-            if task is not None:
-                self._bars.remove_task(task)
-            self._skipped += fields["state"] == "skipped"
-            if fields["state"] != "skipped" or self._skipped <= SKIPPED_SHOWN:
-                self._say(_line(fields))
-
-    def _update(self, key: str, done: int, total: int) -> None:
-        if key in self._tasks:
-            self._bars.update(self._tasks[key], completed=done, total=total)
-
-    def _say(self, line: str) -> None:
-        if not self._quiet:
-            self._console.print(line, markup=False, highlight=False, soft_wrap=True)
-
-
-def _line(fields: dict[str, Any]) -> str:
+def line_of(fields: dict[str, Any]) -> str:
     """What became of a file, for a person; ``fields`` as `event_fields` gives them."""
     path = fields["path"]
     if fields["state"] == "failed":
         return f"failed: {path}: {fields['cause']} {fields['remedy']}"
+    if fields["state"] == "left":
+        return f"not added: {path}"
     if fields["state"] == "skipped":
         return f"skipped: {path}: {fields['reason']}"
     if twin := fields.get("same_as"):
@@ -225,7 +175,8 @@ def print_passages(passages: Sequence[Passage]) -> None:
     """Passages for a person."""
     for n, passage in enumerate(passages, start=1):
         pages = ", ".join(str(page) for page in passage.pages)
-        print(f"[{n}] {passage.document}, page {pages}")
+        word = "page" if len(passage.pages) == 1 else "pages"
+        print(f"[{n}] {passage.document}, {word} {pages}")
         print(_indented(passage.text))
         print()
     if not passages:
@@ -243,22 +194,22 @@ def print_answer(answer: Answered) -> None:
         print(_indented(f"“{quote}”"))
     searched = answer.searched
     print(
-        f"\nSearched {searched.documents} documents, {searched.pages} pages, "
-        f"in “{searched.collection}”."
+        f"\nSearched {counted(searched.documents, 'document')}, "
+        f"{counted(searched.pages, 'page')}, in “{searched.collection}”."
     )
     if answer.unreadable:
         print("These pages could not be read:")
         for page in answer.unreadable:
             print(f"  {page.document}, page {page.page}: {page.reason}")
-    if answer.answerer == "extractive":
+    if answer.found and answer.answerer == "extractive":
         print("No model is installed: the answer is made of the documents' own sentences.")
 
 
 def print_documents(documents: Sequence[DocumentInfo]) -> None:
     """Documents for a person."""
     for d in documents:
-        notes = f", {d.unreadable} pages unreadable" if d.unreadable else ""
-        print(f"{d.id:>5}  {d.name}  ({d.collection}; {d.pages} pages{notes})")
+        notes = f", {counted(d.unreadable, 'page')} unreadable" if d.unreadable else ""
+        print(f"{d.id:>5}  {d.name}  ({d.collection}; {counted(d.pages, 'page')}{notes})")
 
 
 def _indented(text: str) -> str:

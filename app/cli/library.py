@@ -1,0 +1,125 @@
+"""Commands for what a library holds: add, list, remove, collections."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from app.cli.opening import document_number, open_workspace
+from app.cli.options import (
+    DEFAULT_COLLECTION,
+    EXIT_FAILED,
+    EXIT_INTERRUPTED,
+    EXIT_PARTLY,
+    AnyCollection,
+    Into,
+    Json,
+    Passwords,
+)
+from app.cli.outcome import Outcome
+from app.cli.output import (
+    collection_fields,
+    counted,
+    document_fields,
+    error_fields,
+    print_documents,
+    print_error,
+    print_json,
+)
+from app.cli.program import app
+from app.cli.progress import Progress
+from app.cli.stopping import Stopping
+from app.core.files import expand
+from ingest.errors import StoreError
+
+
+@app.command()
+def add(
+    paths: Annotated[list[Path], typer.Argument(help="Files, or folders of files.")],
+    collection: Into = DEFAULT_COLLECTION,
+    password: Passwords = [],  # noqa: B006 - typer copies it
+    json_: Json = False,
+) -> None:
+    """Add files to a collection. A file that fails is named with the reason; the rest goes on.
+
+    Ctrl-C stops it: what was finished stays, and the files that are left are named.
+    """
+    outcome = Outcome()
+    refused: StoreError | None = None
+    progress = Progress(quiet=json_)
+    stopping = Stopping(lambda: progress.say("Stopping. Ctrl-C again ends it at once."))
+    interrupted = False
+    try:
+        with open_workspace(create=True) as workspace, stopping, progress:
+            events = workspace.add(paths, collection, passwords=password, stop=stopping.event)
+            try:
+                for event in events:
+                    progress.show(event)
+                    outcome.take(event)
+            except StoreError as error:
+                refused = error
+    except KeyboardInterrupt:
+        interrupted = True
+    if interrupted := interrupted or stopping.event.is_set():
+        outcome.leave(str(path) for path in expand(paths) if isinstance(path, Path))
+        for fields in outcome.files["left"]:
+            progress.say_file(fields)
+    progress.finish(outcome.summary())
+    if json_:
+        told = {"error": error_fields(refused)} if refused else {}
+        print_json({**outcome.as_fields(), "interrupted": interrupted, **told})
+    if refused:
+        print_error(refused)
+        raise typer.Exit(EXIT_FAILED)
+    if interrupted:
+        raise typer.Exit(EXIT_INTERRUPTED)
+    if outcome.counts["failed"]:
+        raise typer.Exit(EXIT_PARTLY)
+
+
+@app.command("list")
+def list_(
+    collection: AnyCollection = None,
+    json_: Json = False,
+) -> None:
+    """List documents."""
+    with open_workspace() as workspace:
+        names = [collection] if collection else [c.name for c in workspace.collections()]
+        documents = [d for name in names for d in workspace.documents(name)]
+    if json_:
+        print_json({"documents": [document_fields(d) for d in documents]})
+    else:
+        print_documents(documents)
+
+
+@app.command()
+def remove(
+    document: Annotated[str, typer.Argument(help="The document: number, name or path.")],
+    collection: AnyCollection = None,
+    json_: Json = False,
+) -> None:
+    """Remove a document and all that came of it."""
+    with open_workspace() as workspace:
+        number = document_number(workspace, document, collection)
+        removed = workspace.document(number)
+        for _ in workspace.remove(number):
+            pass
+    if json_:
+        print_json({"removed": document_fields(removed)})
+    else:
+        print(f"Removed {removed.name}.")
+
+
+@app.command()
+def collections(json_: Json = False) -> None:
+    """List collections."""
+    with open_workspace() as workspace:
+        found = workspace.collections()
+    if json_:
+        print_json({"collections": [collection_fields(c) for c in found]})
+        return
+    for collection in found:
+        documents = counted(collection.documents, "document")
+        print(f"{collection.name}\t{documents}\t{counted(collection.pages, 'page')}")

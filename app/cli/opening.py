@@ -1,0 +1,111 @@
+"""The library that a command works on: opened with the person's key, and what is meant in it."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+from app.cli.options import DEFAULT_COLLECTION
+from app.cli.program import State
+from app.core import vault
+from app.core.events import DocumentInfo
+from app.core.locations import check_library_folder
+from ingest.errors import IngestError
+
+if TYPE_CHECKING:  # loaded when first needed: the window's process never needs it
+    from app.core.workspace import Workspace
+
+_NAMED = 10
+
+
+@contextmanager
+def open_workspace(*, create: bool = False) -> Iterator[Workspace]:
+    """The library of the program's options, for as long as a command works on it."""
+    folder = State.library
+    check_library_folder(folder)
+    # A vault without keys is another matter: the core says what is wrong with it.
+    if not create and not vault.has_keys(folder) and not _is_filled(folder):
+        raise IngestError(
+            str(folder), f"There is no library at {folder} yet.", "`muniment add PATH` makes one."
+        )
+    key = vault.key_source_from_environment() or _ask_passphrase(
+        folder, new=create and not vault.has_keys(folder)
+    )
+    from app.core.workspace import Workspace
+
+    workspace = Workspace.open(folder, key, create=create)
+    try:
+        yield workspace
+    finally:
+        workspace.close()
+
+
+def _is_filled(folder: Path) -> bool:
+    return folder.is_dir() and any(folder.iterdir())
+
+
+def _ask_passphrase(folder: Path, *, new: bool) -> vault.Passphrase:
+    if not sys.stdin.isatty():
+        raise IngestError(
+            str(folder),
+            "No passphrase was given.",
+            "Set MUNIMENT_PASSPHRASE or MUNIMENT_KEY_FILE, or run it in a terminal.",
+        )
+    question = "Passphrase"
+    if new:
+        question = f"New passphrase (at least {vault.LEAST_CHARACTERS} characters)"
+    return vault.Passphrase(
+        typer.prompt(question, hide_input=True, confirmation_prompt=new, err=True)
+    )
+
+
+def chosen_collection(workspace: Workspace, named: str | None) -> str:
+    """The collection to search: the one named, else the only one, else the default one."""
+    names = [collection.name for collection in workspace.collections()]
+    if not names:
+        raise IngestError(
+            str(workspace.folder), "The library is empty.", "Fill it: muniment add PATH"
+        )
+    wanted = named or (names[0] if len(names) == 1 else DEFAULT_COLLECTION)
+    if wanted not in names:
+        there = ", ".join(names[:_NAMED]) + (", …" if len(names) > _NAMED else "")
+        raise IngestError(
+            f"collection {wanted!r}",
+            "There is no such collection.",
+            f"Name one with -c. There {'is' if len(names) == 1 else 'are'}: {there}.",
+        )
+    return wanted
+
+
+def document_number(workspace: Workspace, wanted: str, collection: str | None) -> int:
+    """A document's number from its number, name or path, in one collection or in all."""
+    if collection:
+        names = [chosen_collection(workspace, collection)]
+    else:
+        names = [c.name for c in workspace.collections()]
+    documents = [d for name in names for d in workspace.documents(name)]
+    path = str(Path(wanted).absolute())
+    for matches in (
+        [d for d in documents if str(d.id) == wanted],
+        [d for d in documents if d.path == path],
+        [d for d in documents if d.name == wanted],
+    ):
+        if len(matches) == 1:
+            return matches[0].id
+        if matches:
+            raise _ambiguous(wanted, matches)
+    where = f" in {collection}" if collection else ""
+    raise IngestError(wanted, f"There is no such document{where}.", "See: muniment list")
+
+
+def _ambiguous(wanted: str, matches: Sequence[DocumentInfo]) -> IngestError:
+    found = "; ".join(f"{d.id} is {d.path} in {d.collection}" for d in matches[:_NAMED])
+    remedy = "Give its number instead."
+    if len({d.collection for d in matches}) == len(matches):
+        remedy = "Give its number instead, or its collection with -c."
+    return IngestError(wanted, f"{len(matches)} documents are meant by that: {found}.", remedy)
