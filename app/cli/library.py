@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from app.cli.opening import document_number, open_workspace
+from app.cli.opening import chosen_collection, document_number, open_workspace
 from app.cli.options import (
     DEFAULT_COLLECTION,
     EXIT_FAILED,
@@ -86,7 +86,9 @@ def list_(
 ) -> None:
     """List documents."""
     with open_workspace() as workspace:
-        names = [collection] if collection else [c.name for c in workspace.collections()]
+        names = [c.name for c in workspace.collections()]
+        if collection:
+            names = [chosen_collection(workspace, collection)]
         documents = [d for name in names for d in workspace.documents(name)]
     if json_:
         print_json({"documents": [document_fields(d) for d in documents]})

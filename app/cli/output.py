@@ -210,6 +210,8 @@ def print_documents(documents: Sequence[DocumentInfo]) -> None:
     for d in documents:
         notes = f", {counted(d.unreadable, 'page')} unreadable" if d.unreadable else ""
         print(f"{d.id:>5}  {d.name}  ({d.collection}; {counted(d.pages, 'page')}{notes})")
+    if not documents:
+        print("No documents.")
 
 
 def _indented(text: str) -> str:

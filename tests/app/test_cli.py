@@ -254,6 +254,7 @@ def test_the_collection_is_chosen_or_named(tmp_path: Path) -> None:
     lone.json("add", str(note), "-c", "Matter")
     error = lone.json("search", "ferry", code=1)["error"]
     assert "Ferry, Matter" in error["remedy"] and "-c" in error["remedy"]
+    assert "Ferry, Matter" in lone.json("list", "-c", "Else", code=1)["error"]["remedy"]
     ambiguous = lone.json("remove", "note.txt", code=1)["error"]
     assert "in Ferry" in ambiguous["cause"] and "in Matter" in ambiguous["cause"]
     assert "-c" in ambiguous["remedy"]
