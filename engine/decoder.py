@@ -1,0 +1,278 @@
+"""The Gemma decoder: token ids in, logits out, keys and values kept in a cache. One sequence.
+
+In the order of the papers: embed; for each layer attention and feed-forward, each normed before and
+after and added to the residual stream; then what E2B and E4B add from their per-layer embeddings;
+norm; logits. Layers that share keys and values come last and store nothing, so rows whose logits
+nobody wants do not pass through them.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+
+from engine.cache import KVCache
+from engine.config import FULL, LayerConfig, ModelConfig
+from engine.layers import gelu_multiply, norm_rope, rms_norm, rope_frequencies, rope_turn
+from engine.matrix import Joined, Matrix, Table
+
+
+@dataclass(frozen=True)
+class LayerWeights:
+    """One layer. Vectors are fp32; what a model does not have is None."""
+
+    input_norm: torch.Tensor
+    post_attention_norm: torch.Tensor
+    pre_feed_forward_norm: torch.Tensor
+    post_feed_forward_norm: torch.Tensor
+    qkv: Matrix | Joined  # queries, then keys and values where the layer owns them
+    query_norm: torch.Tensor
+    key_norm: torch.Tensor | None
+    output: Matrix | Joined
+    gate_up: Matrix | Joined
+    down: Matrix | Joined
+    scalar: float
+    per_layer: "PerLayerWeights | None"
+    experts: "ExpertWeights | None"
+
+
+@dataclass(frozen=True)
+class PerLayerWeights:
+    """A layer's share of the per-layer embeddings (E2B, E4B)."""
+
+    gate: Matrix | Joined
+    projection: Matrix | Joined
+    norm: torch.Tensor
+
+
+@dataclass(frozen=True)
+class ExpertWeights:
+    """A layer's mixture of experts (26B-A4B), beside its dense feed-forward."""
+
+    router: Matrix  # its input scale and hidden ** -0.5 folded in
+    expert_scale: torch.Tensor
+    gate_up: Sequence[Matrix | Joined]
+    down: Sequence[Matrix | Joined]
+    norm_dense: torch.Tensor
+    norm_in: torch.Tensor
+    norm_out: torch.Tensor
+
+
+@dataclass(frozen=True)
+class DecoderWeights:
+    """All of a model's weights."""
+
+    embedding: Matrix
+    head: Matrix
+    norm: torch.Tensor
+    layers: Sequence[LayerWeights]
+    table: Table | None = None
+    per_layer_projection: Matrix | None = None
+    per_layer_norm: torch.Tensor | None = None
+
+
+class Decoder:
+    """Runs a model's weights. Rows are tokens: hidden states are fp32 [rows, hidden] on the CPU."""
+
+    def __init__(
+        self,
+        config: ModelConfig,
+        weights: DecoderWeights,
+        devices: dict[int, torch.device] | None = None,
+        dtype: torch.dtype = torch.float32,
+    ) -> None:
+        self.config, self.weights, self.dtype = config, weights, dtype
+        self.devices = devices or {}
+        sizes = {layer.kind: layer.head_size for layer in config.layers}
+        self.frequencies = {
+            kind: rope_frequencies(config.rope[kind], size) for kind, size in sizes.items()
+        }
+
+    def embed(self, ids: torch.Tensor) -> torch.Tensor:
+        """Hidden states [rows, hidden] of token ids int64 [rows]."""
+        return (self.weights.embedding.rows(ids) * self.config.hidden**0.5).to(self.dtype)
+
+    def forward(
+        self,
+        ids: torch.Tensor,
+        cache: KVCache,
+        keep: int = 1,
+        hidden: torch.Tensor | None = None,
+        high: torch.Tensor | None = None,
+    ) -> torch.Tensor:
+        """Reads rows after what the cache holds and gives the logits of the last ``keep``, fp32.
+
+        ids: int64 [rows]. hidden: their embeddings where they are not the ids' own (images).
+        high: int64 [rows], where sliding layers see further than the row itself: the end of the image
+        the row is part of. keep = 0 only fills the cache and gives an empty [0, vocabulary].
+        """
+        config, rows, first = self.config, ids.shape[0], cache.length
+        if first + rows > cache.context or rows > cache.chunk:
+            raise ValueError(
+                f"{rows} rows after {first} do not fit a cache of {cache.context} in chunks of "
+                f"{cache.chunk}"
+            )
+        x = self.embed(ids) if hidden is None else hidden.to(self.dtype)
+        embedded = x
+        seen = _Seen(config, self.frequencies, first, rows, high)
+        own = config.own_layers
+        per_layer = self._per_layer(ids, embedded, 0, own)
+        for layer in config.layers[:own]:
+            extra = None if per_layer is None else per_layer[:, layer.index]
+            x = self._layer(layer, x, extra, seen, cache)
+        cache.length = first + rows
+        if keep == 0:
+            return torch.empty(0, config.vocabulary)
+        if own < len(config.layers):
+            x, seen = x[-keep:], seen.last(keep)
+            per_layer = self._per_layer(ids[-keep:], embedded[-keep:], own, len(config.layers))
+            for layer in config.layers[own:]:
+                extra = None if per_layer is None else per_layer[:, layer.index - own]
+                x = self._layer(layer, x, extra, seen, cache)
+        return self._logits(x[-keep:])
+
+    def _layer(
+        self,
+        layer: LayerConfig,
+        x: torch.Tensor,
+        per_layer: torch.Tensor | None,
+        seen: "_Seen",
+        cache: KVCache,
+    ) -> torch.Tensor:
+        weights, epsilon = self.weights.layers[layer.index], self.config.epsilon
+        if layer.index in self.devices:
+            x = x.to(self.devices[layer.index])
+        attended = self._attention(
+            layer, weights, rms_norm(x, weights.input_norm, epsilon), seen, cache
+        )
+        x = rms_norm(attended, weights.post_attention_norm, epsilon, residual=x)
+        plain = weights.per_layer is None
+        added = self._feed_forward(weights, x)
+        x = rms_norm(
+            added, weights.post_feed_forward_norm, epsilon, x, weights.scalar if plain else 1.0
+        )
+        if weights.per_layer is None:
+            return x
+        assert per_layer is not None
+        gated = gelu_multiply(weights.per_layer.gate(x), per_layer.to(x.device))
+        projected = weights.per_layer.projection(gated)
+        return rms_norm(projected, weights.per_layer.norm, epsilon, x, weights.scalar)
+
+    def _attention(
+        self,
+        layer: LayerConfig,
+        weights: LayerWeights,
+        x: torch.Tensor,
+        seen: "_Seen",
+        cache: KVCache,
+    ) -> torch.Tensor:
+        config, epsilon = self.config, self.config.epsilon
+        turn = seen.turn(layer.kind, x.device)
+        width, kv_width = config.heads * layer.head_size, layer.kv_heads * layer.head_size
+        qkv = weights.qkv(x)
+        q = norm_rope(qkv[:, :width], config.heads, weights.query_norm, epsilon, turn)
+        if layer.owns_kv:
+            keys = qkv[:, width : width + kv_width]
+            values = keys.clone() if layer.k_is_v else qkv[:, width + kv_width :]
+            keys = norm_rope(keys, layer.kv_heads, weights.key_norm, epsilon, turn)
+            if config.value_norm:
+                values = norm_rope(values, layer.kv_heads, None, epsilon, None)
+            cache.layers[layer.index].append(keys, values, seen.first)
+        low, high = seen.range(layer, x.device)
+        attended = cache.layers[layer.kv_source].attend(
+            q, config.heads, low, high, config.attention_scale
+        )
+        return weights.output(attended)
+
+    def _feed_forward(self, weights: LayerWeights, x: torch.Tensor) -> torch.Tensor:
+        epsilon = self.config.epsilon
+        gate_up = weights.gate_up(rms_norm(x, weights.pre_feed_forward_norm, epsilon))
+        dense = weights.down(gelu_multiply(*gate_up.chunk(2, dim=-1)))
+        experts = weights.experts
+        if experts is None:
+            return dense
+        dense = rms_norm(dense, experts.norm_dense, epsilon)
+        routed = self._experts(experts, x)
+        return rms_norm(routed, experts.norm_out, epsilon, residual=dense)
+
+    def _experts(self, experts: ExpertWeights, x: torch.Tensor) -> torch.Tensor:
+        epsilon, active = self.config.epsilon, self.config.active_experts
+        scores = experts.router(rms_norm(x, None, epsilon)).float().softmax(-1)
+        shares, chosen = scores.topk(active, dim=-1)
+        shares = shares / shares.sum(-1, keepdim=True) * experts.expert_scale[chosen]
+        inputs = rms_norm(x, experts.norm_in, epsilon)
+        parts = torch.zeros(x.shape[0], active, x.shape[1], dtype=x.dtype, device=x.device)
+        for expert in chosen.unique().tolist():
+            rows, places = (chosen == expert).nonzero(as_tuple=True)
+            gate_up = experts.gate_up[expert](inputs[rows])
+            parts[rows, places] = experts.down[expert](gelu_multiply(*gate_up.chunk(2, dim=-1)))
+        out = torch.zeros_like(x)
+        for place in range(active):
+            out += parts[:, place] * shares[:, place : place + 1].to(x.dtype)
+        return out
+
+    def _per_layer(
+        self, ids: torch.Tensor, embedded: torch.Tensor, first: int, last: int
+    ) -> torch.Tensor | None:
+        """[rows, last - first, size]: the per-layer embeddings of some layers, mixed with context."""
+        weights, size = self.weights, self.config.per_layer_size
+        if not size or first == last:
+            return None
+        assert weights.table and weights.per_layer_projection and weights.per_layer_norm is not None
+        projection = weights.per_layer_projection.part(first * size, last * size)
+        context = (projection(embedded) * self.config.hidden**-0.5).view(len(ids), -1, size)
+        context = rms_norm(context, weights.per_layer_norm, self.config.epsilon)
+        looked_up = weights.table.rows(ids, first * size, last * size).view(len(ids), -1, size)
+        return (context + looked_up.to(context.dtype) * size**0.5) * 2**-0.5
+
+    def _logits(self, x: torch.Tensor) -> torch.Tensor:
+        x = rms_norm(x.contiguous(), self.weights.norm.to(x.device), self.config.epsilon)
+        logits = self.weights.head(x).float()
+        if self.config.softcap:
+            logits = torch.tanh(logits / self.config.softcap) * self.config.softcap
+        return logits
+
+
+class _Seen:
+    """What each of a chunk's rows sees, and how far its queries and keys are turned."""
+
+    def __init__(
+        self,
+        config: ModelConfig,
+        frequencies: dict[str, torch.Tensor],
+        first: int,
+        rows: int,
+        image_end: torch.Tensor | None,
+    ) -> None:
+        self.first = first
+        self.positions = torch.arange(first, first + rows)
+        self._turns = {kind: rope_turn(f, self.positions) for kind, f in frequencies.items()}
+        self._high = {FULL: self.positions + 1}
+        self._low: dict[int | None, torch.Tensor] = {None: torch.zeros_like(self.positions)}
+        self._sliding_high = self.positions + 1
+        if image_end is not None:
+            self._sliding_high = torch.maximum(self._sliding_high, image_end)
+        for window in {layer.window for layer in config.layers} - {None}:
+            assert window is not None
+            self._low[window] = (self.positions - window + 1).clamp_(min=0)
+
+    def last(self, rows: int) -> "_Seen":
+        """Only the last rows."""
+        cut = object.__new__(_Seen)
+        cut.first = self.first
+        cut.positions = self.positions[-rows:]
+        cut._turns = {k: (c[-rows:], s[-rows:]) for k, (c, s) in self._turns.items()}
+        cut._high = {k: v[-rows:] for k, v in self._high.items()}
+        cut._low = {k: v[-rows:] for k, v in self._low.items()}
+        cut._sliding_high = self._sliding_high[-rows:]
+        return cut
+
+    def turn(self, kind: str, device: torch.device) -> tuple[torch.Tensor, torch.Tensor]:
+        """(cosine, sine) [rows, head size / 2]."""
+        cosine, sine = self._turns[kind]
+        return cosine.to(device), sine.to(device)
+
+    def range(self, layer: LayerConfig, device: torch.device) -> tuple[torch.Tensor, torch.Tensor]:
+        """(low, high) int64 [rows]: each row sees low <= position < high."""
+        high = self._high[FULL] if layer.window is None else self._sliding_high
+        return self._low[layer.window].to(device), high.to(device)

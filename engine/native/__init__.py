@@ -1,0 +1,186 @@
+"""The C kernels, called on torch tensors. Knows their layouts in memory, nothing of models.
+
+The library is built by ``engine/native/build.py``. Without it, or on a processor it does not know,
+:func:`kernels` gives None and the callers use torch's operators instead.
+
+``MUNIMENT_KERNELS`` (``avx512``, ``avx2``, ``generic``, ``none``) or torch's own ``ATEN_CPU_CAPABILITY``
+lowers what is used.
+"""
+
+import ctypes
+import os
+from functools import cache
+from pathlib import Path
+
+import torch
+
+F32, BF16, Q8, Q4 = range(4)
+PANEL, GROUP, TILE = 16, 32, 16
+
+_LIBRARY = Path(__file__).parent / "kernels.so"
+_POINTER, _INT, _LONG, _FLOAT = ctypes.c_void_p, ctypes.c_int, ctypes.c_int64, ctypes.c_float
+_SIGNATURES = {
+    "linear": [_INT, _POINTER, _LONG, _LONG, _POINTER, _POINTER, _POINTER, _POINTER, _LONG, _LONG, _INT],
+    "rms_norm": [_POINTER, _LONG, _LONG, _POINTER, _FLOAT, _POINTER, _FLOAT, _POINTER, _INT],
+    "gelu_multiply": [_POINTER, _LONG, _POINTER, _LONG, _LONG, _LONG, _POINTER, _INT],
+    "norm_rope": [_POINTER, _LONG, _LONG, _LONG, _LONG, _POINTER, _FLOAT, _POINTER, _POINTER, _FLOAT, _INT],
+    "store_tiles": [_POINTER, _LONG, _POINTER, _LONG, _LONG, _LONG, _LONG, _INT, _POINTER, _POINTER],
+    "attend": [_POINTER, _LONG, _LONG, _LONG, _LONG, _LONG, _FLOAT, _INT, _POINTER, _POINTER, _LONG,
+               _POINTER, _POINTER, _POINTER, _LONG, _INT],
+}  # fmt: skip
+
+
+class Kernels:
+    """The library's functions. All tensors are contiguous fp32 on the CPU unless said otherwise."""
+
+    def __init__(self, library: ctypes.CDLL, threads: int) -> None:
+        self.threads = threads
+        self.name = str(library.muniment_name().decode())
+        for name, arguments in _SIGNATURES.items():
+            function = getattr(library, f"muniment_{name}")
+            function.argtypes, function.restype = arguments, None
+            setattr(self, f"_{name}", function)
+
+    def linear(
+        self,
+        kind: int,
+        x: torch.Tensor,
+        weights: torch.Tensor,
+        scales: torch.Tensor | None,
+        minima: torch.Tensor | None,
+        outputs: int,
+    ) -> torch.Tensor:
+        """[rows, inputs] times packed weights (kernels.h has the layouts): [rows, outputs]."""
+        rows, inputs = x.shape
+        y = torch.empty(rows, outputs)
+        self._linear(  # type: ignore[attr-defined]
+            kind, x.data_ptr(), rows, inputs, weights.data_ptr(), _address(scales), _address(minima),
+            y.data_ptr(), outputs, outputs, self.threads,
+        )  # fmt: skip
+        return y
+
+    def rms_norm(
+        self,
+        x: torch.Tensor,
+        weight: torch.Tensor | None,
+        epsilon: float,
+        residual: torch.Tensor | None = None,
+        factor: float = 1.0,
+    ) -> torch.Tensor:
+        """(norm(x) * weight + residual) * factor, row by row."""
+        out = torch.empty_like(x)
+        width = x.shape[-1]
+        self._rms_norm(  # type: ignore[attr-defined]
+            x.data_ptr(), x.numel() // width, width, _address(weight), epsilon, _address(residual),
+            factor, out.data_ptr(), self.threads,
+        )  # fmt: skip
+        return out
+
+    def gelu_multiply(self, gate: torch.Tensor, up: torch.Tensor) -> torch.Tensor:
+        """gelu(gate) * up for two [rows, width]; rows may be strided, columns not."""
+        rows, width = gate.shape
+        out = torch.empty(rows, width)
+        self._gelu_multiply(  # type: ignore[attr-defined]
+            gate.data_ptr(), gate.stride(0), up.data_ptr(), up.stride(0), rows, width, out.data_ptr(),
+            self.threads,
+        )  # fmt: skip
+        return out
+
+    def norm_rope(
+        self,
+        x: torch.Tensor,
+        heads: int,
+        weight: torch.Tensor | None,
+        epsilon: float,
+        cosine: torch.Tensor | None,
+        sine: torch.Tensor | None,
+    ) -> None:
+        """In place on x [rows, heads * size] (rows may be strided): norm of each head, then rotation."""
+        rows, width = x.shape
+        self._norm_rope(  # type: ignore[attr-defined]
+            x.data_ptr(), x.stride(0), rows, heads, width // heads, _address(weight), epsilon,
+            _address(cosine), _address(sine), 1.0, self.threads,
+        )  # fmt: skip
+
+    def store_tiles(
+        self,
+        keys: torch.Tensor,
+        values: torch.Tensor,
+        first: int,
+        key_tiles: torch.Tensor,
+        value_tiles: torch.Tensor,
+    ) -> None:
+        """Stores [rows, size] of one head, rows strided, at positions first, first + 1, ..."""
+        self._store_tiles(  # type: ignore[attr-defined]
+            keys.data_ptr(), keys.stride(0), values.data_ptr(), values.stride(0), keys.shape[0],
+            keys.shape[1], first, key_tiles.dtype == torch.bfloat16, key_tiles.data_ptr(),
+            value_tiles.data_ptr(),
+        )  # fmt: skip
+
+    def attend(
+        self,
+        q: torch.Tensor,
+        heads: int,
+        key_tiles: torch.Tensor,
+        value_tiles: torch.Tensor,
+        low: torch.Tensor,
+        high: torch.Tensor,
+        scale: float,
+    ) -> torch.Tensor:
+        """q [rows, heads * size] over tiles [kv heads, capacity, size]; low and high int64 [rows]."""
+        rows, width = q.shape
+        kv_heads, capacity, size = key_tiles.shape
+        out = torch.empty(rows, width)
+        self._attend(  # type: ignore[attr-defined]
+            q.data_ptr(), q.stride(0), rows, heads, kv_heads, size, scale,
+            key_tiles.dtype == torch.bfloat16, key_tiles.data_ptr(), value_tiles.data_ptr(), capacity,
+            low.data_ptr(), high.data_ptr(), out.data_ptr(), width, self.threads,
+        )  # fmt: skip
+        return out
+
+
+def _address(tensor: torch.Tensor | None) -> int | None:
+    return None if tensor is None else tensor.data_ptr()
+
+
+def wanted() -> list[str]:
+    """The instruction sets that may be used, best first."""
+    order = ["avx512", "avx2", "generic"]
+    limit = os.environ.get("MUNIMENT_KERNELS", "").lower()
+    if not limit and os.environ.get("ATEN_CPU_CAPABILITY", "").lower() in ("avx2", "default"):
+        limit = {"avx2": "avx2", "default": "generic"}[os.environ["ATEN_CPU_CAPABILITY"].lower()]
+    if limit == "none":
+        return []
+    return order[order.index(limit) :] if limit in order else order
+
+
+@cache
+def kernels() -> Kernels | None:
+    """The best kernels this processor runs correctly, or None if the library is not there."""
+    if not _LIBRARY.exists():
+        return None
+    library = ctypes.CDLL(str(_LIBRARY))
+    library.muniment_name.restype = ctypes.c_char_p
+    library.muniment_use.argtypes = [ctypes.c_char_p]
+    for name in wanted():
+        if library.muniment_use(name.encode()) and _agrees(found := Kernels(library, threads())):
+            return found
+    return None
+
+
+def threads() -> int:
+    """As many threads as torch uses: its setting holds for both."""
+    return torch.get_num_threads()
+
+
+def _agrees(found: Kernels) -> bool:
+    """Whether a small product comes out right: an instruction set is tried before it is trusted."""
+    generator = torch.Generator().manual_seed(0)
+    q = torch.randint(0, 16, (PANEL, GROUP), generator=generator, dtype=torch.uint8)
+    halves = q.view(PANEL, GROUP // 8, 2, 4)
+    packed = (halves[:, :, 0] | (halves[:, :, 1] << 4)).permute(1, 0, 2).contiguous()
+    x = torch.randint(-127, 128, (11, GROUP), generator=generator).float()
+    x[:, 0] = 127
+    scales = torch.full((1, PANEL), 0.5, dtype=torch.float16)
+    expected = x @ (q.float() - 8).T * 0.5
+    return torch.equal(found.linear(Q4, x, packed, scales, None, PANEL), expected)

@@ -1,0 +1,12 @@
+#include <immintrin.h>
+#include "vectors.inc.h"
+
+#include "elementwise.inc.h"
+
+#include "attention.inc.h"
+
+#include "linear.inc.h"
+
+const struct kernels kernels_avx2 = {
+    "avx2", linear, rms_norm, gelu_multiply, norm_rope, store_tiles, attend,
+};

@@ -1,0 +1,388 @@
+/* Matrix products with packed weights.
+ *
+ * For q4 and q8 each input row is rounded to int8 in groups of 32 (scale = largest / 127), products are
+ * summed as integers within a group and scaled in fp32, group after group. A panel's weights are
+ * unpacked to bytes once per block of inputs, in the first-level cache, for all rows.
+ */
+
+enum { BLOCK_GROUPS = 32, BLOCK = BLOCK_GROUPS * GROUP, ROW_BLOCK = 128 };
+
+struct quantized_rows {
+    int8_t *values;  /* [rows][inputs] */
+    float *scales;   /* [rows][inputs / 32] */
+    float *sums;     /* scale * sum of the group's values */
+};
+
+static void quantize_group(const float *x, int8_t *values, float *scale, float *sum)
+{
+    vec top = {0};
+    for (int i = 0; i < GROUP; i += WIDTH)
+        top = maximum((vec)((ivec)load(x + i) & 0x7fffffff), top);
+    float largest = max_lanes(top);
+    float inverse = largest > 0 ? 127.0f / largest : 0.0f;
+    int32_t whole[GROUP], total = 0;
+    for (int i = 0; i < GROUP; i += WIDTH) {
+        ivec q = __builtin_convertvector(nearest(load(x + i) * inverse), ivec);
+        memcpy(whole + i, &q, sizeof q);
+    }
+    for (int i = 0; i < GROUP; i++) {
+        values[i] = (int8_t)whole[i];
+        total += whole[i];
+    }
+    *scale = largest / 127.0f;
+    *sum = *scale * (float)total;
+}
+
+struct panel {
+    uint8_t bytes[BLOCK / 4 * 64] __attribute__((aligned(64)));  /* [inputs/4][16][4] */
+    float scale[BLOCK_GROUPS][16] __attribute__((aligned(64)));
+    float minimum[BLOCK_GROUPS][16] __attribute__((aligned(64)));
+};
+
+#if defined(__AVX512VNNI__)
+#define INTEGER_ROWS 8
+#elif defined(__AVX2__)
+#define INTEGER_ROWS 4
+#else
+#define INTEGER_ROWS 1
+#endif
+
+static void unpack_scales(struct panel *panel, const uint16_t *scales, const uint16_t *minima,
+                          int64_t groups, int kind)
+{
+    float *scale = panel->scale[0], *minimum = panel->minimum[0];
+    float zero = kind == WEIGHT_Q4 ? -8.0f : -128.0f;
+    for (int64_t i = 0; i < groups * 16; i += WIDTH) {
+        vec s = load_fp16(scales + i);
+        store(scale + i, s);
+        store(minimum + i, minima ? load_fp16(minima + i) : s * zero);
+    }
+}
+
+static void unpack_q4(struct panel *panel, const uint8_t *from, int64_t groups)
+{
+    for (int64_t i = 0; i < groups * 4; i++, from += 64) {
+        uint8_t *to = panel->bytes + i * 128;
+#if defined(__AVX512BW__)
+        __m512i mask = _mm512_set1_epi8(15), pair = _mm512_loadu_si512(from);
+        _mm512_store_si512(to, _mm512_and_si512(pair, mask));
+        _mm512_store_si512(to + 64, _mm512_and_si512(_mm512_srli_epi16(pair, 4), mask));
+#elif defined(__AVX2__)
+        __m256i mask = _mm256_set1_epi8(15);
+        for (int h = 0; h < 64; h += 32) {
+            __m256i pair = _mm256_loadu_si256((const __m256i *)(from + h));
+            _mm256_store_si256((__m256i *)(to + h), _mm256_and_si256(pair, mask));
+            _mm256_store_si256((__m256i *)(to + 64 + h),
+                               _mm256_and_si256(_mm256_srli_epi16(pair, 4), mask));
+        }
+#else
+        for (int b = 0; b < 64; b++) {
+            to[b] = from[b] & 15;
+            to[64 + b] = from[b] >> 4;
+        }
+#endif
+    }
+}
+
+/* For q8 the panel holds weight + 128, unsigned, where the product wants unsigned times signed; the
+ * minimum of -128 * scale takes it away again. */
+static void unpack_q8(struct panel *panel, const int8_t *from, int64_t groups)
+{
+    const uint64_t *in = (const uint64_t *)from;
+    uint64_t *out = (uint64_t *)panel->bytes;
+    for (int64_t i = 0; i < groups * 64; i++) {
+        uint64_t word;
+        memcpy(&word, in + i, 8);
+        out[i] = word ^ 0x8080808080808080u;
+    }
+}
+
+/* y[r][16] += one panel's block. q4: the bytes are 0..15. q8: 1..255. */
+#if defined(__AVX512VNNI__)
+#define INTEGER_KERNEL(R, NAME, WIDE)                                                              \
+    static void NAME##_##R(const struct panel *panel, const int8_t *const *x, const float *const *xs, \
+                           const float *const *sums, int64_t groups, float *const *y)              \
+    {                                                                                              \
+        __m512 total[R];                                                                           \
+        for (int r = 0; r < R; r++) total[r] = _mm512_loadu_ps(y[r]);                              \
+        for (int64_t g = 0; g < groups; g++) {                                                     \
+            __m512i dot[R];                                                                        \
+            for (int r = 0; r < R; r++) dot[r] = _mm512_setzero_si512();                           \
+            for (int j = 0; j < 8; j++) {                                                          \
+                __m512i w = _mm512_load_si512((const void *)(panel->bytes + (g * 8 + j) * 64));    \
+                for (int r = 0; r < R; r++) {                                                      \
+                    int32_t four;                                                                  \
+                    memcpy(&four, x[r] + g * 32 + j * 4, 4);                                       \
+                    dot[r] = _mm512_dpbusd_epi32(dot[r], w, _mm512_set1_epi32(four));              \
+                }                                                                                  \
+            }                                                                                      \
+            __m512 s = _mm512_load_ps(panel->scale[g]), m = _mm512_load_ps(panel->minimum[g]);     \
+            for (int r = 0; r < R; r++) {                                                          \
+                __m512 d = _mm512_mul_ps(_mm512_cvtepi32_ps(dot[r]), _mm512_set1_ps(xs[r][g]));    \
+                total[r] = _mm512_fmadd_ps(d, s, total[r]);                                        \
+                total[r] = _mm512_fmadd_ps(m, _mm512_set1_ps(sums[r][g]), total[r]);               \
+            }                                                                                      \
+        }                                                                                          \
+        for (int r = 0; r < R; r++) _mm512_storeu_ps(y[r], total[r]);                              \
+    }
+#elif defined(__AVX2__)
+/* sum += weights (unsigned bytes) times values, in pairs of 16 bits. As assembly, because the compiler
+ * otherwise reorders the sums until they no longer fit the registers. */
+INLINE void multiply_add(__m256i *sum, __m256i weights, __m256i values)
+{
+    __m256i pairs;
+    __asm__("vpmaddubsw %3, %2, %1\n\tvpaddw %1, %0, %0"
+            : "+x"(*sum), "=&x"(pairs)
+            : "x"(weights), "x"(values));
+}
+
+INLINE void multiply_add_wide(__m256i *sum, __m256i weights, __m256i values)
+{
+    __m256i pairs = _mm256_maddubs_epi16(_mm256_abs_epi8(weights), _mm256_sign_epi8(values, weights));
+    *sum = _mm256_add_epi32(*sum, _mm256_madd_epi16(pairs, _mm256_set1_epi16(1)));
+    __asm__("" : "+x"(*sum));
+}
+
+/* q4: a pair's sum is at most 2 * 15 * 127, and eight of them fit 16 bits. q8: the bytes are signed,
+ * each pair fits 16 bits as |weight| times value with the weight's sign, and is widened at once. */
+#define INTEGER_KERNEL(R, NAME, WIDE)                                                              \
+    static void NAME##_##R(const struct panel *panel, const int8_t *const *x, const float *const *xs, \
+                           const float *const *sums, int64_t groups, float *const *y)              \
+    {                                                                                              \
+        const __m256i ones = _mm256_set1_epi16(1);                                                 \
+        for (int64_t g = 0; g < groups; g++) {                                                     \
+            __m256i dot[R][2];                                                                     \
+            for (int r = 0; r < R; r++) dot[r][0] = dot[r][1] = _mm256_setzero_si256();            \
+            _Pragma("GCC unroll 8") for (int j = 0; j < 8; j++)                                    \
+            {                                                                                      \
+                const __m256i *at = (const __m256i *)(panel->bytes + (g * 8 + j) * 64);            \
+                __m256i w0 = _mm256_load_si256(at), w1 = _mm256_load_si256(at + 1);                \
+                for (int r = 0; r < R; r++) {                                                      \
+                    int32_t four;                                                                  \
+                    memcpy(&four, x[r] + g * 32 + j * 4, 4);                                       \
+                    __m256i v = _mm256_set1_epi32(four);                                           \
+                    if (WIDE) {                                                                    \
+                        multiply_add_wide(&dot[r][0], w0, v);                                      \
+                        multiply_add_wide(&dot[r][1], w1, v);                                      \
+                    } else {                                                                       \
+                        multiply_add(&dot[r][0], w0, v);                                           \
+                        multiply_add(&dot[r][1], w1, v);                                           \
+                    }                                                                              \
+                }                                                                                  \
+            }                                                                                      \
+            for (int h = 0; h < 2; h++) {                                                          \
+                __m256 s = _mm256_load_ps(panel->scale[g] + h * 8);                                \
+                __m256 m = _mm256_load_ps(panel->minimum[g] + h * 8);                              \
+                for (int r = 0; r < R; r++) {                                                      \
+                    __m256i whole = WIDE ? dot[r][h] : _mm256_madd_epi16(dot[r][h], ones);         \
+                    __m256 d = _mm256_cvtepi32_ps(whole) * _mm256_set1_ps(xs[r][g]);               \
+                    __m256 total = _mm256_fmadd_ps(d, s, _mm256_loadu_ps(y[r] + h * 8));           \
+                    if (!WIDE) total = _mm256_fmadd_ps(m, _mm256_set1_ps(sums[r][g]), total);      \
+                    _mm256_storeu_ps(y[r] + h * 8, total);                                         \
+                }                                                                                  \
+            }                                                                                      \
+        }                                                                                          \
+    }
+#else
+#define INTEGER_KERNEL(R, NAME, WIDE)                                                              \
+    static void NAME##_##R(const struct panel *panel, const int8_t *const *x, const float *const *xs, \
+                           const float *const *sums, int64_t groups, float *const *y)              \
+    {                                                                                              \
+        for (int r = 0; r < R; r++) {                                                              \
+            for (int64_t g = 0; g < groups; g++) {                                                 \
+                int32_t dot[16] = {0};                                                             \
+                for (int j = 0; j < 8; j++)                                                        \
+                    for (int n = 0; n < 16; n++)                                                   \
+                        for (int k = 0; k < 4; k++)                                                \
+                            dot[n] += (int32_t)panel->bytes[((g * 8 + j) * 16 + n) * 4 + k] *      \
+                                      x[r][g * 32 + j * 4 + k];                                    \
+                for (int n = 0; n < 16; n++) {                                                     \
+                    y[r][n] += (float)dot[n] * xs[r][g] * panel->scale[g][n];                      \
+                    y[r][n] += panel->minimum[g][n] * sums[r][g];                                  \
+                }                                                                                  \
+            }                                                                                      \
+        }                                                                                          \
+    }
+#endif
+
+INTEGER_KERNEL(1, q4_rows, 0)
+INTEGER_KERNEL(1, q8_rows, 1)
+#if INTEGER_ROWS > 1
+INTEGER_KERNEL(2, q4_rows, 0)
+INTEGER_KERNEL(3, q4_rows, 0)
+INTEGER_KERNEL(4, q4_rows, 0)
+INTEGER_KERNEL(2, q8_rows, 1)
+INTEGER_KERNEL(3, q8_rows, 1)
+INTEGER_KERNEL(4, q8_rows, 1)
+#endif
+#if INTEGER_ROWS > 4
+INTEGER_KERNEL(8, q4_rows, 0)
+INTEGER_KERNEL(8, q8_rows, 1)
+#endif
+
+typedef void integer_kernel(const struct panel *, const int8_t *const *, const float *const *,
+                            const float *const *, int64_t, float *const *);
+
+static int pick_integer(int kind, int64_t left, integer_kernel **kernel)
+{
+    int q4 = kind == WEIGHT_Q4;
+#if INTEGER_ROWS > 4
+    if (left >= 8) return *kernel = q4 ? q4_rows_8 : q8_rows_8, 8;
+#endif
+#if INTEGER_ROWS > 1
+    if (left >= 4) return *kernel = q4 ? q4_rows_4 : q8_rows_4, 4;
+    if (left == 3) return *kernel = q4 ? q4_rows_3 : q8_rows_3, 3;
+    if (left == 2) return *kernel = q4 ? q4_rows_2 : q8_rows_2, 2;
+#endif
+    return *kernel = q4 ? q4_rows_1 : q8_rows_1, 1;
+}
+
+#define FLOAT_KERNEL(R)                                                                            \
+    static void float_rows_##R(const float *const *x, const void *weights, int bf16, int64_t inputs, \
+                               float *const *y)                                                    \
+    {                                                                                              \
+        vec sum[R][LANES];                                                                         \
+        for (int r = 0; r < R; r++)                                                                \
+            for (int l = 0; l < LANES; l++) sum[r][l] = (vec){0};                                  \
+        const uint16_t *h = weights;                                                               \
+        const float *f = weights;                                                                  \
+        for (int64_t k = 0; k < inputs; k++, h += 16, f += 16) {                                   \
+            vec w[LANES];                                                                          \
+            for (int l = 0; l < LANES; l++)                                                        \
+                w[l] = bf16 ? load_bf16(h + l * WIDTH) : load(f + l * WIDTH);                      \
+            for (int r = 0; r < R; r++)                                                            \
+                for (int l = 0; l < LANES; l++) sum[r][l] += x[r][k] * w[l];                       \
+        }                                                                                          \
+        for (int r = 0; r < R; r++)                                                                \
+            for (int l = 0; l < LANES; l++) store(y[r] + l * WIDTH, sum[r][l]);                    \
+    }
+FLOAT_KERNEL(1)
+FLOAT_KERNEL(2)
+FLOAT_KERNEL(3)
+FLOAT_KERNEL(4)
+FLOAT_KERNEL(6)
+
+/* The last panel may be cut: its results go through a buffer. */
+static void store_cut(const float (*buffer)[16], float *const *y, int count, int64_t columns)
+{
+    for (int r = 0; r < count; r++) memcpy(y[r], buffer[r], (size_t)columns * sizeof(float));
+}
+
+static void linear_float(int bf16, const float *x, int64_t rows, int64_t inputs, const char *weights,
+                         float *y, int64_t outputs, int64_t y_stride, int threads)
+{
+    int64_t panels = (outputs + PANEL - 1) / PANEL;
+    size_t panel_bytes = (size_t)inputs * PANEL * (bf16 ? 2 : 4);
+#pragma omp parallel for schedule(dynamic, 1) num_threads(threads) if (panels > 1)
+    for (int64_t p = 0; p < panels; p++) {
+        int64_t columns = outputs - p * PANEL < PANEL ? outputs - p * PANEL : PANEL;
+        const char *w = weights + (size_t)p * panel_bytes;
+        float buffer[6][16];
+        for (int64_t row = 0; row < rows;) {
+            int64_t left = rows - row;
+            int count = left >= 6 ? 6 : left >= 4 ? 4 : (int)left;
+            const float *xs[6];
+            float *ys[6], *to[6];
+            for (int r = 0; r < count; r++) {
+                xs[r] = x + (row + r) * inputs;
+                ys[r] = y + (row + r) * y_stride + p * PANEL;
+                to[r] = columns == PANEL ? ys[r] : buffer[r];
+            }
+            switch (count) {
+            case 1: float_rows_1(xs, w, bf16, inputs, to); break;
+            case 2: float_rows_2(xs, w, bf16, inputs, to); break;
+            case 3: float_rows_3(xs, w, bf16, inputs, to); break;
+            case 4: float_rows_4(xs, w, bf16, inputs, to); break;
+            default: float_rows_6(xs, w, bf16, inputs, to);
+            }
+            if (columns < PANEL) store_cut((const float(*)[16])buffer, ys, count, columns);
+            row += count;
+        }
+    }
+}
+
+static void linear_integer(int kind, const struct quantized_rows *q, int64_t rows, int64_t inputs,
+                           const uint8_t *weights, const uint16_t *scales, const uint16_t *minima,
+                           float *y, int64_t outputs, int64_t y_stride, int64_t p)
+{
+    int64_t groups = inputs / GROUP;
+    int64_t columns = outputs - p * PANEL < PANEL ? outputs - p * PANEL : PANEL;
+    size_t group_bytes = kind == WEIGHT_Q4 ? 256 : 512;
+    const uint8_t *w = weights + (size_t)(p * groups) * group_bytes;
+    struct panel panel;
+    float buffer[ROW_BLOCK][16];
+
+    for (int64_t start = 0; start < rows; start += ROW_BLOCK) {
+        int64_t height = rows - start < ROW_BLOCK ? rows - start : ROW_BLOCK;
+        memset(buffer, 0, (size_t)height * sizeof buffer[0]);
+        for (int64_t g = 0; g < groups; g += BLOCK_GROUPS) {
+            int64_t deep = groups - g < BLOCK_GROUPS ? groups - g : BLOCK_GROUPS;
+            unpack_scales(&panel, scales + (p * groups + g) * 16,
+                          minima ? minima + (p * groups + g) * 16 : NULL, deep, kind);
+            const uint8_t *from = w + (size_t)g * group_bytes;
+            if (kind == WEIGHT_Q4) {
+                unpack_q4(&panel, from, deep);
+            } else {
+#if defined(__AVX2__) && !defined(__AVX512VNNI__)
+                memcpy(panel.bytes, from, (size_t)deep * 512);
+#else
+                unpack_q8(&panel, (const int8_t *)from, deep);
+#endif
+            }
+            for (int64_t row = 0; row < height;) {
+                integer_kernel *kernel;
+                int count = pick_integer(kind, height - row, &kernel);
+                const int8_t *xs[8];
+                const float *steps[8], *sums[8];
+                float *to[8];
+                for (int r = 0; r < count; r++) {
+                    int64_t at = start + row + r;
+                    xs[r] = q->values + at * inputs + g * GROUP;
+                    steps[r] = q->scales + at * groups + g;
+                    sums[r] = q->sums + at * groups + g;
+                    to[r] = buffer[row + r];
+                }
+                kernel(&panel, xs, steps, sums, deep, to);
+                row += count;
+            }
+        }
+        for (int64_t row = 0; row < height; row++)
+            memcpy(y + (start + row) * y_stride + p * PANEL, buffer[row],
+                   (size_t)columns * sizeof(float));
+    }
+}
+
+static void linear(int kind, const float *x, int64_t rows, int64_t inputs, const void *weights,
+                   const uint16_t *scales, const uint16_t *minima, float *y, int64_t outputs,
+                   int64_t y_stride, int threads)
+{
+    if (kind == WEIGHT_F32 || kind == WEIGHT_BF16) {
+        linear_float(kind == WEIGHT_BF16, x, rows, inputs, weights, y, outputs, y_stride, threads);
+        return;
+    }
+    /* One scratch a calling thread, kept: fresh pages cost more than the rounding. */
+    static __thread char *scratch;
+    static __thread size_t scratch_size;
+    int64_t groups = inputs / GROUP, panels = (outputs + PANEL - 1) / PANEL;
+    size_t size = (size_t)(rows * inputs) + (size_t)(rows * groups) * 8;
+    if (size > scratch_size) {
+        free(scratch);
+        scratch_size = 0;
+        scratch = aligned_alloc(64, (size + 63) / 64 * 64);
+        if (!scratch) abort();
+        scratch_size = size;
+    }
+    struct quantized_rows q = {(int8_t *)scratch, (float *)(scratch + rows * inputs), NULL};
+    q.sums = q.scales + rows * groups;
+    int64_t chunk = panels / (threads * 8);
+    chunk = chunk < 1 ? 1 : chunk > 16 ? 16 : chunk;
+#pragma omp parallel num_threads(threads)
+    {
+#pragma omp for schedule(static)
+        for (int64_t i = 0; i < rows * groups; i++)
+            quantize_group(x + i * GROUP, q.values + i * GROUP, q.scales + i, q.sums + i);
+#pragma omp for schedule(dynamic, chunk)
+        for (int64_t p = 0; p < panels; p++)
+            linear_integer(kind, &q, rows, inputs, weights, scales, minima, y, outputs, y_stride, p);
+    }
+}
