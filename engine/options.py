@@ -1,0 +1,103 @@
+"""What a caller asks of the engine and what it hears back: plain data, picklable, without torch."""
+
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+
+@dataclass(frozen=True)
+class Message:
+    """One turn of a conversation; ``role`` is system, user or assistant."""
+
+    role: Literal["system", "user", "assistant"]
+    content: str
+
+
+@dataclass(frozen=True)
+class Options:
+    """How to write.
+
+    temperature 0 is greedy. top_k 0, top_p 1, min_p 0 and repetition_penalty 1 switch those off.
+    ``stop`` strings end the answer and are not part of it. ``schema`` is a JSON schema the answer must
+    follow. ``lookup`` drafts from the prompt; it changes the speed and never what is written greedily.
+    """
+
+    max_tokens: int = 1024
+    temperature: float = 0.0
+    top_k: int = 0
+    top_p: float = 1.0
+    min_p: float = 0.0
+    repetition_penalty: float = 1.0
+    seed: int | None = None
+    stop: tuple[str, ...] = ()
+    thinking: bool = False
+    schema: dict[str, Any] | None = None
+    lookup: bool = True
+
+    def __post_init__(self) -> None:
+        checks = {
+            "max_tokens must be at least 1": self.max_tokens >= 1,
+            "temperature must not be negative": self.temperature >= 0,
+            "top_k must not be negative": self.top_k >= 0,
+            "top_p must be above 0 and at most 1": 0 < self.top_p <= 1,
+            "min_p must be from 0 to 1": 0 <= self.min_p <= 1,
+            "repetition_penalty must be above 0": self.repetition_penalty > 0,
+            "stop strings must not be empty": all(self.stop),
+        }
+        for rule, kept in checks.items():
+            if not kept:
+                raise ValueError(rule)
+
+
+@dataclass(frozen=True)
+class PromptRead:
+    """So many of the prompt's tokens have been read; ``reused`` came from what was read before."""
+
+    tokens: int
+    of: int
+    reused: int = 0
+
+
+@dataclass(frozen=True)
+class Written:
+    """A piece of text, whole characters only. ``thought`` tells thinking from the answer.
+
+    ``tokens`` are the ids it came from; a piece may have none yet (held back) or several (a draft).
+    """
+
+    text: str
+    thought: bool = False
+    tokens: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True)
+class Finished:
+    """The end: why, and how much it took. Times in seconds."""
+
+    reason: Literal["end", "stop", "length"]
+    prompt_tokens: int
+    written_tokens: int
+    prefill_seconds: float
+    decode_seconds: float
+    drafted: int = 0
+    accepted: int = 0
+
+
+Event = PromptRead | Written | Finished
+
+
+@dataclass(frozen=True)
+class ModelFacts:
+    """What a loaded model is: for showing, without torch."""
+
+    name: str
+    family: str
+    layers: int
+    hidden: int
+    vocabulary: int
+    context: int
+    longest_context: int
+    weight_bytes: int
+    cache_bytes: int
+    kernels: str
+    device: str
+    notes: tuple[str, ...] = field(default=())
