@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
-from app.core.answerer import Draft, ExtractiveAnswerer
+from app.core.answerer import Draft, ExtractiveAnswerer, missing_years, without_words
 from app.core.events import CitationStatus
 from ingest.embedder import open_embedder
 from ingest.glossary import Entry, Glossary
@@ -76,6 +78,46 @@ def test_the_glossary_helps(answerer: ExtractiveAnswerer) -> None:
 
 def test_what_is_not_there_is_not_found(answerer: ExtractiveAnswerer) -> None:
     assert draft(answerer, "Who won the chess tournament in Reykjavik?") == Draft(False, "", ())
+
+
+def test_a_question_that_names_its_document_is_answered_by_the_clause(
+    answerer: ExtractiveAnswerer,
+) -> None:
+    clauses = (
+        "The Customer shall not lend the Software except as the law permits.",
+        "This Agreement is governed by the law of England and Wales.",
+    )
+    licence = replace(passage(1, *clauses), document="software-licence.pdf")
+    *_, found = answerer.answer("What law governs the software licence?", [licence])
+    assert isinstance(found, Draft)
+    assert found.citations[0].quote == clauses[1]
+
+
+def test_what_is_left_of_a_question() -> None:
+    assert without_words("Who audits the licences?", {"licenc"}) == "Who audits the ?"
+    assert without_words("The licence?", {"licenc"}) == "The licence?"
+
+
+@pytest.mark.parametrize(
+    ("question", "missing"),
+    [
+        ("What were sales in 2023?", []),
+        ("What were sales in 2024 and FY2022?", []),
+        ("What were sales in 2019?", ["2019"]),
+        ("What costs 2019.5 or 12019 euros?", []),
+    ],
+)
+def test_years_that_no_passage_has(question: str, missing: list[str]) -> None:
+    report = replace(passage(1, "Sales of 2023 and of March '24", "\t5\t6"), document="2022.pdf")
+    assert missing_years(question, [report]) == missing
+
+
+def test_another_year_is_not_found(answerer: ExtractiveAnswerer) -> None:
+    report = [passage(1, "Net sales in fiscal 2023 were 5.2 million euros.")]
+    *_, found = answerer.answer("What were net sales in fiscal 2023?", report)
+    assert isinstance(found, Draft) and found.found
+    *_, wrong = answerer.answer("What were net sales in fiscal 2019?", report)
+    assert wrong == Draft(False, "", ())
 
 
 def test_no_passages_no_answer(answerer: ExtractiveAnswerer) -> None:
