@@ -60,8 +60,8 @@ class ExtractiveSettings:
     A sentence's strength is its cosine with the question, without the words that name its
     document, plus ``word_weight`` times the share of the question's content words (weighted by
     rarity) that it or its surroundings hold, plus ``wording_weight`` times its share of the
-    glossary's wording. A sentence below ``least_strength`` is no answer, and none is when the
-    question names a year that no passage has; docs/evaluation.md tells what that was set by.
+    glossary's wording. Nothing is found where no sentence reaches ``least_strength``, and when
+    the question names a year that no passage has; docs/evaluation.md tells what that was set by.
     Sentences are ordered by strength with ``place_weight`` over the place of their passage;
     ``least_share`` is relative to the best.
     """
@@ -70,7 +70,7 @@ class ExtractiveSettings:
     most_sentences: int = 3
     word_weight: float = 0.5
     wording_weight: float = 0.3
-    place_weight: float = 0.15
+    place_weight: float = 0.05
     least_strength: float = 0.6
     least_share: float = 0.8
 
@@ -118,12 +118,13 @@ class ExtractiveAnswerer:
         if not candidates or missing_years(question, passages):
             return []
         strengths = self._strengths(question, candidates, passages)
+        if max(strengths) < self._settings.least_strength:
+            return []
         placed = [
             strength + self._settings.place_weight / (1 + place)
             for strength, (place, _, _) in zip(strengths, candidates, strict=True)
         ]
-        strong = [i for i, s in enumerate(strengths) if s >= self._settings.least_strength]
-        order = sorted(strong, key=lambda i: -placed[i])
+        order = sorted(range(len(candidates)), key=lambda i: -placed[i])
         taken: list[tuple[Passage, Sentence]] = []
         seen: set[str] = set()
         for i in order:
