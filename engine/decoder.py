@@ -13,7 +13,7 @@ import torch
 
 from engine.cache import KVCache
 from engine.config import FULL, LayerConfig, ModelConfig
-from engine.layers import gelu_multiply, norm_rope, rms_norm, rope_frequencies, rope_turn
+from engine.layers import gelu_multiply, norm_rope, rms_norm, rope_frequencies, rope_turn, softcap
 from engine.matrix import Joined, Matrix, Table
 
 
@@ -227,10 +227,7 @@ class Decoder:
 
     def _logits(self, x: torch.Tensor) -> torch.Tensor:
         x = rms_norm(x.contiguous(), self.weights.norm.to(x.device), self.config.epsilon)
-        logits = self.weights.head(x).float()
-        if self.config.softcap:
-            logits = torch.tanh(logits / self.config.softcap) * self.config.softcap
-        return logits
+        return softcap(self.weights.head(x).float(), self.config.softcap)
 
 
 class _Seen:

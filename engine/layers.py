@@ -64,6 +64,17 @@ def norm_rope(
     return torch.cat([a * cosine - b * sine, b * cosine + a * sine], dim=-1).reshape(rows, -1)
 
 
+def softcap(x: torch.Tensor, cap: float | None) -> torch.Tensor:
+    """cap * tanh(x / cap), or x where there is no cap. May work in place and returns the result."""
+    if cap is None:
+        return x
+    native = kernels() if x.device.type == "cpu" and x.dtype == torch.float32 else None
+    if native and x.is_contiguous():
+        native.softcap(x, cap)
+        return x
+    return torch.tanh(x / cap) * cap
+
+
 def rope_frequencies(rope: Rope, head_size: int) -> torch.Tensor:
     """fp32 [head_size / 2]: radians a position; zero for the pairs that do not turn.
 

@@ -53,8 +53,8 @@ class Sampler:
         heights = likely.cumsum(0)
         draw = torch.rand(1, generator=self._random, dtype=torch.float64) * heights[-1]
         place = int(torch.searchsorted(heights, draw, right=True))
-        # Rounding may draw the very top; the last token that has a chance is meant then.
-        place = min(place, int(torch.nonzero(likely)[-1]))
+        if place == len(likely):  # rounded up to the very top: the last that has a chance is meant
+            place = int(torch.nonzero(likely)[-1])
         return place if ids is None else int(ids[place])
 
     def accept(self, token: int) -> None:

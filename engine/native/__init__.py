@@ -24,6 +24,7 @@ _SIGNATURES = {
     "rms_norm": [_POINTER, _LONG, _LONG, _POINTER, _FLOAT, _POINTER, _FLOAT, _POINTER, _INT],
     "gelu_multiply": [_POINTER, _LONG, _POINTER, _LONG, _LONG, _LONG, _POINTER, _INT],
     "norm_rope": [_POINTER, _LONG, _LONG, _LONG, _LONG, _POINTER, _FLOAT, _POINTER, _POINTER, _FLOAT, _INT],
+    "softcap": [_POINTER, _LONG, _FLOAT, _INT],
     "store_tiles": [_POINTER, _LONG, _POINTER, _LONG, _LONG, _LONG, _LONG, _INT, _POINTER, _POINTER],
     "attend": [_POINTER, _LONG, _LONG, _LONG, _LONG, _LONG, _FLOAT, _INT, _POINTER, _POINTER, _LONG,
                _POINTER, _POINTER, _POINTER, _LONG, _INT],
@@ -101,6 +102,10 @@ class Kernels:
             x.data_ptr(), x.stride(0), rows, heads, width // heads, _address(weight), epsilon,
             _address(cosine), _address(sine), 1.0, self.threads,
         )  # fmt: skip
+
+    def softcap(self, x: torch.Tensor, cap: float) -> None:
+        """In place: cap * tanh(x / cap)."""
+        self._softcap(x.data_ptr(), x.numel(), cap, self.threads)  # type: ignore[attr-defined]
 
     def store_tiles(
         self,

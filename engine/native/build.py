@@ -15,7 +15,7 @@ from pathlib import Path
 HERE = Path(__file__).parent
 LIBRARY = HERE / "kernels.so"
 FLAGS = (
-    "-O3 -std=gnu11 -fPIC -fopenmp -fvisibility=hidden -Wall -Wextra -Wno-psabi -Wno-unused "
+    "-O3 -std=gnu11 -fPIC -pthread -fvisibility=hidden -Wall -Wextra -Wno-psabi -Wno-unused "
     # One order of sums everywhere: the same bits whatever the number of rows.
     "-ffp-contract=fast -fno-tree-reassoc -fno-math-errno"
 ).split()
@@ -37,7 +37,7 @@ def build(to: Path = LIBRARY) -> Path:
     sets = SETS if platform.machine() in ("x86_64", "AMD64") else {"generic": []}
     with tempfile.TemporaryDirectory() as scratch:
         objects, running = [], []
-        for name, flags in [*sets.items(), ("dispatch", [])]:
+        for name, flags in [*sets.items(), ("dispatch", []), ("pool", [])]:
             target = Path(scratch, f"{name}.o")
             command = [compiler, *FLAGS, *flags, "-c", str(HERE / "src" / f"{name}.c")]
             running.append((command, subprocess.Popen([*command, "-o", str(target)])))
@@ -46,7 +46,7 @@ def build(to: Path = LIBRARY) -> Path:
             if process.wait():
                 raise subprocess.CalledProcessError(process.returncode, command)
         library = Path(scratch, "kernels.so")
-        link = [compiler, "-shared", "-fopenmp", *objects, "-o", str(library), "-lm"]
+        link = [compiler, "-shared", "-pthread", *objects, "-o", str(library), "-lm"]
         subprocess.run(link, check=True)
         # Replaced whole, so that a running program keeps the library it has mapped.
         partial = to.with_suffix(".partial")

@@ -6,7 +6,7 @@
  * merged afterwards, in the same order by the same arithmetic.
  */
 
-enum { QUERY_ROWS = 6 };
+enum { QUERY_ROWS = 6, LARGEST_HEAD = 512 };
 
 /* scores[r][16] for up to six query rows against one tile of keys */
 #define SCORES(R)                                                                                  \
@@ -152,107 +152,141 @@ INLINE void merge_share(float *peak, float *mass, float *out, float share_peak, 
     *peak = top;
 }
 
+struct attend_job {
+    const float *q;
+    int64_t q_stride, heads, kv_heads, head_size, rows;
+    float scale;
+    int half;
+    const char *keys, *values;
+    size_t head_bytes;
+    const int64_t *low, *high;
+    float *out;
+    int64_t out_stride;
+    int64_t blocks, first_segment, segments;
+    float *shares; /* [kv head, block, segment][QUERY_ROWS][peak, mass, out[D]], or NULL */
+};
+
+/* Up to six query rows of one key head. */
+struct query_block {
+    int count;
+    const float *q[QUERY_ROWS];
+    float *out[QUERY_ROWS];
+    int64_t low[QUERY_ROWS], high[QUERY_ROWS];
+    const char *keys, *values;
+};
+
+static struct query_block query_block(const struct attend_job *job, int64_t item)
+{
+    struct query_block block = {0};
+    int64_t kv = item / job->blocks, group = job->heads / job->kv_heads;
+    int64_t i = item % job->blocks * QUERY_ROWS, all = job->rows * group;
+    for (; i < all && block.count < QUERY_ROWS; i++, block.count++) {
+        int64_t row = i / group, head = kv * group + i % group;
+        block.q[block.count] = job->q + row * job->q_stride + head * job->head_size;
+        block.out[block.count] = job->out + row * job->out_stride + head * job->head_size;
+        block.low[block.count] = job->low[row];
+        block.high[block.count] = job->high[row];
+    }
+    block.keys = job->keys + (size_t)kv * job->head_bytes;
+    block.values = job->values + (size_t)kv * job->head_bytes;
+    return block;
+}
+
+/* One block's share of one segment; false if none of its rows sees any of it. */
+static int segment_share(const struct attend_job *job, const struct query_block *block, int64_t segment,
+                         float *peak, float *mass, float *const *out)
+{
+    int64_t start = (job->first_segment + segment) * SEGMENT, end = start + SEGMENT;
+    int64_t first = end, last = start;
+    for (int r = 0; r < block->count; r++) {
+        int64_t a = block->low[r] > start ? block->low[r] : start;
+        int64_t b = block->high[r] < end ? block->high[r] : end;
+        if (a >= b) continue;
+        first = a < first ? a : first;
+        last = b > last ? b : last;
+    }
+    if (first >= last) return 0;
+    attend_segment(block->count, block->q, job->head_size, job->scale, job->half, block->keys,
+                   block->values, first, last, block->low, block->high, peak, mass, out);
+    return 1;
+}
+
+static void attend_share(void *context, int64_t task)
+{
+    const struct attend_job *job = context;
+    struct query_block block = query_block(job, task / job->segments);
+    int64_t width = job->head_size + 2;
+    float *slot = job->shares + task * QUERY_ROWS * width, peak[QUERY_ROWS], mass[QUERY_ROWS];
+    float *out[QUERY_ROWS];
+    for (int r = 0; r < block.count; r++) out[r] = slot + r * width + 2;
+    int any = segment_share(job, &block, task % job->segments, peak, mass, out);
+    for (int r = 0; r < block.count; r++) {
+        slot[r * width] = any ? peak[r] : -INFINITY;
+        slot[r * width + 1] = any ? mass[r] : 0;
+    }
+}
+
+static void attend_block(void *context, int64_t item)
+{
+    const struct attend_job *job = context;
+    struct query_block block = query_block(job, item);
+    int64_t width = job->head_size + 2;
+    float total_peak[QUERY_ROWS], total_mass[QUERY_ROWS], peak[QUERY_ROWS], mass[QUERY_ROWS];
+    float local[QUERY_ROWS][LARGEST_HEAD] __attribute__((aligned(64)));
+    float *share[QUERY_ROWS];
+    for (int r = 0; r < block.count; r++) {
+        total_peak[r] = -INFINITY;
+        total_mass[r] = 0;
+        share[r] = local[r];
+        memset(block.out[r], 0, (size_t)job->head_size * sizeof(float));
+    }
+    for (int64_t segment = 0; segment < job->segments; segment++) {
+        if (job->shares) {
+            float *slot = job->shares + (item * job->segments + segment) * QUERY_ROWS * width;
+            for (int r = 0; r < block.count; r++) {
+                peak[r] = slot[r * width];
+                mass[r] = slot[r * width + 1];
+                share[r] = slot + r * width + 2;
+            }
+        } else if (!segment_share(job, &block, segment, peak, mass, share)) {
+            continue;
+        }
+        for (int r = 0; r < block.count; r++)
+            merge_share(&total_peak[r], &total_mass[r], block.out[r], peak[r], mass[r], share[r],
+                        job->head_size);
+    }
+    for (int r = 0; r < block.count; r++) {
+        float inverse = total_mass[r] > 0 ? 1.0f / total_mass[r] : 0.0f;
+        for (int64_t d = 0; d < job->head_size; d++) block.out[r][d] *= inverse;
+    }
+}
+
 static void attend(const float *q, int64_t q_stride, int64_t rows, int64_t heads, int64_t kv_heads,
                    int64_t head_size, float scale, int half, const void *key_tiles,
                    const void *value_tiles, int64_t capacity, const int64_t *low,
                    const int64_t *high, float *out, int64_t out_stride, int threads)
 {
-    int64_t group = heads / kv_heads, all = rows * group;
-    int64_t blocks = (all + QUERY_ROWS - 1) / QUERY_ROWS;
-    size_t head_bytes = (size_t)capacity * (size_t)head_size * (half ? 2 : 4);
     int64_t least = low[0], most = high[0];
     for (int64_t r = 1; r < rows; r++) {
         least = low[r] < least ? low[r] : least;
         most = high[r] > most ? high[r] : most;
     }
-    int64_t first_segment = least / SEGMENT;
-    int64_t segments = most > least ? (most + SEGMENT - 1) / SEGMENT - first_segment : 0;
-    /* Few query blocks: one task a segment and block. Many: one task a block. */
-    int64_t items = kv_heads * blocks;
-    int split = items < 4 * threads && segments > 1;
-    int64_t width = head_size + 2;
-    float *shares = NULL;
-    if (split) shares = malloc((size_t)(items * segments * QUERY_ROWS * width) * sizeof(float));
-    if (split && !shares) split = 0;
-
-    for (int64_t pass = 0; pass < (split ? 2 : 1); pass++) {
-        int64_t tasks = split && pass == 0 ? items * segments : items;
-#pragma omp parallel for schedule(dynamic, 1) num_threads(threads) if (tasks > 1)
-        for (int64_t task = 0; task < tasks; task++) {
-            int64_t item = split && pass == 0 ? task / segments : task;
-            int64_t kv = item / blocks, block = item % blocks;
-            int count = 0;
-            const float *qs[QUERY_ROWS];
-            int64_t lows[QUERY_ROWS], highs[QUERY_ROWS];
-            float *outs[QUERY_ROWS];
-            for (int64_t i = block * QUERY_ROWS; i < all && count < QUERY_ROWS; i++, count++) {
-                int64_t row = i / group, head = kv * group + i % group;
-                qs[count] = q + row * q_stride + head * head_size;
-                outs[count] = out + row * out_stride + head * head_size;
-                lows[count] = low[row];
-                highs[count] = high[row];
-            }
-            const char *keys = (const char *)key_tiles + (size_t)kv * head_bytes;
-            const char *values = (const char *)value_tiles + (size_t)kv * head_bytes;
-            float peak[QUERY_ROWS], mass[QUERY_ROWS];
-            float total_peak[QUERY_ROWS], total_mass[QUERY_ROWS];
-            float local[QUERY_ROWS][512] __attribute__((aligned(64)));
-            float *share[QUERY_ROWS];
-            int64_t from = 0, to = segments;
-            if (split && pass == 0) {
-                from = task % segments;
-                to = from + 1;
-            }
-            for (int r = 0; r < count; r++) {
-                total_peak[r] = -INFINITY;
-                total_mass[r] = 0;
-                if (!split || pass == 1) memset(outs[r], 0, (size_t)head_size * sizeof(float));
-            }
-            for (int64_t segment = from; segment < to; segment++) {
-                float *slot = split ? shares + (item * segments + segment) * QUERY_ROWS * width : NULL;
-                if (!split || pass == 0) {
-                    int64_t start = (first_segment + segment) * SEGMENT, end = start + SEGMENT;
-                    int64_t first = end, last = start;
-                    for (int r = 0; r < count; r++) {
-                        int64_t a = lows[r] > start ? lows[r] : start;
-                        int64_t b = highs[r] < end ? highs[r] : end;
-                        if (a >= b) continue;
-                        first = a < first ? a : first;
-                        last = b > last ? b : last;
-                    }
-                    for (int r = 0; r < count; r++) share[r] = slot ? slot + r * width + 2 : local[r];
-                    if (first >= last) {
-                        for (int r = 0; r < count; r++) peak[r] = -INFINITY, mass[r] = 0;
-                    } else {
-                        attend_segment(count, qs, head_size, scale, half, keys, values, first, last,
-                                       lows, highs, peak, mass, share);
-                    }
-                    if (split) {
-                        for (int r = 0; r < count; r++) {
-                            slot[r * width] = peak[r];
-                            slot[r * width + 1] = mass[r];
-                        }
-                        continue;
-                    }
-                } else {
-                    for (int r = 0; r < count; r++) {
-                        peak[r] = slot[r * width];
-                        mass[r] = slot[r * width + 1];
-                        share[r] = slot + r * width + 2;
-                    }
-                }
-                for (int r = 0; r < count; r++)
-                    merge_share(&total_peak[r], &total_mass[r], outs[r], peak[r], mass[r], share[r],
-                                head_size);
-            }
-            if (split && pass == 0) continue;
-            for (int r = 0; r < count; r++) {
-                float inverse = total_mass[r] > 0 ? 1.0f / total_mass[r] : 0.0f;
-                for (int64_t d = 0; d < head_size; d++) outs[r][d] *= inverse;
-            }
-        }
+    struct attend_job job = {q, q_stride, heads, kv_heads, head_size, rows, scale, half, key_tiles,
+                             value_tiles, (size_t)(capacity * head_size * (half ? 2 : 4)), low, high,
+                             out, out_stride, 0, 0, 0, NULL};
+    job.blocks = (rows * (heads / kv_heads) + QUERY_ROWS - 1) / QUERY_ROWS;
+    job.first_segment = least / SEGMENT;
+    job.segments = most > least ? (most + SEGMENT - 1) / SEGMENT - job.first_segment : 0;
+    int64_t items = kv_heads * job.blocks;
+    /* Few blocks: each segment of each is a task, and they are merged afterwards. */
+    if (threads > 1 && items < 4 * threads && job.segments > 1) {
+        size_t numbers = (size_t)(items * job.segments * QUERY_ROWS * (head_size + 2));
+        job.shares = malloc(numbers * sizeof(float));
+        if (job.shares)
+            muniment_parallel(threads, items * job.segments, 1, attend_share, &job);
     }
-    free(shares);
+    muniment_parallel(threads, items, 1, attend_block, &job);
+    free(job.shares);
 }
 
 static void store_tiles(const float *keys, int64_t key_stride, const float *values,

@@ -1,4 +1,5 @@
 #include <immintrin.h>
+#include "pool.h"
 #include "vectors.inc.h"
 
 #include "elementwise.inc.h"
@@ -8,5 +9,5 @@
 #include "linear.inc.h"
 
 const struct kernels kernels_avx512 = {
-    "avx512", linear, rms_norm, gelu_multiply, norm_rope, store_tiles, attend,
+    "avx512", linear, rms_norm, gelu_multiply, norm_rope, softcap, store_tiles, attend,
 };

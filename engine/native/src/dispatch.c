@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#define EXPORT __attribute__((visibility("default")))
+
 static const struct kernels *chosen = &kernels_generic;
 
 static int available(const char *name)
@@ -22,7 +24,7 @@ static int available(const char *name)
 }
 
 /* 1 if the processor has it and it is now in use, else 0 and nothing changes. */
-__attribute__((visibility("default"))) int muniment_use(const char *name)
+EXPORT int muniment_use(const char *name)
 {
     if (!available(name)) return 0;
 #if defined(__x86_64__)
@@ -33,35 +35,40 @@ __attribute__((visibility("default"))) int muniment_use(const char *name)
     return 1;
 }
 
-__attribute__((visibility("default"))) const char *muniment_name(void) { return chosen->name; }
+EXPORT const char *muniment_name(void) { return chosen->name; }
 
-__attribute__((visibility("default"))) void muniment_linear(int kind, const float *x, int64_t rows, int64_t inputs, const void *weights,
+EXPORT void muniment_linear(int kind, const float *x, int64_t rows, int64_t inputs, const void *weights,
                      const uint16_t *scales, const uint16_t *minima, float *y, int64_t outputs,
                      int64_t y_stride, int threads)
 {
     chosen->linear(kind, x, rows, inputs, weights, scales, minima, y, outputs, y_stride, threads);
 }
 
-__attribute__((visibility("default"))) void muniment_rms_norm(const float *x, int64_t rows, int64_t width, const float *weight, float epsilon,
+EXPORT void muniment_rms_norm(const float *x, int64_t rows, int64_t width, const float *weight, float epsilon,
                        const float *residual, float factor, float *out, int threads)
 {
     chosen->rms_norm(x, rows, width, weight, epsilon, residual, factor, out, threads);
 }
 
-__attribute__((visibility("default"))) void muniment_gelu_multiply(const float *gate, int64_t gate_stride, const float *up, int64_t up_stride,
+EXPORT void muniment_gelu_multiply(const float *gate, int64_t gate_stride, const float *up, int64_t up_stride,
                             int64_t rows, int64_t width, float *out, int threads)
 {
     chosen->gelu_multiply(gate, gate_stride, up, up_stride, rows, width, out, threads);
 }
 
-__attribute__((visibility("default"))) void muniment_norm_rope(float *x, int64_t x_stride, int64_t rows, int64_t heads, int64_t head_size,
+EXPORT void muniment_norm_rope(float *x, int64_t x_stride, int64_t rows, int64_t heads, int64_t head_size,
                         const float *weight, float epsilon, const float *cosine, const float *sine,
                         float scale, int threads)
 {
     chosen->norm_rope(x, x_stride, rows, heads, head_size, weight, epsilon, cosine, sine, scale, threads);
 }
 
-__attribute__((visibility("default"))) void muniment_store_tiles(const float *keys, int64_t key_stride, const float *values,
+EXPORT void muniment_softcap(float *x, int64_t count, float cap, int threads)
+{
+    chosen->softcap(x, count, cap, threads);
+}
+
+EXPORT void muniment_store_tiles(const float *keys, int64_t key_stride, const float *values,
                           int64_t value_stride, int64_t rows, int64_t head_size, int64_t first,
                           int half, void *key_tiles, void *value_tiles)
 {
@@ -69,7 +76,7 @@ __attribute__((visibility("default"))) void muniment_store_tiles(const float *ke
                         value_tiles);
 }
 
-__attribute__((visibility("default"))) void muniment_attend(const float *q, int64_t q_stride, int64_t rows, int64_t heads, int64_t kv_heads,
+EXPORT void muniment_attend(const float *q, int64_t q_stride, int64_t rows, int64_t heads, int64_t kv_heads,
                      int64_t head_size, float scale, int half, const void *key_tiles,
                      const void *value_tiles, int64_t capacity, const int64_t *low, const int64_t *high,
                      float *out, int64_t out_stride, int threads)

@@ -23,47 +23,94 @@ INLINE float mean_square(const float *x, int64_t width)
     return total / (float)width;
 }
 
+/* Rows are shared out in blocks; a few rows are not worth waking anybody for. */
+enum { ROWS_EACH = 16 };
+
+struct rms_norm_job {
+    const float *x, *weight, *residual;
+    int64_t width;
+    float epsilon, factor, *out;
+};
+
+static void rms_norm_row(void *context, int64_t row)
+{
+    const struct rms_norm_job *job = context;
+    const float *in = job->x + row * job->width, *weight = job->weight;
+    const float *add = job->residual ? job->residual + row * job->width : NULL;
+    float *to = job->out + row * job->width, factor = job->factor;
+    float inverse = 1.0f / sqrtf(mean_square(in, job->width) + job->epsilon);
+    int64_t i = 0;
+    for (; i + WIDTH <= job->width; i += WIDTH) {
+        vec v = load(in + i) * inverse;
+        if (weight) v *= load(weight + i);
+        if (add) v += load(add + i);
+        store(to + i, v * factor);
+    }
+    for (; i < job->width; i++) {
+        float v = in[i] * inverse;
+        if (weight) v *= weight[i];
+        if (add) v += add[i];
+        to[i] = v * factor;
+    }
+}
+
 static void rms_norm(const float *x, int64_t rows, int64_t width, const float *weight, float epsilon,
                      const float *residual, float factor, float *out, int threads)
 {
-#pragma omp parallel for schedule(static) num_threads(threads) if (rows > 8)
-    for (int64_t row = 0; row < rows; row++) {
-        const float *in = x + row * width;
-        const float *add = residual ? residual + row * width : NULL;
-        float *to = out + row * width;
-        float inverse = 1.0f / sqrtf(mean_square(in, width) + epsilon);
-        int64_t i = 0;
-        for (; i + WIDTH <= width; i += WIDTH) {
-            vec v = load(in + i) * inverse;
-            if (weight) v *= load(weight + i);
-            if (add) v += load(add + i);
-            store(to + i, v * factor);
-        }
-        for (; i < width; i++) {
-            float v = in[i] * inverse;
-            if (weight) v *= weight[i];
-            if (add) v += add[i];
-            to[i] = v * factor;
-        }
+    struct rms_norm_job job = {x, weight, residual, width, epsilon, factor, out};
+    muniment_parallel(threads, rows, ROWS_EACH, rms_norm_row, &job);
+}
+
+struct gelu_job {
+    const float *gate, *up;
+    int64_t gate_stride, up_stride, width;
+    float *out;
+};
+
+static void gelu_row(void *context, int64_t row)
+{
+    const struct gelu_job *job = context;
+    const float *g = job->gate + row * job->gate_stride, *u = job->up + row * job->up_stride;
+    float *to = job->out + row * job->width;
+    int64_t i = 0, width = job->width;
+    for (; i + WIDTH <= width; i += WIDTH) store(to + i, gelu(load(g + i)) * load(u + i));
+    if (i < width) {
+        float a[WIDTH] = {0}, b[WIDTH] = {0};
+        memcpy(a, g + i, (size_t)(width - i) * 4);
+        memcpy(b, u + i, (size_t)(width - i) * 4);
+        store(a, gelu(load(a)) * load(b));
+        memcpy(to + i, a, (size_t)(width - i) * 4);
     }
 }
 
 static void gelu_multiply(const float *gate, int64_t gate_stride, const float *up, int64_t up_stride,
                           int64_t rows, int64_t width, float *out, int threads)
 {
-#pragma omp parallel for schedule(static) num_threads(threads) if (rows > 2)
-    for (int64_t row = 0; row < rows; row++) {
-        const float *g = gate + row * gate_stride;
-        const float *u = up + row * up_stride;
-        float *to = out + row * width;
-        int64_t i = 0;
-        for (; i + WIDTH <= width; i += WIDTH) store(to + i, gelu(load(g + i)) * load(u + i));
-        if (i < width) {
-            float a[WIDTH] = {0}, b[WIDTH] = {0};
-            memcpy(a, g + i, (size_t)(width - i) * 4);
-            memcpy(b, u + i, (size_t)(width - i) * 4);
-            store(a, gelu(load(a)) * load(b));
-            memcpy(to + i, a, (size_t)(width - i) * 4);
+    struct gelu_job job = {gate, up, gate_stride, up_stride, width, out};
+    muniment_parallel(threads, rows, 4, gelu_row, &job);
+}
+
+struct norm_rope_job {
+    float *x;
+    int64_t stride, heads, head_size;
+    const float *weight, *cosine, *sine;
+    float epsilon, scale;
+};
+
+static void norm_rope_row(void *context, int64_t row)
+{
+    const struct norm_rope_job *job = context;
+    int64_t size = job->head_size, half = size / 2;
+    for (int64_t head = 0; head < job->heads; head++) {
+        float *v = job->x + row * job->stride + head * size;
+        float inverse = 1.0f / sqrtf(mean_square(v, size) + job->epsilon) * job->scale;
+        for (int64_t i = 0; i < size; i++) v[i] *= job->weight ? inverse * job->weight[i] : inverse;
+        if (!job->cosine) continue;
+        const float *c = job->cosine + row * half, *s = job->sine + row * half;
+        for (int64_t i = 0; i < half; i++) {
+            float a = v[i], b = v[i + half];
+            v[i] = a * c[i] - b * s[i];
+            v[i + half] = b * c[i] + a * s[i];
         }
     }
 }
@@ -72,20 +119,40 @@ static void norm_rope(float *x, int64_t x_stride, int64_t rows, int64_t heads, i
                       const float *weight, float epsilon, const float *cosine, const float *sine,
                       float scale, int threads)
 {
-    int64_t half = head_size / 2;
-#pragma omp parallel for schedule(static) num_threads(threads) if (rows > 8)
-    for (int64_t row = 0; row < rows; row++) {
-        for (int64_t head = 0; head < heads; head++) {
-            float *v = x + row * x_stride + head * head_size;
-            float inverse = 1.0f / sqrtf(mean_square(v, head_size) + epsilon) * scale;
-            for (int64_t i = 0; i < head_size; i++) v[i] *= weight ? inverse * weight[i] : inverse;
-            if (!cosine) continue;
-            const float *c = cosine + row * half, *s = sine + row * half;
-            for (int64_t i = 0; i < half; i++) {
-                float a = v[i], b = v[i + half];
-                v[i] = a * c[i] - b * s[i];
-                v[i + half] = b * c[i] + a * s[i];
-            }
-        }
+    struct norm_rope_job job = {x, x_stride, heads, head_size, weight, cosine, sine, epsilon, scale};
+    muniment_parallel(threads, rows, ROWS_EACH, norm_rope_row, &job);
+}
+
+/* cap * tanh(x / cap), by e^2x. */
+INLINE vec capped(vec x, float cap)
+{
+    vec e = exponential(x * (2.0f / cap));
+    return cap * ((e - 1.0f) / (e + 1.0f));
+}
+
+struct softcap_job {
+    float *x, cap;
+    int64_t count;
+};
+
+enum { SOFTCAP_BLOCK = 4096 };
+
+static void softcap_block(void *context, int64_t block)
+{
+    const struct softcap_job *job = context;
+    int64_t i = block * SOFTCAP_BLOCK, last = i + SOFTCAP_BLOCK;
+    last = last < job->count ? last : job->count;
+    for (; i + WIDTH <= last; i += WIDTH) store(job->x + i, capped(load(job->x + i), job->cap));
+    if (i < last) {
+        float a[WIDTH] = {0};
+        memcpy(a, job->x + i, (size_t)(last - i) * 4);
+        store(a, capped(load(a), job->cap));
+        memcpy(job->x + i, a, (size_t)(last - i) * 4);
     }
+}
+
+static void softcap(float *x, int64_t count, float cap, int threads)
+{
+    struct softcap_job job = {x, cap, count};
+    muniment_parallel(threads, (count + SOFTCAP_BLOCK - 1) / SOFTCAP_BLOCK, 4, softcap_block, &job);
 }

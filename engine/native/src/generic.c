@@ -1,3 +1,4 @@
+#include "pool.h"
 #include "vectors.inc.h"
 
 #include "elementwise.inc.h"
@@ -7,5 +8,5 @@
 #include "linear.inc.h"
 
 const struct kernels kernels_generic = {
-    "generic", linear, rms_norm, gelu_multiply, norm_rope, store_tiles, attend,
+    "generic", linear, rms_norm, gelu_multiply, norm_rope, softcap, store_tiles, attend,
 };

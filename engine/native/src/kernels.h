@@ -43,6 +43,8 @@ struct kernels {
     void (*norm_rope)(float *x, int64_t x_stride, int64_t rows, int64_t heads, int64_t head_size,
                       const float *weight, float epsilon, const float *cosine, const float *sine,
                       float scale, int threads);
+    /* x = cap * tanh(x / cap), in place */
+    void (*softcap)(float *x, int64_t count, float cap, int threads);
     /* store rows of one head's keys and values at positions first, first + 1, ... */
     void (*store_tiles)(const float *keys, int64_t key_stride, const float *values,
                         int64_t value_stride, int64_t rows, int64_t head_size, int64_t first,

@@ -84,17 +84,15 @@ static void unpack_q4(struct panel *panel, const uint8_t *from, int64_t groups)
     }
 }
 
-/* For q8 the panel holds weight + 128, unsigned, where the product wants unsigned times signed; the
- * minimum of -128 * scale takes it away again. */
+/* Where the product wants unsigned times signed, the panel holds weight + 128, and the minimum of
+ * -128 * scale takes it away again; the AVX2 product takes the weights as they are. */
 static void unpack_q8(struct panel *panel, const int8_t *from, int64_t groups)
 {
-    const uint64_t *in = (const uint64_t *)from;
-    uint64_t *out = (uint64_t *)panel->bytes;
-    for (int64_t i = 0; i < groups * 64; i++) {
-        uint64_t word;
-        memcpy(&word, in + i, 8);
-        out[i] = word ^ 0x8080808080808080u;
-    }
+#if defined(__AVX2__) && !defined(__AVX512VNNI__)
+    memcpy(panel->bytes, from, (size_t)groups * 512);
+#else
+    for (int64_t i = 0; i < groups * 512; i++) panel->bytes[i] = (uint8_t)from[i] ^ 0x80;
+#endif
 }
 
 /* y[r][16] += one panel's block. q4: the bytes are 0..15. q8: 1..255. */
@@ -268,76 +266,78 @@ static void store_cut(const float (*buffer)[16], float *const *y, int count, int
     for (int r = 0; r < count; r++) memcpy(y[r], buffer[r], (size_t)columns * sizeof(float));
 }
 
-static void linear_float(int bf16, const float *x, int64_t rows, int64_t inputs, const char *weights,
-                         float *y, int64_t outputs, int64_t y_stride, int threads)
+struct linear_job {
+    int kind;
+    const float *x;
+    int64_t rows, inputs;
+    const char *weights;
+    const uint16_t *scales, *minima;
+    float *y;
+    int64_t outputs, y_stride;
+    struct quantized_rows q;
+};
+
+static void float_panel(void *context, int64_t p)
 {
-    int64_t panels = (outputs + PANEL - 1) / PANEL;
-    size_t panel_bytes = (size_t)inputs * PANEL * (bf16 ? 2 : 4);
-#pragma omp parallel for schedule(dynamic, 1) num_threads(threads) if (panels > 1)
-    for (int64_t p = 0; p < panels; p++) {
-        int64_t columns = outputs - p * PANEL < PANEL ? outputs - p * PANEL : PANEL;
-        const char *w = weights + (size_t)p * panel_bytes;
-        float buffer[6][16];
-        for (int64_t row = 0; row < rows;) {
-            int64_t left = rows - row;
-            int count = left >= 6 ? 6 : left >= 4 ? 4 : (int)left;
-            const float *xs[6];
-            float *ys[6], *to[6];
-            for (int r = 0; r < count; r++) {
-                xs[r] = x + (row + r) * inputs;
-                ys[r] = y + (row + r) * y_stride + p * PANEL;
-                to[r] = columns == PANEL ? ys[r] : buffer[r];
-            }
-            switch (count) {
-            case 1: float_rows_1(xs, w, bf16, inputs, to); break;
-            case 2: float_rows_2(xs, w, bf16, inputs, to); break;
-            case 3: float_rows_3(xs, w, bf16, inputs, to); break;
-            case 4: float_rows_4(xs, w, bf16, inputs, to); break;
-            default: float_rows_6(xs, w, bf16, inputs, to);
-            }
-            if (columns < PANEL) store_cut((const float(*)[16])buffer, ys, count, columns);
-            row += count;
+    const struct linear_job *job = context;
+    int bf16 = job->kind == WEIGHT_BF16;
+    int64_t left_over = job->outputs - p * PANEL, columns = left_over < PANEL ? left_over : PANEL;
+    const char *w = job->weights + (size_t)(p * job->inputs) * PANEL * (bf16 ? 2 : 4);
+    float buffer[6][16];
+    for (int64_t row = 0; row < job->rows;) {
+        int64_t left = job->rows - row;
+        int count = left >= 6 ? 6 : left >= 4 ? 4 : (int)left;
+        const float *xs[6];
+        float *ys[6], *to[6];
+        for (int r = 0; r < count; r++) {
+            xs[r] = job->x + (row + r) * job->inputs;
+            ys[r] = job->y + (row + r) * job->y_stride + p * PANEL;
+            to[r] = columns == PANEL ? ys[r] : buffer[r];
         }
+        switch (count) {
+        case 1: float_rows_1(xs, w, bf16, job->inputs, to); break;
+        case 2: float_rows_2(xs, w, bf16, job->inputs, to); break;
+        case 3: float_rows_3(xs, w, bf16, job->inputs, to); break;
+        case 4: float_rows_4(xs, w, bf16, job->inputs, to); break;
+        default: float_rows_6(xs, w, bf16, job->inputs, to);
+        }
+        if (columns < PANEL) store_cut((const float(*)[16])buffer, ys, count, columns);
+        row += count;
     }
 }
 
-static void linear_integer(int kind, const struct quantized_rows *q, int64_t rows, int64_t inputs,
-                           const uint8_t *weights, const uint16_t *scales, const uint16_t *minima,
-                           float *y, int64_t outputs, int64_t y_stride, int64_t p)
+static void integer_panel(void *context, int64_t p)
 {
-    int64_t groups = inputs / GROUP;
-    int64_t columns = outputs - p * PANEL < PANEL ? outputs - p * PANEL : PANEL;
-    size_t group_bytes = kind == WEIGHT_Q4 ? 256 : 512;
-    const uint8_t *w = weights + (size_t)(p * groups) * group_bytes;
+    const struct linear_job *job = context;
+    const struct quantized_rows *q = &job->q;
+    int64_t groups = job->inputs / GROUP, at_panel = p * groups * 16;
+    int64_t left_over = job->outputs - p * PANEL, columns = left_over < PANEL ? left_over : PANEL;
+    size_t group_bytes = job->kind == WEIGHT_Q4 ? 256 : 512;
+    const char *w = job->weights + (size_t)(p * groups) * group_bytes;
     struct panel panel;
-    float buffer[ROW_BLOCK][16];
+    float buffer[ROW_BLOCK][16] __attribute__((aligned(64)));
 
-    for (int64_t start = 0; start < rows; start += ROW_BLOCK) {
-        int64_t height = rows - start < ROW_BLOCK ? rows - start : ROW_BLOCK;
+    for (int64_t start = 0; start < job->rows; start += ROW_BLOCK) {
+        int64_t height = job->rows - start < ROW_BLOCK ? job->rows - start : ROW_BLOCK;
         memset(buffer, 0, (size_t)height * sizeof buffer[0]);
         for (int64_t g = 0; g < groups; g += BLOCK_GROUPS) {
             int64_t deep = groups - g < BLOCK_GROUPS ? groups - g : BLOCK_GROUPS;
-            unpack_scales(&panel, scales + (p * groups + g) * 16,
-                          minima ? minima + (p * groups + g) * 16 : NULL, deep, kind);
-            const uint8_t *from = w + (size_t)g * group_bytes;
-            if (kind == WEIGHT_Q4) {
-                unpack_q4(&panel, from, deep);
-            } else {
-#if defined(__AVX2__) && !defined(__AVX512VNNI__)
-                memcpy(panel.bytes, from, (size_t)deep * 512);
-#else
+            const char *from = w + (size_t)g * group_bytes;
+            unpack_scales(&panel, job->scales + at_panel + g * 16,
+                          job->minima ? job->minima + at_panel + g * 16 : NULL, deep, job->kind);
+            if (job->kind == WEIGHT_Q4)
+                unpack_q4(&panel, (const uint8_t *)from, deep);
+            else
                 unpack_q8(&panel, (const int8_t *)from, deep);
-#endif
-            }
             for (int64_t row = 0; row < height;) {
                 integer_kernel *kernel;
-                int count = pick_integer(kind, height - row, &kernel);
+                int count = pick_integer(job->kind, height - row, &kernel);
                 const int8_t *xs[8];
                 const float *steps[8], *sums[8];
                 float *to[8];
                 for (int r = 0; r < count; r++) {
                     int64_t at = start + row + r;
-                    xs[r] = q->values + at * inputs + g * GROUP;
+                    xs[r] = q->values + at * job->inputs + g * GROUP;
                     steps[r] = q->scales + at * groups + g;
                     sums[r] = q->sums + at * groups + g;
                     to[r] = buffer[row + r];
@@ -347,23 +347,36 @@ static void linear_integer(int kind, const struct quantized_rows *q, int64_t row
             }
         }
         for (int64_t row = 0; row < height; row++)
-            memcpy(y + (start + row) * y_stride + p * PANEL, buffer[row],
+            memcpy(job->y + (start + row) * job->y_stride + p * PANEL, buffer[row],
                    (size_t)columns * sizeof(float));
     }
+}
+
+static void quantize_row(void *context, int64_t row)
+{
+    const struct linear_job *job = context;
+    int64_t groups = job->inputs / GROUP;
+    for (int64_t i = row * groups; i < (row + 1) * groups; i++)
+        quantize_group(job->x + i * GROUP, job->q.values + i * GROUP, job->q.scales + i,
+                       job->q.sums + i);
 }
 
 static void linear(int kind, const float *x, int64_t rows, int64_t inputs, const void *weights,
                    const uint16_t *scales, const uint16_t *minima, float *y, int64_t outputs,
                    int64_t y_stride, int threads)
 {
+    struct linear_job job = {kind, x, rows, inputs, weights, scales, minima, y, outputs, y_stride,
+                             {NULL, NULL, NULL}};
+    int64_t panels = (outputs + PANEL - 1) / PANEL, chunk = panels / (threads * 8);
+    chunk = chunk < 1 ? 1 : chunk > 16 ? 16 : chunk;
     if (kind == WEIGHT_F32 || kind == WEIGHT_BF16) {
-        linear_float(kind == WEIGHT_BF16, x, rows, inputs, weights, y, outputs, y_stride, threads);
+        muniment_parallel(threads, panels, chunk, float_panel, &job);
         return;
     }
     /* One scratch a calling thread, kept: fresh pages cost more than the rounding. */
     static __thread char *scratch;
     static __thread size_t scratch_size;
-    int64_t groups = inputs / GROUP, panels = (outputs + PANEL - 1) / PANEL;
+    int64_t groups = inputs / GROUP;
     size_t size = (size_t)(rows * inputs) + (size_t)(rows * groups) * 8;
     if (size > scratch_size) {
         free(scratch);
@@ -372,17 +385,9 @@ static void linear(int kind, const float *x, int64_t rows, int64_t inputs, const
         if (!scratch) abort();
         scratch_size = size;
     }
-    struct quantized_rows q = {(int8_t *)scratch, (float *)(scratch + rows * inputs), NULL};
-    q.sums = q.scales + rows * groups;
-    int64_t chunk = panels / (threads * 8);
-    chunk = chunk < 1 ? 1 : chunk > 16 ? 16 : chunk;
-#pragma omp parallel num_threads(threads)
-    {
-#pragma omp for schedule(static)
-        for (int64_t i = 0; i < rows * groups; i++)
-            quantize_group(x + i * GROUP, q.values + i * GROUP, q.scales + i, q.sums + i);
-#pragma omp for schedule(dynamic, chunk)
-        for (int64_t p = 0; p < panels; p++)
-            linear_integer(kind, &q, rows, inputs, weights, scales, minima, y, outputs, y_stride, p);
-    }
+    job.q.values = (int8_t *)scratch;
+    job.q.scales = (float *)(scratch + rows * inputs);
+    job.q.sums = job.q.scales + rows * groups;
+    muniment_parallel(threads, rows, 4, quantize_row, &job);
+    muniment_parallel(threads, panels, chunk, integer_panel, &job);
 }
