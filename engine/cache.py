@@ -14,6 +14,7 @@ import torch
 
 from engine.config import LayerConfig, ModelConfig
 from engine.native import TILE, kernels
+from engine.placement import CPU, Placement
 
 # What the C kernel calls a segment: stored positions start at a multiple of it.
 _ALIGN = 256
@@ -32,6 +33,9 @@ class LayerCache(Protocol):
 
     def remembers(self, position: int) -> bool:
         """Whether all that a query at this position sees before itself is still there."""
+
+    def clear(self) -> None:
+        """Forgets everything."""
 
     @property
     def nbytes(self) -> int:
@@ -59,6 +63,10 @@ class ExactLayer:
         """Whether all that a query at this position sees before itself is still there."""
         first = 0 if self.window is None else max(0, position - self.window + 1)
         return self.base <= first and position <= self.length
+
+    def clear(self) -> None:
+        """Forgets everything."""
+        self.base = self.length = 0
 
     def append(self, keys: torch.Tensor, values: torch.Tensor, first: int) -> None:
         """Stores [rows, kv_heads * size] at positions first, first + 1, ..."""
@@ -119,6 +127,10 @@ class TorchLayer:
         first = 0 if self.window is None else max(0, position - self.window + 1)
         return self.base <= first and position <= self.length
 
+    def clear(self) -> None:
+        """Forgets everything."""
+        self.base = self.length = 0
+
     def append(self, keys: torch.Tensor, values: torch.Tensor, first: int) -> None:
         """Stores [rows, kv_heads * size] at positions first, first + 1, ..."""
         rows = keys.shape[0]
@@ -161,17 +173,16 @@ class KVCache:
         context: int,
         chunk: int,
         dtype: torch.dtype = torch.bfloat16,
-        devices: dict[int, torch.device] | None = None,
+        placement: Placement | None = None,
     ) -> None:
         self.context, self.chunk = context, chunk
         self.length = 0
         self.layers: dict[int, LayerCache] = {}
-        cpu = torch.device("cpu")
         for layer in config.layers:
             if not layer.owns_kv:
                 continue
             capacity = layer_capacity(layer, context, chunk)
-            device = (devices or {}).get(layer.index, cpu)
+            device = placement.layers[layer.index] if placement else CPU
             if device.type == "cpu" and kernels() and layer.head_size % TILE == 0:
                 self.layers[layer.index] = ExactLayer(layer, capacity, dtype)
             else:
@@ -187,6 +198,12 @@ class KVCache:
         return length <= self.length and all(
             layer.remembers(length) for layer in self.layers.values()
         )
+
+    def clear(self) -> None:
+        """Forgets everything."""
+        self.length = 0
+        for layer in self.layers.values():
+            layer.clear()
 
     def truncate(self, length: int) -> None:
         """Forgets positions from ``length`` on; the next append goes there."""

@@ -15,6 +15,7 @@ from engine.cache import KVCache
 from engine.config import FULL, LayerConfig, ModelConfig
 from engine.layers import gelu_multiply, norm_rope, rms_norm, rope_frequencies, rope_turn, softcap
 from engine.matrix import Joined, Matrix, Table
+from engine.placement import CPU, Placement
 
 
 @dataclass(frozen=True)
@@ -78,11 +79,10 @@ class Decoder:
         self,
         config: ModelConfig,
         weights: DecoderWeights,
-        devices: dict[int, torch.device] | None = None,
-        dtype: torch.dtype = torch.float32,
+        placement: Placement | None = None,
     ) -> None:
-        self.config, self.weights, self.dtype = config, weights, dtype
-        self.devices = devices or {}
+        self.config, self.weights = config, weights
+        self.placement = placement or Placement(dict.fromkeys(range(len(config.layers)), CPU), CPU)
         sizes = {layer.kind: layer.head_size for layer in config.layers}
         self.frequencies = {
             kind: rope_frequencies(config.rope[kind], size) for kind, size in sizes.items()
@@ -90,7 +90,9 @@ class Decoder:
 
     def embed(self, ids: torch.Tensor) -> torch.Tensor:
         """Hidden states [rows, hidden] of token ids int64 [rows]."""
-        return (self.weights.embedding.rows(ids) * self.config.hidden**0.5).to(self.dtype)
+        ends = self.placement.ends
+        found = self.weights.embedding.rows(ids.to(ends)) * self.config.hidden**0.5
+        return found.to(self.placement.dtype(ends))
 
     def forward(
         self,
@@ -112,7 +114,7 @@ class Decoder:
                 f"{rows} rows after {first} do not fit a cache of {cache.context} in chunks of "
                 f"{cache.chunk}"
             )
-        x = self.embed(ids) if hidden is None else hidden.to(self.dtype)
+        x = self.embed(ids) if hidden is None else self._moved(hidden, self.placement.ends)
         embedded = x
         seen = _Seen(config, self.frequencies, first, rows, high)
         own = config.own_layers
@@ -140,8 +142,7 @@ class Decoder:
         cache: KVCache,
     ) -> torch.Tensor:
         weights, epsilon = self.weights.layers[layer.index], self.config.epsilon
-        if layer.index in self.devices:
-            x = x.to(self.devices[layer.index])
+        x = self._moved(x, self.placement.layers[layer.index])
         attended = self._attention(
             layer, weights, rms_norm(x, weights.input_norm, epsilon), seen, cache
         )
@@ -154,7 +155,8 @@ class Decoder:
         if weights.per_layer is None:
             return x
         assert per_layer is not None
-        gated = gelu_multiply(weights.per_layer.gate(x), per_layer.to(x.device))
+        per_layer = self._moved(per_layer, x.device)
+        gated = gelu_multiply(weights.per_layer.gate(x), per_layer)
         projected = weights.per_layer.projection(gated)
         return rms_norm(projected, weights.per_layer.norm, epsilon, x, weights.scalar)
 
@@ -178,11 +180,16 @@ class Decoder:
             if config.value_norm:
                 values = norm_rope(values, layer.kv_heads, None, epsilon, None)
             cache.layers[layer.index].append(keys, values, seen.first)
-        low, high = seen.range(layer, x.device)
+        home = self.placement.layers[layer.kv_source]
+        low, high = seen.range(layer, home)
         attended = cache.layers[layer.kv_source].attend(
-            q, config.heads, low, high, config.attention_scale
+            self._moved(q, home), config.heads, low, high, config.attention_scale
         )
-        return weights.output(attended)
+        return weights.output(self._moved(attended, x.device))
+
+    def _moved(self, x: torch.Tensor, device: torch.device) -> torch.Tensor:
+        """x on another device, in the type hidden states have there."""
+        return x.to(device, self.placement.dtype(device))
 
     def _feed_forward(self, weights: LayerWeights, x: torch.Tensor) -> torch.Tensor:
         epsilon = self.config.epsilon
@@ -226,8 +233,9 @@ class Decoder:
         return (context + looked_up.to(context.dtype) * size**0.5) * 2**-0.5
 
     def _logits(self, x: torch.Tensor) -> torch.Tensor:
-        x = rms_norm(x.contiguous(), self.weights.norm.to(x.device), self.config.epsilon)
-        return softcap(self.weights.head(x).float(), self.config.softcap)
+        x = self._moved(x, self.placement.ends).contiguous()
+        x = rms_norm(x, self.weights.norm, self.config.epsilon)
+        return softcap(self.weights.head(x).float().cpu(), self.config.softcap)
 
 
 class _Seen:

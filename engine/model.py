@@ -1,0 +1,187 @@
+"""Opens a model and gives what writes with it. The one place that knows all the others.
+
+A model is a published checkpoint folder, a packed folder (``muniment models pack``) or a GGUF file.
+"""
+
+from collections.abc import Generator, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import torch
+
+from engine.cache import KVCache, layer_capacity
+from engine.checkpoint import Checkpoint
+from engine.config import ModelConfig, read_config
+from engine.decoder import Decoder, DecoderWeights, LayerWeights
+from engine.errors import DamagedModel
+from engine.gguf_file import GgufCheckpoint, gguf_chat_template, gguf_config, gguf_tokenizer
+from engine.matrix import Joined, Matrix, Width
+from engine.native import kernels
+from engine.options import Event, Message, ModelFacts, Options
+from engine.packed import PackedModel, is_packed
+from engine.placement import CPU, Placement, place
+from engine.planner import plan
+from engine.session import Session
+from engine.tensors import Source, Widths, gather, matrices
+from engine.text import Text
+
+# Rows read at once: enough to keep the products busy, few enough for closing to be felt at once.
+CHUNK = 512
+
+
+@dataclass(frozen=True)
+class Model:
+    """A loaded model with one session."""
+
+    facts: ModelFacts
+    config: ModelConfig
+    decoder: Decoder
+    session: Session
+    text: Text | None
+
+    def generate(
+        self, prompt: Sequence[Message] | Sequence[int] | str, options: Options = Options()
+    ) -> Generator[Event, None, None]:
+        """Writes after token ids, a plain text, or a conversation in the model's own template."""
+        return self.session.generate(self.tokens(prompt, options.thinking), options)
+
+    def tokens(
+        self, prompt: Sequence[Message] | Sequence[int] | str, thinking: bool = False
+    ) -> list[int]:
+        """The prompt's token ids. Raises DamagedModel if it needs a tokenizer and there is none."""
+        if not isinstance(prompt, str):
+            ids = [part for part in prompt if isinstance(part, int)]
+            if len(ids) == len(prompt):
+                return ids
+        if self.text is None:
+            raise DamagedModel(
+                self.facts.name,
+                "The tokenizer is missing.",
+                "Copy tokenizer.json and the chat template beside the weights.",
+            )
+        if isinstance(prompt, str):
+            return self.text.encode(prompt)
+        return self.text.chat([m for m in prompt if isinstance(m, Message)], thinking)
+
+
+def load(
+    where: Path | str,
+    *,
+    context: int | None = None,
+    memory: int | None = None,
+    bits: Width | None = None,
+    device: str = "auto",
+    exact_cache: bool = False,
+) -> Model:
+    """Opens a model after checking that it fits.
+
+    context: most tokens of prompt and answer together; None takes what the plan chose. memory: bytes
+    that may be used; None takes what is free. bits: width of the weights of a published checkpoint;
+    32 computes in fp32 throughout. exact_cache: keys and values in fp32 instead of bf16.
+    Raises MemoryExceeded with the numbers before anything is loaded, ModelError for bad files.
+    """
+    path = Path(where)
+    widths = Widths(bits, bits) if bits else None
+    planned = plan(path, memory=memory, context=context, widths=widths)
+    planned.check()
+    widths, context = planned.widths, planned.context
+    source = open_source(path)
+    config = gguf_config(path) if path.is_file() else read_config(path)
+    weights = gather(config, source, widths)
+    cache_type = torch.float32 if exact_cache or widths.layers == 32 else torch.bfloat16
+    placement = _place(config, weights, context, cache_type, device)
+    if not placement.only_cpu:
+        weights = _moved(weights, placement)
+    decoder = Decoder(config, weights, placement)
+    cache = KVCache(config, context, min(CHUNK, context), cache_type, placement)
+    text = open_text(path)
+    native = kernels()
+    names = sorted({str(d) for d in [placement.ends, *placement.layers.values()]})
+    facts = ModelFacts(
+        name=path.name,
+        family=config.family,
+        layers=len(config.layers),
+        hidden=config.hidden,
+        vocabulary=config.vocabulary,
+        context=context,
+        longest_context=config.context,
+        weight_bytes=sum(m.nbytes for m in matrices(weights)),
+        cache_bytes=cache.nbytes,
+        kernels=native.name if native else "torch",
+        device=", ".join(names),
+        notes=() if native else ("The fast kernels are not built: writing is several times slower.",),
+    )
+    return Model(facts, config, decoder, Session(decoder, cache, text), text)
+
+
+def open_source(path: Path) -> Source:
+    """The model's tensors, whichever form it has."""
+    if path.is_file():
+        return GgufCheckpoint(path)
+    return PackedModel(path) if is_packed(path) else Checkpoint(path)
+
+
+def open_text(path: Path) -> Text | None:
+    """The model's tokenizer and template; None if the folder has no tokenizer."""
+    if path.is_file():
+        return Text(gguf_tokenizer(path), gguf_chat_template(path))
+    return Text.open(path) if (path / "tokenizer.json").exists() else None
+
+
+def _place(
+    config: ModelConfig,
+    weights: DecoderWeights,
+    context: int,
+    cache_type: torch.dtype,
+    device: str,
+) -> Placement:
+    sizes = []
+    for layer, held in zip(config.layers, weights.layers, strict=True):
+        positions = layer_capacity(layer, context, CHUNK) if layer.owns_kv else 0
+        cache = 2 * positions * layer.kv_heads * layer.head_size * cache_type.itemsize
+        sizes.append(sum(part.nbytes for part in _parts(held)) + cache)
+    return place(config, sizes, weights.embedding.nbytes, device)
+
+
+def _parts(layer: LayerWeights) -> Iterator[Matrix | Joined]:
+    yield from (layer.qkv, layer.output, layer.gate_up, layer.down)
+    if layer.per_layer:
+        yield from (layer.per_layer.gate, layer.per_layer.projection)
+    if layer.experts:
+        yield from (*layer.experts.gate_up, *layer.experts.down)
+
+
+def _moved(weights: DecoderWeights, placement: Placement) -> DecoderWeights:
+    """The weights on their devices; the per-layer table stays where it is."""
+    ends = placement.ends
+    embedding = weights.embedding.to(ends)
+    tied = weights.head is weights.embedding
+    projection, norm = weights.per_layer_projection, weights.per_layer_norm
+    return replace(
+        weights,
+        embedding=embedding,
+        head=embedding if tied else weights.head.to(ends),
+        norm=weights.norm.to(ends),
+        layers=[_moved_layer(w, placement.layers[i]) for i, w in enumerate(weights.layers)],
+        per_layer_projection=projection.to(ends) if projection else None,
+        per_layer_norm=norm.to(ends) if norm is not None else None,
+    )
+
+
+def _moved_layer(layer: LayerWeights, device: torch.device) -> LayerWeights:
+    if device == CPU:
+        return layer
+
+    def there(value: object) -> object:
+        if isinstance(value, torch.Tensor | Matrix | Joined):
+            return value.to(device)
+        if isinstance(value, list):
+            return [there(part) for part in value]
+        if hasattr(value, "__dataclass_fields__"):
+            moved = {name: there(getattr(value, name)) for name in value.__dataclass_fields__}
+            return replace(value, **moved)  # type: ignore[type-var]
+        return value
+
+    moved = there(layer)
+    assert isinstance(moved, LayerWeights)
+    return moved

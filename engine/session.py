@@ -1,0 +1,191 @@
+"""Reads a prompt and writes after it. Knows token ids and text pieces, nothing of what they mean.
+
+A session keeps what it has read: a prompt that begins as the last one did is read on from where they
+part. Closing the generator stops before the next token; what was read stays usable.
+"""
+
+import time
+from collections.abc import Generator, Sequence
+
+import torch
+
+from engine.cache import KVCache
+from engine.decoder import Decoder
+from engine.errors import PromptTooLong
+from engine.grammar import Grammar
+from engine.lookup import PromptLookup
+from engine.options import Event, Finished, Options, PromptRead, Written
+from engine.sampler import Sampler
+from engine.text import Text
+
+
+class Session:
+    """One conversation's cache over a decoder. Not for several threads at once."""
+
+    def __init__(self, decoder: Decoder, cache: KVCache, text: Text | None) -> None:
+        self._decoder, self._cache, self._text = decoder, cache, text
+        self._read: list[int] = []
+
+    def generate(
+        self, prompt: Sequence[int], options: Options = Options()
+    ) -> Generator[Event, None, None]:
+        """Yields PromptRead while reading, Written while writing, Finished last.
+
+        Raises PromptTooLong before anything is read.
+        """
+        prompt = list(prompt)
+        self._check(prompt)
+        start = time.perf_counter()
+        logits = yield from self._prefill(prompt)
+        read = time.perf_counter()
+        writer = _Writer(prompt, options, self._text)
+        room = min(options.max_tokens, self._cache.context - len(prompt) + 1)
+        reason = yield from self._decode(writer, logits, room)
+        yield from writer.rest()
+        lookup = writer.lookup
+        yield Finished(
+            reason,
+            len(prompt),
+            writer.count,
+            read - start,
+            time.perf_counter() - read,
+            lookup.drafted if lookup else 0,
+            lookup.accepted if lookup else 0,
+        )
+
+    def logits(self, ids: Sequence[int]) -> torch.Tensor:
+        """fp32 [len(ids), vocabulary]: what would follow each token of a fresh text."""
+        self._check(list(ids))
+        self._forget()
+        rows = []
+        with torch.inference_mode():
+            for first in range(0, len(ids), self._cache.chunk):
+                part = torch.tensor(ids[first : first + self._cache.chunk])
+                rows.append(self._decoder.forward(part, self._cache, keep=len(part)))
+        self._forget()
+        return torch.cat(rows)
+
+    def _check(self, prompt: list[int]) -> None:
+        if not prompt:
+            raise ValueError("a prompt needs at least one token")
+        if len(prompt) > self._cache.context:
+            raise PromptTooLong(
+                "The prompt",
+                f"It has {len(prompt)} tokens, and the context holds {self._cache.context}.",
+                "Ask over fewer or shorter passages, or open the model with a longer context.",
+            )
+
+    def _forget(self) -> None:
+        self._cache.clear()
+        self._read = []
+
+    def _prefill(self, prompt: list[int]) -> Generator[Event, None, torch.Tensor]:
+        """Reads what of the prompt is not in the cache: the logits [1, vocabulary] after it."""
+        same = 0
+        # The last token is always read: its logits are wanted.
+        for a, b in zip(self._read, prompt[:-1], strict=False):
+            if a != b:
+                break
+            same += 1
+        if same and self._cache.can_return_to(same):
+            self._cache.truncate(same)
+            del self._read[same:]
+        else:
+            same = 0
+            self._forget()
+        logits = torch.empty(0)
+        for first in range(same, len(prompt), self._cache.chunk):
+            part = prompt[first : first + self._cache.chunk]
+            last = first + len(part) == len(prompt)
+            logits = self._feed(part, 1 if last else 0)
+            yield PromptRead(first + len(part), len(prompt), same)
+        return logits
+
+    def _feed(self, ids: list[int], keep: int) -> torch.Tensor:
+        with torch.inference_mode():
+            logits = self._decoder.forward(torch.tensor(ids), self._cache, keep=keep)
+        self._read.extend(ids)
+        return logits
+
+    def _decode(
+        self, writer: "_Writer", logits: torch.Tensor, room: int
+    ) -> Generator[Event, None, str]:
+        token = writer.pick(logits[0])
+        while True:
+            pieces, ended = writer.take(token)
+            yield from pieces
+            if ended:
+                return ended
+            if writer.count >= room:
+                return "length"
+            draft = writer.draft(min(room - writer.count, self._cache.chunk) - 1)
+            logits = self._feed([token, *draft], 1 + len(draft))
+            token = writer.pick(logits[0])
+            stood = 0
+            for guess, row in zip(draft, logits[1:], strict=True):
+                if guess != token:
+                    break
+                stood += 1
+                pieces, ended = writer.take(token)
+                yield from pieces
+                if ended:
+                    break
+                token = writer.pick(row)
+            writer.judge(len(draft), stood)
+            unread = len(draft) - stood
+            if unread:
+                self._cache.truncate(self._cache.length - unread)
+                del self._read[-unread:]
+            if ended:
+                return ended
+
+
+class _Writer:
+    """What turns logits into a text: sampler, grammar, drafts, stream."""
+
+    def __init__(self, prompt: list[int], options: Options, text: Text | None) -> None:
+        self.count = 0
+        self._sampler = Sampler(options, prompt)
+        self.lookup = PromptLookup(prompt) if options.lookup else None
+        self._grammar = None
+        if options.schema is not None:
+            if text is None:
+                raise ValueError("a schema needs a tokenizer, and this model has none")
+            self._grammar = Grammar(options.schema, text)
+        self._stream = text.stream(options) if text is not None else None
+        self._stop_ids = text.stop_ids if text is not None else frozenset()
+
+    def pick(self, logits: torch.Tensor) -> int:
+        """The next token."""
+        allowed = self._grammar.allowed() if self._grammar else None
+        return self._sampler.pick(logits, allowed)
+
+    def take(self, token: int) -> tuple[list[Written], str]:
+        """Adds a token: the pieces of text it completes, and the reason if it is the last."""
+        self.count += 1
+        if token in self._stop_ids:
+            return [], "end"
+        self._sampler.accept(token)
+        if self.lookup:
+            self.lookup.accept(token)
+        pieces = [Written("", tokens=(token,))] if self._stream is None else self._stream.push(token)
+        if self._stream is not None and self._stream.stopped:
+            return pieces, "stop"
+        if self._grammar:
+            self._grammar.accept(token)
+            if self._grammar.finished:
+                return pieces, "end"
+        return pieces, ""
+
+    def draft(self, most: int) -> list[int]:
+        """Tokens to verify together with the next one."""
+        return self.lookup.draft(most) if self.lookup and most > 0 else []
+
+    def judge(self, drafted: int, stood: int) -> None:
+        """How the draft fared."""
+        if self.lookup and drafted:
+            self.lookup.judge(drafted, stood)
+
+    def rest(self) -> list[Written]:
+        """What the stream still held back."""
+        return self._stream.finish() if self._stream is not None else []
