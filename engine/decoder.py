@@ -14,7 +14,7 @@ import torch
 from engine.cache import KVCache
 from engine.config import FULL, LayerConfig, ModelConfig
 from engine.layers import gelu_multiply, norm_rope, rms_norm, rope_frequencies, rope_turn, softcap
-from engine.matrix import Joined, Matrix, Table
+from engine.matrix import Joined, Lookup, Matrix
 from engine.placement import CPU, Placement
 
 
@@ -67,7 +67,7 @@ class DecoderWeights:
     head: Matrix
     norm: torch.Tensor
     layers: Sequence[LayerWeights]
-    table: Table | None = None
+    table: Lookup | None = None
     per_layer_projection: Matrix | None = None
     per_layer_norm: torch.Tensor | None = None
 

@@ -6,7 +6,7 @@ multiplied by torch.
 """
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, Protocol
 
 import torch
 from torch.nn import functional
@@ -138,6 +138,17 @@ class Joined:
     def to(self, device: torch.device) -> "Joined":
         """The same on another device."""
         return Joined(tuple(part.to(device) for part in self.parts))
+
+
+class Lookup(Protocol):
+    """An embedding that is only looked up, row after row."""
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of all parts, on disk."""
+
+    def rows(self, indices: torch.Tensor, first: int, last: int) -> torch.Tensor:
+        """fp32 [n, last - first]: columns first to last of some rows, multiples of 32."""
 
 
 @dataclass(frozen=True)

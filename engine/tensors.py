@@ -13,7 +13,7 @@ import torch
 from engine.config import LayerConfig, ModelConfig
 from engine.decoder import DecoderWeights, ExpertWeights, LayerWeights, PerLayerWeights
 from engine.errors import DamagedModel
-from engine.matrix import Joined, Matrix, Table, Width
+from engine.matrix import Joined, Lookup, Matrix, Width
 from engine.packing import pack
 
 
@@ -38,7 +38,7 @@ class Source(Protocol):
     ) -> list[Matrix | Joined]:
         """A stack [count, outputs, inputs], one matrix each."""
 
-    def table(self, name: str, rows: int, columns: int) -> Table:
+    def table(self, name: str, rows: int, columns: int) -> Lookup:
         """A lookup table, left on disk where it can be."""
 
 
