@@ -16,10 +16,18 @@ from engine.errors import DamagedModel
 from engine.gguf_blocks import check, numbers, packed
 from engine.gguf_config import gguf_config
 from engine.gguf_reader import GgufReader, StoredTensor
+from engine.gguf_tokenizer import gguf_chat_template, gguf_tokenizer
 from engine.matrix import Joined, Matrix, Table, Width, join
 from engine.packing import pack_table
 
-__all__ = ["BlockTable", "GgufCheckpoint", "gguf_config"]
+__all__ = [
+    "BlockTable",
+    "GgufCheckpoint",
+    "gguf_chat_template",
+    "gguf_config",
+    "gguf_name",
+    "gguf_tokenizer",
+]
 
 _COPY_AGAIN = "Choose a whole file, as its converter wrote it."
 _LAYER = re.compile(r"layers\.(\d+)\.(.+)")
