@@ -6,6 +6,7 @@ EngineError
 │   └── DamagedModel      a file is cut short, or a tensor is missing or has another shape
 ├── MemoryExceeded        it would not fit, said before anything is loaded
 ├── PromptTooLong         more tokens than the context holds
+├── BadSchema             the JSON schema is wrong, or holds what cannot be followed
 ├── PackingFailed         the packed model could not be written
 └── EngineStopped         the child process that ran the model has ended
 """
@@ -42,6 +43,10 @@ class MemoryExceeded(EngineError):
 
 class PromptTooLong(EngineError):
     """More tokens than the context holds."""
+
+
+class BadSchema(EngineError):
+    """The JSON schema is wrong, or holds what cannot be followed."""
 
 
 class PackingFailed(EngineError):

@@ -104,8 +104,11 @@ class Text:
 
         Control tokens spelled in it are plain text, unless ``control`` says to take them for real.
         """
-        pieces = [(text, False)] if control else split_control(text, self._control)
-        return self._prefix + self._encode(pieces)
+        return self._prefix + self.encode_more(text, control)
+
+    def encode_more(self, text: str, control: bool = False) -> list[int]:
+        """Ids of a text that is not at the beginning; otherwise as :meth:`encode`."""
+        return self._encode([(text, False)] if control else split_control(text, self._control))
 
     def chat(self, messages: Sequence[Message], thinking: bool = False) -> list[int]:
         """Ids of a conversation up to where the assistant begins to write.
