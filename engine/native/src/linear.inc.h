@@ -10,10 +10,10 @@ enum { BLOCK_GROUPS = 32, BLOCK = BLOCK_GROUPS * GROUP, ROW_BLOCK = 128 };
 struct quantized_rows {
     int8_t *values;  /* [rows][inputs] */
     float *scales;   /* [rows][inputs / 32] */
-    float *sums;     /* scale * sum of the group's values */
+    float *sums;     /* scale * sum of the group's values, times what the weights' zero asks for */
 };
 
-static void quantize_group(const float *x, int8_t *values, float *scale, float *sum)
+static void quantize_group(const float *x, int8_t *values, float *scale, float *sum, float zero)
 {
     vec top = {0};
     for (int i = 0; i < GROUP; i += WIDTH)
@@ -30,7 +30,7 @@ static void quantize_group(const float *x, int8_t *values, float *scale, float *
         total += whole[i];
     }
     *scale = largest / 127.0f;
-    *sum = *scale * (float)total;
+    *sum = *scale * (float)total * zero;
 }
 
 struct panel {
@@ -39,23 +39,13 @@ struct panel {
     float minimum[BLOCK_GROUPS][16] __attribute__((aligned(64)));
 };
 
-#if defined(__AVX512VNNI__)
-#define INTEGER_ROWS 8
-#elif defined(__AVX2__)
-#define INTEGER_ROWS 4
-#else
-#define INTEGER_ROWS 1
-#endif
-
 static void unpack_scales(struct panel *panel, const uint16_t *scales, const uint16_t *minima,
-                          int64_t groups, int kind)
+                          int64_t groups)
 {
     float *scale = panel->scale[0], *minimum = panel->minimum[0];
-    float zero = kind == WEIGHT_Q4 ? -8.0f : -128.0f;
     for (int64_t i = 0; i < groups * 16; i += WIDTH) {
-        vec s = load_fp16(scales + i);
-        store(scale + i, s);
-        store(minimum + i, minima ? load_fp16(minima + i) : s * zero);
+        store(scale + i, load_fp16(scales + i));
+        if (minima) store(minimum + i, load_fp16(minima + i));
     }
 }
 
@@ -95,11 +85,18 @@ static void unpack_q8(struct panel *panel, const int8_t *from, int64_t groups)
 #endif
 }
 
-/* y[r][16] += one panel's block. q4: the bytes are 0..15. q8: 1..255. */
+/* How a group's integer products become a result:
+ *   CENTRED  q4: scale * (step * dot - 8 * step * sum), the last as `sums` gives it
+ *   SHIFTED  q4 with minima: scale * step * dot + minimum * step * sum
+ *   SIGNED   q8: scale * step * dot, or as CENTRED with 128 where the bytes are weight + 128 */
+enum { CENTRED, SHIFTED, SIGNED };
+
 #if defined(__AVX512VNNI__)
-#define INTEGER_KERNEL(R, NAME, WIDE)                                                              \
-    static void NAME##_##R(const struct panel *panel, const int8_t *const *x, const float *const *xs, \
-                           const float *const *sums, int64_t groups, float *const *y)              \
+#define INTEGER_ROWS 8
+#define INTEGER_KERNEL(R, MODE)                                                                    \
+    static void rows_##MODE##_##R(const struct panel *panel, const int8_t *const *x,               \
+                                  const float *const *steps, const float *const *sums,             \
+                                  int64_t groups, float *const *y)                                 \
     {                                                                                              \
         __m512 total[R];                                                                           \
         for (int r = 0; r < R; r++) total[r] = _mm512_loadu_ps(y[r]);                              \
@@ -116,14 +113,20 @@ static void unpack_q8(struct panel *panel, const int8_t *from, int64_t groups)
             }                                                                                      \
             __m512 s = _mm512_load_ps(panel->scale[g]), m = _mm512_load_ps(panel->minimum[g]);     \
             for (int r = 0; r < R; r++) {                                                          \
-                __m512 d = _mm512_mul_ps(_mm512_cvtepi32_ps(dot[r]), _mm512_set1_ps(xs[r][g]));    \
-                total[r] = _mm512_fmadd_ps(d, s, total[r]);                                        \
-                total[r] = _mm512_fmadd_ps(m, _mm512_set1_ps(sums[r][g]), total[r]);               \
+                __m512 d = _mm512_cvtepi32_ps(dot[r]), step = _mm512_set1_ps(steps[r][g]);         \
+                __m512 sum = _mm512_set1_ps(sums[r][g]);                                           \
+                if (MODE == SHIFTED) {                                                             \
+                    total[r] = _mm512_fmadd_ps(_mm512_mul_ps(d, step), s, total[r]);               \
+                    total[r] = _mm512_fmadd_ps(m, sum, total[r]);                                  \
+                } else {                                                                           \
+                    total[r] = _mm512_fmadd_ps(_mm512_fmadd_ps(d, step, sum), s, total[r]);        \
+                }                                                                                  \
             }                                                                                      \
         }                                                                                          \
         for (int r = 0; r < R; r++) _mm512_storeu_ps(y[r], total[r]);                              \
     }
 #elif defined(__AVX2__)
+#define INTEGER_ROWS 4
 /* sum += weights (unsigned bytes) times values, in pairs of 16 bits. As assembly, because the compiler
  * otherwise reorders the sums until they no longer fit the registers. */
 INLINE void multiply_add(__m256i *sum, __m256i weights, __m256i values)
@@ -134,20 +137,39 @@ INLINE void multiply_add(__m256i *sum, __m256i weights, __m256i values)
             : "x"(weights), "x"(values));
 }
 
-INLINE void multiply_add_wide(__m256i *sum, __m256i weights, __m256i values)
+/* Signed weights: |weight| times the value with the weight's sign; a pair fits 16 bits, not two. */
+INLINE void multiply_add_signed(__m256i *sum, __m256i weights, __m256i values)
 {
     __m256i pairs = _mm256_maddubs_epi16(_mm256_abs_epi8(weights), _mm256_sign_epi8(values, weights));
     *sum = _mm256_add_epi32(*sum, _mm256_madd_epi16(pairs, _mm256_set1_epi16(1)));
     __asm__("" : "+x"(*sum));
 }
 
-/* q4: a pair's sum is at most 2 * 15 * 127, and eight of them fit 16 bits. q8: the bytes are signed,
- * each pair fits 16 bits as |weight| times value with the weight's sign, and is widened at once. */
-#define INTEGER_KERNEL(R, NAME, WIDE)                                                              \
-    static void NAME##_##R(const struct panel *panel, const int8_t *const *x, const float *const *xs, \
-                           const float *const *sums, int64_t groups, float *const *y)              \
+INLINE __m256i four_values(const int8_t *x)
+{
+    int32_t four;
+    memcpy(&four, x, 4);
+    return _mm256_set1_epi32(four);
+}
+
+/* total + what a group's dot products come to; one half of eight outputs. */
+INLINE __m256 scaled(int mode, __m256i dot, __m256 scale, __m256 minimum, float step, float sum,
+                     __m256 total)
+{
+    if (mode != SIGNED) dot = _mm256_madd_epi16(dot, _mm256_set1_epi16(1));
+    __m256 d = _mm256_cvtepi32_ps(dot), by = _mm256_set1_ps(step);
+    if (mode == CENTRED)
+        return _mm256_fmadd_ps(_mm256_fmadd_ps(d, by, _mm256_set1_ps(sum)), scale, total);
+    total = _mm256_fmadd_ps(_mm256_mul_ps(d, by), scale, total);
+    return mode == SHIFTED ? _mm256_fmadd_ps(minimum, _mm256_set1_ps(sum), total) : total;
+}
+
+/* A q4 pair's sum is at most 2 * 15 * 127, so eight of them fit 16 bits. */
+#define INTEGER_KERNEL(R, MODE)                                                                    \
+    static void rows_##MODE##_##R(const struct panel *panel, const int8_t *const *x,               \
+                                  const float *const *steps, const float *const *sums,             \
+                                  int64_t groups, float *const *y)                                 \
     {                                                                                              \
-        const __m256i ones = _mm256_set1_epi16(1);                                                 \
         for (int64_t g = 0; g < groups; g++) {                                                     \
             __m256i dot[R][2];                                                                     \
             for (int r = 0; r < R; r++) dot[r][0] = dot[r][1] = _mm256_setzero_si256();            \
@@ -156,12 +178,10 @@ INLINE void multiply_add_wide(__m256i *sum, __m256i weights, __m256i values)
                 const __m256i *at = (const __m256i *)(panel->bytes + (g * 8 + j) * 64);            \
                 __m256i w0 = _mm256_load_si256(at), w1 = _mm256_load_si256(at + 1);                \
                 for (int r = 0; r < R; r++) {                                                      \
-                    int32_t four;                                                                  \
-                    memcpy(&four, x[r] + g * 32 + j * 4, 4);                                       \
-                    __m256i v = _mm256_set1_epi32(four);                                           \
-                    if (WIDE) {                                                                    \
-                        multiply_add_wide(&dot[r][0], w0, v);                                      \
-                        multiply_add_wide(&dot[r][1], w1, v);                                      \
+                    __m256i v = four_values(x[r] + g * 32 + j * 4);                                \
+                    if (MODE == SIGNED) {                                                          \
+                        multiply_add_signed(&dot[r][0], w0, v);                                    \
+                        multiply_add_signed(&dot[r][1], w1, v);                                    \
                     } else {                                                                       \
                         multiply_add(&dot[r][0], w0, v);                                           \
                         multiply_add(&dot[r][1], w1, v);                                           \
@@ -171,68 +191,138 @@ INLINE void multiply_add_wide(__m256i *sum, __m256i weights, __m256i values)
             for (int h = 0; h < 2; h++) {                                                          \
                 __m256 s = _mm256_load_ps(panel->scale[g] + h * 8);                                \
                 __m256 m = _mm256_load_ps(panel->minimum[g] + h * 8);                              \
-                for (int r = 0; r < R; r++) {                                                      \
-                    __m256i whole = WIDE ? dot[r][h] : _mm256_madd_epi16(dot[r][h], ones);         \
-                    __m256 d = _mm256_cvtepi32_ps(whole) * _mm256_set1_ps(xs[r][g]);               \
-                    __m256 total = _mm256_fmadd_ps(d, s, _mm256_loadu_ps(y[r] + h * 8));           \
-                    if (!WIDE) total = _mm256_fmadd_ps(m, _mm256_set1_ps(sums[r][g]), total);      \
-                    _mm256_storeu_ps(y[r] + h * 8, total);                                         \
-                }                                                                                  \
+                for (int r = 0; r < R; r++)                                                        \
+                    _mm256_storeu_ps(y[r] + h * 8, scaled(MODE, dot[r][h], s, m, steps[r][g],      \
+                                                          sums[r][g],                              \
+                                                          _mm256_loadu_ps(y[r] + h * 8)));         \
             }                                                                                      \
         }                                                                                          \
     }
-#else
-#define INTEGER_KERNEL(R, NAME, WIDE)                                                              \
-    static void NAME##_##R(const struct panel *panel, const int8_t *const *x, const float *const *xs, \
-                           const float *const *sums, int64_t groups, float *const *y)              \
+
+/* The same for few rows straight from the packed q4 weights: writing one token is bound by reading
+ * them, and a detour through the panel costs more than the arithmetic. */
+#define DIRECT_KERNEL(R, MODE)                                                                     \
+    static void direct_##MODE##_##R(const uint8_t *weights, const uint16_t *scales,                \
+                                    const uint16_t *minima, const int8_t *const *x,                \
+                                    const float *const *steps, const float *const *sums,           \
+                                    int64_t groups, float *const *y)                               \
     {                                                                                              \
-        for (int r = 0; r < R; r++) {                                                              \
-            for (int64_t g = 0; g < groups; g++) {                                                 \
-                int32_t dot[16] = {0};                                                             \
-                for (int j = 0; j < 8; j++)                                                        \
-                    for (int n = 0; n < 16; n++)                                                   \
-                        for (int k = 0; k < 4; k++)                                                \
-                            dot[n] += (int32_t)panel->bytes[((g * 8 + j) * 16 + n) * 4 + k] *      \
-                                      x[r][g * 32 + j * 4 + k];                                    \
-                for (int n = 0; n < 16; n++) {                                                     \
-                    y[r][n] += (float)dot[n] * xs[r][g] * panel->scale[g][n];                      \
-                    y[r][n] += panel->minimum[g][n] * sums[r][g];                                  \
+        const __m256i mask = _mm256_set1_epi8(15);                                                 \
+        __m256 total[R][2];                                                                        \
+        for (int r = 0; r < R; r++) total[r][0] = total[r][1] = _mm256_setzero_ps();               \
+        for (int64_t g = 0; g < groups; g++, weights += 256) {                                     \
+            __m256i dot[R][2];                                                                     \
+            for (int r = 0; r < R; r++) dot[r][0] = dot[r][1] = _mm256_setzero_si256();            \
+            _mm_prefetch((const char *)weights + 2048, _MM_HINT_T0);                               \
+            _mm_prefetch((const char *)weights + 2112, _MM_HINT_T0);                               \
+            _mm_prefetch((const char *)weights + 2176, _MM_HINT_T0);                               \
+            _mm_prefetch((const char *)weights + 2240, _MM_HINT_T0);                               \
+            _Pragma("GCC unroll 4") for (int c = 0; c < 4; c++)                                    \
+            {                                                                                      \
+                __m256i p0 = _mm256_loadu_si256((const __m256i *)(weights + c * 64));              \
+                __m256i p1 = _mm256_loadu_si256((const __m256i *)(weights + c * 64 + 32));         \
+                __m256i a0 = _mm256_and_si256(p0, mask), a1 = _mm256_and_si256(p1, mask);          \
+                __m256i b0 = _mm256_and_si256(_mm256_srli_epi16(p0, 4), mask);                     \
+                __m256i b1 = _mm256_and_si256(_mm256_srli_epi16(p1, 4), mask);                     \
+                for (int r = 0; r < R; r++) {                                                      \
+                    __m256i v = four_values(x[r] + g * 32 + c * 8);                                \
+                    multiply_add(&dot[r][0], a0, v);                                               \
+                    multiply_add(&dot[r][1], a1, v);                                               \
+                    v = four_values(x[r] + g * 32 + c * 8 + 4);                                    \
+                    multiply_add(&dot[r][0], b0, v);                                               \
+                    multiply_add(&dot[r][1], b1, v);                                               \
                 }                                                                                  \
+            }                                                                                      \
+            for (int h = 0; h < 2; h++) {                                                          \
+                __m256 s = load_fp16(scales + g * 16 + h * 8), m = s;                              \
+                if (MODE == SHIFTED) m = load_fp16(minima + g * 16 + h * 8);                       \
+                for (int r = 0; r < R; r++)                                                        \
+                    total[r][h] = scaled(MODE, dot[r][h], s, m, steps[r][g], sums[r][g],           \
+                                         total[r][h]);                                             \
+            }                                                                                      \
+        }                                                                                          \
+        for (int r = 0; r < R; r++) {                                                              \
+            _mm256_storeu_ps(y[r], total[r][0]);                                                   \
+            _mm256_storeu_ps(y[r] + 8, total[r][1]);                                               \
+        }                                                                                          \
+    }
+#define DIRECT_ROWS 3
+DIRECT_KERNEL(1, CENTRED)
+DIRECT_KERNEL(2, CENTRED)
+DIRECT_KERNEL(3, CENTRED)
+DIRECT_KERNEL(1, SHIFTED)
+DIRECT_KERNEL(2, SHIFTED)
+DIRECT_KERNEL(3, SHIFTED)
+
+typedef void direct_kernel(const uint8_t *, const uint16_t *, const uint16_t *, const int8_t *const *,
+                           const float *const *, const float *const *, int64_t, float *const *);
+
+static direct_kernel *const direct[2][DIRECT_ROWS] = {
+    {direct_CENTRED_1, direct_CENTRED_2, direct_CENTRED_3},
+    {direct_SHIFTED_1, direct_SHIFTED_2, direct_SHIFTED_3},
+};
+#else
+#define INTEGER_ROWS 1
+#define INTEGER_KERNEL(R, MODE)                                                                    \
+    static void rows_##MODE##_##R(const struct panel *panel, const int8_t *const *x,               \
+                                  const float *const *steps, const float *const *sums,             \
+                                  int64_t groups, float *const *y)                                 \
+    {                                                                                              \
+        for (int64_t g = 0; g < groups; g++) {                                                     \
+            int32_t dot[16] = {0};                                                                 \
+            for (int j = 0; j < 8; j++)                                                            \
+                for (int n = 0; n < 16; n++)                                                       \
+                    for (int k = 0; k < 4; k++)                                                    \
+                        dot[n] += (int32_t)panel->bytes[((g * 8 + j) * 16 + n) * 4 + k] *          \
+                                  x[0][g * 32 + j * 4 + k];                                        \
+            for (int n = 0; n < 16; n++) {                                                         \
+                float d = (float)dot[n] * steps[0][g];                                             \
+                if (MODE == SHIFTED)                                                               \
+                    y[0][n] += d * panel->scale[g][n] + panel->minimum[g][n] * sums[0][g];         \
+                else                                                                               \
+                    y[0][n] += (d + sums[0][g]) * panel->scale[g][n];                              \
             }                                                                                      \
         }                                                                                          \
     }
 #endif
 
-INTEGER_KERNEL(1, q4_rows, 0)
-INTEGER_KERNEL(1, q8_rows, 1)
+#define INTEGER_KERNELS(R)                                                                         \
+    INTEGER_KERNEL(R, CENTRED)                                                                     \
+    INTEGER_KERNEL(R, SHIFTED)                                                                     \
+    INTEGER_KERNEL(R, SIGNED)
+INTEGER_KERNELS(1)
 #if INTEGER_ROWS > 1
-INTEGER_KERNEL(2, q4_rows, 0)
-INTEGER_KERNEL(3, q4_rows, 0)
-INTEGER_KERNEL(4, q4_rows, 0)
-INTEGER_KERNEL(2, q8_rows, 1)
-INTEGER_KERNEL(3, q8_rows, 1)
-INTEGER_KERNEL(4, q8_rows, 1)
+INTEGER_KERNELS(2)
+INTEGER_KERNELS(3)
+INTEGER_KERNELS(4)
 #endif
 #if INTEGER_ROWS > 4
-INTEGER_KERNEL(8, q4_rows, 0)
-INTEGER_KERNEL(8, q8_rows, 1)
+INTEGER_KERNELS(8)
 #endif
 
 typedef void integer_kernel(const struct panel *, const int8_t *const *, const float *const *,
                             const float *const *, int64_t, float *const *);
 
-static int pick_integer(int kind, int64_t left, integer_kernel **kernel)
+#define BY_MODE(R) {rows_CENTRED_##R, rows_SHIFTED_##R, rows_SIGNED_##R}
+
+/* The kernel for so many of the rows that are left. */
+static int pick_integer(int mode, int64_t left, integer_kernel **kernel)
 {
-    int q4 = kind == WEIGHT_Q4;
+    static integer_kernel *const one[] = BY_MODE(1);
+#if INTEGER_ROWS > 1
+    static integer_kernel *const two[] = BY_MODE(2), *const three[] = BY_MODE(3),
+                                 *const four[] = BY_MODE(4);
+#endif
 #if INTEGER_ROWS > 4
-    if (left >= 8) return *kernel = q4 ? q4_rows_8 : q8_rows_8, 8;
+    static integer_kernel *const eight[] = BY_MODE(8);
+    if (left >= 8) return *kernel = eight[mode], 8;
 #endif
 #if INTEGER_ROWS > 1
-    if (left >= 4) return *kernel = q4 ? q4_rows_4 : q8_rows_4, 4;
-    if (left == 3) return *kernel = q4 ? q4_rows_3 : q8_rows_3, 3;
-    if (left == 2) return *kernel = q4 ? q4_rows_2 : q8_rows_2, 2;
+    if (left >= 4) return *kernel = four[mode], 4;
+    if (left == 3) return *kernel = three[mode], 3;
+    if (left == 2) return *kernel = two[mode], 2;
 #endif
-    return *kernel = q4 ? q4_rows_1 : q8_rows_1, 1;
+    return *kernel = one[mode], left > 0;
 }
 
 #define FLOAT_KERNEL(R)                                                                            \
@@ -275,6 +365,8 @@ struct linear_job {
     float *y;
     int64_t outputs, y_stride;
     struct quantized_rows q;
+    int mode;
+    float zero;
 };
 
 static void float_panel(void *context, int64_t p)
@@ -317,6 +409,26 @@ static void integer_panel(void *context, int64_t p)
     struct panel panel;
     float buffer[ROW_BLOCK][16] __attribute__((aligned(64)));
 
+#ifdef DIRECT_ROWS
+    if (job->kind == WEIGHT_Q4 && job->rows <= DIRECT_ROWS) {
+        const int8_t *xs[DIRECT_ROWS];
+        const float *steps[DIRECT_ROWS], *sums[DIRECT_ROWS];
+        float *to[DIRECT_ROWS];
+        for (int r = 0; r < job->rows; r++) {
+            xs[r] = q->values + r * job->inputs;
+            steps[r] = q->scales + r * groups;
+            sums[r] = q->sums + r * groups;
+            to[r] = buffer[r];
+        }
+        direct[job->mode][job->rows - 1]((const uint8_t *)w, job->scales + at_panel,
+                                         job->minima ? job->minima + at_panel : NULL, xs, steps, sums,
+                                         groups, to);
+        for (int64_t row = 0; row < job->rows; row++)
+            memcpy(job->y + row * job->y_stride + p * PANEL, buffer[row],
+                   (size_t)columns * sizeof(float));
+        return;
+    }
+#endif
     for (int64_t start = 0; start < job->rows; start += ROW_BLOCK) {
         int64_t height = job->rows - start < ROW_BLOCK ? job->rows - start : ROW_BLOCK;
         memset(buffer, 0, (size_t)height * sizeof buffer[0]);
@@ -324,14 +436,14 @@ static void integer_panel(void *context, int64_t p)
             int64_t deep = groups - g < BLOCK_GROUPS ? groups - g : BLOCK_GROUPS;
             const char *from = w + (size_t)g * group_bytes;
             unpack_scales(&panel, job->scales + at_panel + g * 16,
-                          job->minima ? job->minima + at_panel + g * 16 : NULL, deep, job->kind);
+                          job->minima ? job->minima + at_panel + g * 16 : NULL, deep);
             if (job->kind == WEIGHT_Q4)
                 unpack_q4(&panel, (const uint8_t *)from, deep);
             else
                 unpack_q8(&panel, (const int8_t *)from, deep);
             for (int64_t row = 0; row < height;) {
                 integer_kernel *kernel;
-                int count = pick_integer(job->kind, height - row, &kernel);
+                int count = pick_integer(job->mode, height - row, &kernel);
                 const int8_t *xs[8];
                 const float *steps[8], *sums[8];
                 float *to[8];
@@ -358,7 +470,7 @@ static void quantize_row(void *context, int64_t row)
     int64_t groups = job->inputs / GROUP;
     for (int64_t i = row * groups; i < (row + 1) * groups; i++)
         quantize_group(job->x + i * GROUP, job->q.values + i * GROUP, job->q.scales + i,
-                       job->q.sums + i);
+                       job->q.sums + i, job->zero);
 }
 
 static void linear(int kind, const float *x, int64_t rows, int64_t inputs, const void *weights,
@@ -366,13 +478,15 @@ static void linear(int kind, const float *x, int64_t rows, int64_t inputs, const
                    int64_t y_stride, int threads)
 {
     struct linear_job job = {kind, x, rows, inputs, weights, scales, minima, y, outputs, y_stride,
-                             {NULL, NULL, NULL}};
+                             {NULL, NULL, NULL}, CENTRED, -8.0f};
     int64_t panels = (outputs + PANEL - 1) / PANEL, chunk = panels / (threads * 8);
     chunk = chunk < 1 ? 1 : chunk > 16 ? 16 : chunk;
     if (kind == WEIGHT_F32 || kind == WEIGHT_BF16) {
         muniment_parallel(threads, panels, chunk, float_panel, &job);
         return;
     }
+    if (kind == WEIGHT_Q8) job.mode = SIGNED, job.zero = -128.0f;
+    if (minima) job.mode = SHIFTED, job.zero = 1.0f;
     /* One scratch a calling thread, kept: fresh pages cost more than the rounding. */
     static __thread char *scratch;
     static __thread size_t scratch_size;
