@@ -8,12 +8,13 @@ EngineError
 ├── PromptTooLong         more tokens than the context holds
 ├── BadSchema             the JSON schema is wrong, or holds what cannot be followed
 ├── PackingFailed         the packed model could not be written
+├── EngineBusy            it is still writing another answer
 └── EngineStopped         the child process that ran the model has ended
 """
 
 
 class EngineError(Exception):
-    """Base of all. ``cause`` says what is wrong, ``remedy`` what to do; both are whole sentences."""
+    """Base of all. ``cause`` says what is wrong, ``remedy`` what to do, in whole sentences."""
 
     def __init__(self, subject: str, cause: str, remedy: str) -> None:
         super().__init__(f"{subject}: {cause} {remedy}")
@@ -51,6 +52,10 @@ class BadSchema(EngineError):
 
 class PackingFailed(EngineError):
     """The packed model could not be written; nothing of it was left behind."""
+
+
+class EngineBusy(EngineError):
+    """It is still writing another answer."""
 
 
 class EngineStopped(EngineError):

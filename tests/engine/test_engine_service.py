@@ -1,0 +1,266 @@
+"""The engine in its child process, with a model that only pretends."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from engine.errors import (
+    DamagedModel,
+    EngineBusy,
+    EngineError,
+    EngineStopped,
+    MemoryExceeded,
+    PromptTooLong,
+)
+from engine.options import Finished, Message, Options, PromptRead, Written
+from engine.service import Engine
+
+FAKE = "tests.engine.fake_model"
+
+
+def _engine(folder: Path, **settings: object) -> Engine:
+    settings.setdefault("factory", f"{FAKE}:load")
+    return Engine(folder, **settings)  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def engine(tmp_path: Path) -> Iterator[Engine]:
+    with _engine(tmp_path) as made:
+        yield made
+
+
+def _pid(engine: Engine) -> int:
+    return int(engine.facts().notes[0])
+
+
+def _until(condition: Callable[[], bool], seconds: float = 5) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def _gone(pid: int) -> bool:
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0]
+    except (FileNotFoundError, ProcessLookupError):
+        return True
+    return state == "Z"
+
+
+def _echo(engine: Engine, prompt: str = "Hello") -> str:
+    return "".join(event.text for event in engine.generate(prompt) if isinstance(event, Written))
+
+
+def test_facts_and_settings_cross(tmp_path: Path) -> None:
+    with _engine(
+        tmp_path, context=100, memory=2**33, device="cpu", guard=f"{FAKE}:guard"
+    ) as engine:
+        facts = engine.facts()
+        assert facts.name == tmp_path.name
+        assert facts.notes[1:] == ("100", str(2**33), "cpu", "True", "False")
+        assert int(facts.notes[0]) != os.getpid()
+
+
+@pytest.mark.parametrize(
+    "prompt", ["Hello", [1, 2, 3], [Message("system", "é"), Message("user", "\ud800")]]
+)
+def test_events_come_in_order(engine: Engine, prompt: str | list[int] | list[Message]) -> None:
+    events = list(engine.generate(prompt, Options(schema={"type": "object"}, stop=("a",))))
+    shown = prompt if isinstance(prompt, str) else tuple(prompt)
+    assert events == [
+        PromptRead(len(prompt), len(prompt)),
+        Written(repr(shown)),
+        Finished("end", len(prompt), 1, 0.0, 0.0),
+    ]
+
+
+def test_one_child_serves_all_requests(engine: Engine) -> None:
+    pid = _pid(engine)
+    for number in range(3):
+        assert _echo(engine, str(number)) == repr(str(number))
+    assert _pid(engine) == pid
+
+
+def test_closing_stops_within_one_token(engine: Engine, tmp_path: Path) -> None:
+    answer = engine.generate("count", Options(max_tokens=10_000))
+    seen = 0
+    for event in answer:
+        if isinstance(event, Written):
+            seen = event.tokens[0]
+            if seen == 5:
+                break
+    start = time.monotonic()
+    answer.close()
+    assert time.monotonic() - start < 1
+    log = tmp_path / "log"
+    _until(lambda: log.read_text().startswith("stopped"))
+    # One may have been sent already, and one was being computed.
+    assert int(log.read_text().split()[-1]) <= seen + 2
+    assert _echo(engine) == "'Hello'"
+
+
+def test_a_forgotten_flood_does_not_block_the_next_request(engine: Engine) -> None:
+    pid = _pid(engine)
+    answer = engine.generate("flood")
+    assert isinstance(next(answer), PromptRead)
+    time.sleep(0.3)  # the pipe fills up
+    answer.close()
+    assert _echo(engine) == "'Hello'"
+    assert _pid(engine) == pid
+
+
+def test_a_second_request_is_refused(engine: Engine) -> None:
+    first = engine.generate("count", Options(max_tokens=1000))
+    next(first)
+    with pytest.raises(EngineBusy, match="still writing"):
+        next(engine.generate("Hello"))
+    first.close()
+    assert _echo(engine) == "'Hello'"
+
+
+@pytest.mark.parametrize(
+    ("prompt", "kind", "says"),
+    [
+        ("too long", PromptTooLong, r"The prompt: It has 9 tokens\. Ask less\."),
+        ("value", ValueError, "at least one token"),
+        ("memory", MemoryExceeded, "no more memory"),
+        ("bug", EngineError, r"KeyError: 'oops'"),
+    ],
+)
+def test_errors_cross_as_themselves(
+    engine: Engine, prompt: str, kind: type[Exception], says: str
+) -> None:
+    pid = _pid(engine)
+    with pytest.raises(kind, match=says) as caught:
+        list(engine.generate(prompt))
+    assert type(caught.value) is kind
+    assert _echo(engine) == "'Hello'"
+    assert _pid(engine) == pid
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "says"),
+    [
+        ("damaged", DamagedModel, r"damaged: The file is cut short\. Copy it again\."),
+        ("huge", MemoryExceeded, "99 GB"),
+        ("deadly", EngineStopped, r"signal 9, SIGKILL.*smaller model"),
+    ],
+)
+def test_what_goes_wrong_with_loading(
+    tmp_path: Path, name: str, kind: type[Exception], says: str
+) -> None:
+    with _engine(tmp_path / name) as engine:
+        for _ in range(2):
+            with pytest.raises(kind, match=says):
+                engine.facts()
+            with pytest.raises(kind, match=says):
+                list(engine.generate("Hello"))
+
+
+def test_a_guard_that_fails_keeps_the_model_from_loading(tmp_path: Path) -> None:
+    with (
+        _engine(tmp_path, guard=f"{FAKE}:bad_guard") as engine,
+        pytest.raises(EngineError, match="no filter"),
+    ):
+        engine.facts()
+
+
+@pytest.mark.parametrize(
+    ("prompt", "says"), [("die", "exit code 7"), ("crash", "signal 11, SIGSEGV")]
+)
+def test_a_child_that_ends_by_itself(engine: Engine, prompt: str, says: str) -> None:
+    pid = _pid(engine)
+    with pytest.raises(EngineStopped, match=rf"{says}.*Ask again"):
+        list(engine.generate(prompt))
+    assert _echo(engine) == "'Hello'"
+    assert _pid(engine) != pid
+
+
+def test_a_killed_child(engine: Engine) -> None:
+    pid = _pid(engine)
+    answer = engine.generate("count", Options(max_tokens=1000))
+    next(answer)
+    os.kill(pid, signal.SIGKILL)
+    with pytest.raises(EngineStopped, match="SIGKILL"):
+        list(answer)
+    assert _echo(engine) == "'Hello'"
+    os.kill(_pid(engine), signal.SIGKILL)
+    time.sleep(0.1)  # killed while nothing was asked of it
+    assert _echo(engine) == "'Hello'"
+
+
+def test_closing_the_engine_ends_an_answer_in_another_thread(tmp_path: Path) -> None:
+    engine = _engine(tmp_path)
+    pid = _pid(engine)
+    caught: list[EngineStopped] = []
+
+    def read() -> None:
+        try:
+            list(engine.generate("count", Options(max_tokens=10_000)))
+        except EngineStopped as error:
+            caught.append(error)
+
+    thread = threading.Thread(target=read)
+    thread.start()
+    _until(lambda: (tmp_path / "log").exists())
+    engine.close()
+    thread.join(5)
+    assert "was closed" in caught[0].cause
+    assert _gone(pid)
+    assert _echo(engine) == "'Hello'"
+    engine.close()
+    engine.close()
+
+
+def test_what_is_no_message_is_not_taken(engine: Engine) -> None:
+    with pytest.raises(EngineStopped, match=r"not understood.*PosixPath"):
+        list(engine.generate("strange"))
+    assert _echo(engine) == "'Hello'"
+
+
+PARENT = f"""
+import sys, time
+from engine.service import Engine
+engine = Engine({{folder!r}}, factory="{FAKE}:load")
+print(engine.facts().notes[0], flush=True)
+answer = engine.generate("count")
+next(answer)
+{{end}}
+"""
+
+
+@pytest.mark.parametrize("end", ["time.sleep(60)", "sys.exit()", "1 / 0"])
+def test_the_child_does_not_survive_its_parent(tmp_path: Path, end: str) -> None:
+    code = PARENT.format(folder=str(tmp_path), end=end)
+    with subprocess.Popen(
+        [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    ) as parent:
+        assert parent.stdout is not None
+        pid = int(parent.stdout.readline())
+        if "sleep" in end:
+            _until(lambda: (tmp_path / "log").exists())
+            parent.kill()
+    _until(lambda: _gone(pid))
+
+
+def test_an_engine_that_is_forgotten_takes_its_child_along(tmp_path: Path) -> None:
+    engine = _engine(tmp_path)
+    pid = _pid(engine)
+    del engine
+    _until(lambda: _gone(pid))
+
+
+def test_importing_the_service_loads_no_torch() -> None:
+    code = (
+        "import sys, engine.service, engine.worker, engine.protocol\n"
+        "assert not {'torch', 'transformers', 'numpy', 'tokenizers'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
