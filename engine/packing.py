@@ -1,14 +1,18 @@
 """Rounds weights to 4 or 8 bits and lays them out in panels. Knows no files and no models.
 
+The C kernels do it where they are (``native/src/quantize.inc.h``), torch's operators elsewhere.
+
 4 bits: groups of 32 inputs, weight = scale * (q - 8), q in 0..15. The scale is the best of a few, by
 squared error: from the group's largest weight at -8 (as llama.cpp's Q4_0), or slightly smaller ones.
 8 bits: groups of 32, weight = scale * q, q in -127..127.
 """
 
+from typing import Protocol
+
 import torch
 
 from engine.matrix import Matrix, Table, Width
-from engine.native import GROUP, PANEL
+from engine.native import GROUP, PANEL, kernels
 
 # Tried around largest / -8: cutting the largest weight a little often costs less than a coarser step.
 _FACTORS = (1.0, 0.96, 0.92, 0.88, 0.84, 0.8, 1.06)
@@ -16,8 +20,19 @@ _FACTORS = (1.0, 0.96, 0.92, 0.88, 0.84, 0.8, 1.06)
 _SLAB_NUMBERS = 1 << 23
 
 
-def pack(weight: torch.Tensor, width: Width) -> Matrix:
-    """weight [outputs, inputs] of any float type as a :class:`Matrix` of that width.
+class Rows(Protocol):
+    """Weights of any float type handed out some rows at a time: a tensor, or one still on disk."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """(rows, columns)."""
+
+    def __getitem__(self, rows: slice, /) -> torch.Tensor:
+        """[some rows, columns]."""
+
+
+def pack(weight: Rows, width: Width) -> Matrix:
+    """weight [outputs, inputs] as a :class:`Matrix` of that width, a slab of rows at a time.
 
     Inputs that are no multiple of 32 cannot be packed to 4 or 8 bits and stay in bf16.
     """
@@ -31,7 +46,12 @@ def pack(weight: torch.Tensor, width: Width) -> Matrix:
         torch.empty(panels, inputs // GROUP, PANEL, dtype=torch.float16) if width < 16 else None
     )
     for first in range(0, outputs, rows):
-        slab = weight[first : first + rows].float()
+        slab = weight[first : first + rows]
+        if scales is not None and (native := kernels()):
+            where = slice(first // PANEL, first // PANEL + -(-slab.shape[0] // PANEL))
+            native.quantize(_plain(slab), width, data[where], scales[where])
+            continue
+        slab = slab.float()
         if slab.shape[0] % PANEL:
             slab = torch.nn.functional.pad(slab, (0, 0, 0, -slab.shape[0] % PANEL))
         where = slice(first // PANEL, first // PANEL + slab.shape[0] // PANEL)
@@ -46,6 +66,12 @@ def pack(weight: torch.Tensor, width: Width) -> Matrix:
 
 def pack_table(weight: torch.Tensor) -> Table:
     """weight [rows, columns] as an 8-bit :class:`Table`; columns must be a multiple of 32."""
+    if native := kernels():
+        rows, columns = weight.shape
+        data = torch.empty(rows, columns, dtype=torch.int8)
+        scales = torch.empty(rows, columns // GROUP, dtype=torch.float16)
+        native.quantize(_plain(weight), 8, data, scales, panels=False)
+        return Table(data, scales)
     q, scale = quantize8(weight.float())
     return Table(q, scale)
 
@@ -108,6 +134,13 @@ def _empty(panels: int, inputs: int, width: Width) -> torch.Tensor:
     return torch.empty(
         panels, inputs, PANEL, dtype=torch.bfloat16 if width == 16 else torch.float32
     )
+
+
+def _plain(weight: torch.Tensor) -> torch.Tensor:
+    """In a type and an order that the kernels read."""
+    if weight.dtype != torch.bfloat16:
+        weight = weight.float()
+    return weight.contiguous()
 
 
 def _divide(groups: torch.Tensor, scale: torch.Tensor) -> torch.Tensor:

@@ -28,6 +28,7 @@ _SIGNATURES = {
     "store_tiles": [_POINTER, _LONG, _POINTER, _LONG, _LONG, _LONG, _LONG, _INT, _POINTER, _POINTER],
     "attend": [_POINTER, _LONG, _LONG, _LONG, _LONG, _LONG, _FLOAT, _INT, _POINTER, _POINTER, _LONG,
                _POINTER, _POINTER, _POINTER, _LONG, _INT],
+    "quantize": [_INT, _INT, _INT, _POINTER, _LONG, _LONG, _POINTER, _POINTER, _INT],
 }  # fmt: skip
 
 
@@ -142,6 +143,22 @@ class Kernels:
             low.data_ptr(), high.data_ptr(), out.data_ptr(), width, self.threads,
         )  # fmt: skip
         return out
+
+    def quantize(
+        self,
+        weight: torch.Tensor,
+        bits: int,
+        data: torch.Tensor,
+        scales: torch.Tensor,
+        *,
+        panels: bool = True,
+    ) -> None:
+        """Rounds weight [rows, inputs], fp32 or bf16, into data and scales: panels, or rows as they are."""
+        rows, inputs = weight.shape
+        self._quantize(  # type: ignore[attr-defined]
+            bits, panels, weight.dtype == torch.bfloat16, weight.data_ptr(), rows, inputs,
+            data.data_ptr(), scales.data_ptr(), self.threads,
+        )  # fmt: skip
 
 
 def _address(tensor: torch.Tensor | None) -> int | None:

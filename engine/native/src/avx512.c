@@ -8,6 +8,9 @@
 
 #include "linear.inc.h"
 
+#include "quantize.inc.h"
+
 const struct kernels kernels_avx512 = {
     "avx512", linear, rms_norm, gelu_multiply, norm_rope, softcap, store_tiles, attend,
+    quantize,
 };

@@ -84,3 +84,9 @@ EXPORT void muniment_attend(const float *q, int64_t q_stride, int64_t rows, int6
     chosen->attend(q, q_stride, rows, heads, kv_heads, head_size, scale, half, key_tiles, value_tiles,
                    capacity, low, high, out, out_stride, threads);
 }
+
+EXPORT void muniment_quantize(int bits, int panels, int half, const void *weights, int64_t rows,
+                              int64_t inputs, void *data, uint16_t *scales, int threads)
+{
+    chosen->quantize(bits, panels, half, weights, rows, inputs, data, scales, threads);
+}

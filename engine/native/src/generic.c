@@ -7,6 +7,9 @@
 
 #include "linear.inc.h"
 
+#include "quantize.inc.h"
+
 const struct kernels kernels_generic = {
     "generic", linear, rms_norm, gelu_multiply, norm_rope, softcap, store_tiles, attend,
+    quantize,
 };

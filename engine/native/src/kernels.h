@@ -54,6 +54,10 @@ struct kernels {
                    int64_t head_size, float scale, int half, const void *key_tiles,
                    const void *value_tiles, int64_t capacity, const int64_t *low,
                    const int64_t *high, float *out, int64_t out_stride, int threads);
+    /* weights[rows][inputs] (fp32, or bf16 if half; inputs a multiple of 32) rounded to 4 or 8 bits, in
+     * panels; or, not in panels and 8 bits only, data int8 [rows][inputs] and scales [rows][inputs/32] */
+    void (*quantize)(int bits, int panels, int half, const void *weights, int64_t rows, int64_t inputs,
+                     void *data, uint16_t *scales, int threads);
 };
 
 extern const struct kernels kernels_generic;
