@@ -31,8 +31,8 @@ class Text:
 
     ``special`` names special tokens as templates do (``bos_token``); Gemma's usual names are found
     by themselves. ``stop`` are further ids that end an answer. ``begins`` says whether
-    :meth:`encode` begins with ``bos_token``; by default as the tokenizer itself does. ``subject``
-    is named in errors.
+    :meth:`encode` begins with ``bos_token``; by default as the tokenizer itself does, and always
+    with Gemma's. ``subject`` is named in errors.
     """
 
     def __init__(
@@ -64,7 +64,9 @@ class Text:
         known_ends = (tokenizer.token_to_id(end) for end in ends if end)
         self.stop_ids = frozenset([*(end for end in known_ends if end is not None), *stop])
         self.marks = Marks(
-            self._id("<|channel>"), self._id("<channel|>"), self._first_id(_TURN_OPENS)
+            self._id(self._special.get("soc_token", "<|channel>")),
+            self._id(self._special.get("eoc_token", "<channel|>")),
+            self._first_id([self._special.get("sot_token", ""), *_TURN_OPENS]),
         )
         self._prefix = self._bos(begins)
 
@@ -84,13 +86,12 @@ class Text:
         config = _read_json(folder / "tokenizer_config.json")
         generation = _read_json(folder / "generation_config.json")
         ends = generation.get("eos_token_id") or []
-        begins = config.get("add_bos_token")
         return cls(
             tokenizer,
             _template_in(folder, config),
             _special_in(folder, config),
             [*stop, *(ends if isinstance(ends, list) else [ends])],
-            begins if isinstance(begins, bool) else None,
+            True if config.get("add_bos_token") is True else None,
             str(path),
         )
 
@@ -185,11 +186,14 @@ class Text:
         return next((self._control[name] for name in names if name in self._control), None)
 
     def _bos(self, begins: bool | None) -> list[int]:
-        bos = self._id(self._special.get("bos_token", ""))
-        own = self.tokenizer.encode("").ids[:1]
+        name = self._special.get("bos_token", "")
+        bos = self._id(name)
+        if bos is None:
+            return []
         if begins is None:
-            return own if bos is None or own == [bos] else []
-        return [bos] if begins and bos is not None else []
+            # Gemma reads no text without it, though Gemma 4's tokenizer_config.json says false.
+            begins = name == "<bos>" or self.tokenizer.encode("").ids[:1] == [bos]
+        return [bos] if begins else []
 
 
 def _pieces_of(tokenizer: Tokenizer, subject: str) -> "_Pieces":

@@ -145,6 +145,16 @@ def test_chat_is_what_transformers_makes(
     assert text.stop_ids == set(_ids(text, "<eos>", "<turn|>"))
 
 
+def test_gemma_reads_no_text_without_its_beginning(tmp_path: Path) -> None:
+    write_text(tmp_path)
+    (tmp_path / "tokenizer_config.json").write_text(json.dumps(SPECIAL | {"add_bos_token": False}))
+    text = Text.open(tmp_path)
+    assert text.encode("Hello") == [*_ids(text, "<bos>"), *text.encode_more("Hello")]
+    begun = byte_tokenizer()
+    assert Text(begun, special={"bos_token": "<pad>"}).encode("a") == begun.encode("a").ids
+    assert Text(begun, special={"bos_token": "<pad>"}, begins=True).encode("a")[0] == 0
+
+
 def test_template_functions_are_those_of_transformers() -> None:
     source = (
         "{% for m in messages %}{% if loop.index > 1 %}{% break %}{% endif %}"
