@@ -43,4 +43,7 @@ installer/setup/system_libraries.sh
 echo "Installing the locked dependencies into .venv (several hundred megabytes the first time)"
 .venv/bin/python -m pip install --disable-pip-version-check -q -r requirements.lock
 .venv/bin/python -m pip install --disable-pip-version-check -q --no-deps --no-build-isolation -e .
+
+# The engine runs without its kernels too, several times slower; a missing compiler is said and is no failure.
+.venv/bin/python engine/native/build.py || echo "Install gcc and run engine/native/build.py to have the fast kernels."
 .venv/bin/python -m pip check
