@@ -57,7 +57,6 @@ class Text:
             if token.special or self._is_control(token.content)
         }
         self._control_ids = frozenset(self._control.values())
-        self._added = {number: token.content for number, token in added.items()}
         self._pieces = _pieces_of(tokenizer, subject)
         self._known: dict[int, bytes | None] = {}
         ends = [self._special.get("eos_token", ""), self._special.get("eot_token", ""), *_TURN_ENDS]
@@ -134,8 +133,6 @@ class Text:
         if token not in self._known:
             if token in self._control_ids or (name := self.tokenizer.id_to_token(token)) is None:
                 self._known[token] = None
-            elif token in self._added:
-                self._known[token] = self._added[token].encode()
             else:
                 self._known[token] = self._pieces(name)
         return self._known[token]
@@ -223,7 +220,9 @@ class _Pieces:
 
     def __call__(self, name: str) -> bytes:
         if self._bytes is not None:
-            return b"".join(self._bytes.get(letter, letter.encode()) for letter in name)
+            if all(letter in self._bytes for letter in name):
+                return b"".join(self._bytes[letter] for letter in name)
+            return name.encode()  # an added token, spelled as it is
         if self._fallback and (match := _BYTE_TOKEN.fullmatch(name)):
             return bytes([int(match[1], 16)])
         for old, new in self._replace:

@@ -117,8 +117,8 @@ def test_whatever_is_written_follows_the_schema(
     if ended:
         value = json.loads(written)
         assert holds(value)
-        if "\\" not in written:
-            assert json.dumps(value, ensure_ascii=False) == written or "." in written
+        if schema is RECORD and "\\" not in written:
+            assert json.dumps(value, ensure_ascii=False) == written
     else:
         assert schema is TREE or schema == {"type": "integer"}
 

@@ -99,7 +99,13 @@ def gemma_tokenizer(vocabulary: int = 700) -> Tokenizer:
     tokenizer.post_processor = processors.TemplateProcessing(
         single="<bos> $A", special_tokens=[("<bos>", CONTROL.index("<bos>"))]
     )
-    tokenizer.add_tokens([AddedToken("\n\n", normalized=False), AddedToken("<b>")])
+    tokenizer.add_tokens(
+        [
+            AddedToken("\n\n", normalized=False),
+            AddedToken("<b>"),
+            AddedToken("▁▁▁", normalized=False),
+        ]
+    )
     return tokenizer
 
 
