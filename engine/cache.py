@@ -12,12 +12,10 @@ from typing import Protocol
 
 import torch
 
-from engine.config import LayerConfig, ModelConfig
+from engine.config import SEGMENT, LayerConfig, ModelConfig
+from engine.config import layer_capacity as layer_capacity
 from engine.native import TILE, kernels
 from engine.placement import CPU, Placement
-
-# What the C kernel calls a segment: stored positions start at a multiple of it.
-_ALIGN = 256
 
 
 class LayerCache(Protocol):
@@ -47,7 +45,7 @@ class ExactLayer:
 
     def __init__(self, layer: LayerConfig, capacity: int, dtype: torch.dtype) -> None:
         self.kv_heads, self.size, self.window = layer.kv_heads, layer.head_size, layer.window
-        shape = (self.kv_heads, -(-capacity // _ALIGN) * _ALIGN, self.size)
+        shape = (self.kv_heads, -(-capacity // SEGMENT) * SEGMENT, self.size)
         # Zeroed, since a position not yet written may be multiplied by a weight of zero.
         self.keys = torch.zeros(shape, dtype=dtype)
         self.values = torch.zeros(shape, dtype=dtype)
@@ -97,7 +95,7 @@ class ExactLayer:
         """Moves what a query at ``first`` still sees to the front."""
         if self.window is None:
             raise RuntimeError("a global layer was given more positions than it was made for")
-        base = max(0, first - self.window + 1) // _ALIGN * _ALIGN
+        base = max(0, first - self.window + 1) // SEGMENT * SEGMENT
         shift, keep = base - self.base, -(-first // TILE) * TILE - base
         for part in (self.keys, self.values):
             part[:, :keep] = part[:, shift : shift + keep].clone()
@@ -111,7 +109,7 @@ class TorchLayer:
         self, layer: LayerConfig, capacity: int, dtype: torch.dtype, device: torch.device
     ) -> None:
         self.kv_heads, self.size, self.window = layer.kv_heads, layer.head_size, layer.window
-        shape = (self.kv_heads, -(-capacity // _ALIGN) * _ALIGN, self.size)
+        shape = (self.kv_heads, -(-capacity // SEGMENT) * SEGMENT, self.size)
         self.keys = torch.zeros(shape, dtype=dtype, device=device)
         self.values = torch.zeros(shape, dtype=dtype, device=device)
         self.base = 0
@@ -210,10 +208,3 @@ class KVCache:
         if not self.can_return_to(length):
             raise ValueError(f"the sliding window has moved on: {length} cannot be returned to")
         self.length = length
-
-
-def layer_capacity(layer: LayerConfig, context: int, chunk: int) -> int:
-    """Positions one layer sets aside room for."""
-    if layer.window is None:
-        return context
-    return min(context, layer.window - 1 + chunk + _ALIGN - 1)

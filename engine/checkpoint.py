@@ -1,108 +1,69 @@
-"""Reads a published checkpoint: one or many safetensors files, memory-mapped. Knows no decoder.
+"""Reads a published checkpoint: one or many safetensors files. Knows no decoder.
 
-Tensors are packed while they stream from disk, one slab at a time. Pickle files are refused: they can
-run code.
+Weights are packed while they stream from disk, a slab of rows at a time, and read rather than
+mapped, so that what was read does not count as memory of the process. Pickle files are refused: they
+can run code.
 """
 
-import json
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
+import numpy as np
 import torch
-from safetensors import SafetensorError, safe_open
 
 from engine.errors import DamagedModel, UnsupportedModel
 from engine.matrix import Joined, Matrix, Table, Width, join
-from engine.packing import pack, pack_table
+from engine.packing import pack
+from engine.safetensors_file import COPY_AGAIN, Entry, SafetensorsFolder, map_file
 
-_COPY_AGAIN = "Copy the file again from where the model came from."
-_PICKLES = ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl")
+TYPES = {
+    "F64": torch.float64,
+    "F32": torch.float32,
+    "F16": torch.float16,
+    "BF16": torch.bfloat16,
+}
+_HEAD = "lm_head."
+_EMBEDDING = "embed_tokens.weight"
+_TOWERS = ("vision", "audio")
 
 
-class SafetensorsFiles:
-    """All tensors of a folder's safetensors files by their full names."""
+def mapped(entry: Entry) -> torch.Tensor:
+    """All of a tensor, mapped from disk."""
+    raw = torch.from_numpy(map_file(entry.path))[entry.first : entry.first + entry.nbytes]
+    if entry.first % TYPES[entry.kind].itemsize:
+        raw = raw.clone()
+    return raw.view(TYPES[entry.kind]).view(entry.shape)
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self._open: dict[Path, Any] = {}
-        self._where = self._locate()
 
-    def __contains__(self, name: str) -> bool:
-        return name in self._where
-
-    def names(self) -> list[str]:
-        """All names."""
-        return list(self._where)
-
-    def file(self, name: str) -> Path:
-        """Which file holds a tensor."""
-        return self._where[name]
-
-    def tensor(self, name: str) -> torch.Tensor:
-        """The tensor, mapped from disk. Raises DamagedModel if it is missing or cut short."""
-        if name not in self._where:
-            raise DamagedModel(str(self.folder), f"The tensor {name} is missing.", _COPY_AGAIN)
-        path = self._where[name]
-        try:
-            return self._file(path).get_tensor(name)
-        except (SafetensorError, OSError, ValueError) as error:
-            raise DamagedModel(str(path), f"It cannot be read ({error}).", _COPY_AGAIN) from error
-
-    def shape(self, name: str) -> tuple[int, ...]:
-        """The tensor's shape without reading it."""
-        return tuple(self._file(self._where[name]).get_slice(name).get_shape())
-
-    def metadata(self, path: Path) -> dict[str, str]:
-        """A file's own notes."""
-        return self._file(path).metadata() or {}
-
-    def _locate(self) -> dict[str, Path]:
-        index = self.folder / "model.safetensors.index.json"
-        if index.exists():
-            try:
-                listed = json.loads(index.read_text(encoding="utf-8"))["weight_map"]
-                where = {str(name): self.folder / str(file) for name, file in listed.items()}
-            except (OSError, ValueError, KeyError, AttributeError, TypeError) as error:
-                raise DamagedModel(
-                    str(index), f"The list of tensors cannot be read ({error}).", _COPY_AGAIN
-                ) from error
-            for path in sorted(set(where.values())):
-                held = set(self._file(path).keys())
-                absent = sorted(n for n, p in where.items() if p == path and n not in held)
-                if absent:
-                    raise DamagedModel(
-                        str(path), f"The tensor {absent[0]} is missing.", _COPY_AGAIN
-                    )
-            return where
-        files = sorted(self.folder.glob("*.safetensors"))
-        if files:
-            return {name: path for path in files for name in self._file(path).keys()}  # noqa: SIM118
-        pickles = sorted(p.name for pattern in _PICKLES for p in self.folder.glob(pattern))
-        if pickles:
-            raise UnsupportedModel(
-                str(self.folder / pickles[0]),
-                "It is a pickle file, which can run code when it is opened.",
-                "Use the model's safetensors files.",
-            )
+def read_bytes(entry: Entry, first: int, count: int) -> torch.Tensor:
+    """uint8 [count]: some of a tensor's bytes. Raises DamagedModel if they cannot be read."""
+    try:
+        raw = np.fromfile(entry.path, dtype=np.uint8, count=count, offset=entry.first + first)
+    except OSError as error:
         raise DamagedModel(
-            str(self.folder), "There are no safetensors files in it.", "Choose the model's folder."
-        )
+            str(entry.path), f"It cannot be read ({error.strerror}).", COPY_AGAIN
+        ) from error
+    if len(raw) != count:
+        raise DamagedModel(str(entry.path), "It was cut short while it was read.", COPY_AGAIN)
+    return torch.from_numpy(raw)
 
-    def _file(self, path: Path) -> Any:
-        if path not in self._open:
-            if not path.exists():
-                raise DamagedModel(
-                    str(path), "The file is missing.", "Copy all files of the model."
-                )
-            if path.stat().st_size == 0:
-                raise DamagedModel(str(path), "The file is empty.", _COPY_AGAIN)
-            try:
-                self._open[path] = safe_open(path, framework="pt")
-            except (SafetensorError, OSError) as error:
-                raise DamagedModel(
-                    str(path), f"It is cut short or damaged ({error}).", _COPY_AGAIN
-                ) from error
-        return self._open[path]
+
+@dataclass(frozen=True)
+class StoredRows:
+    """A matrix on disk, from row ``first`` of a tensor on; reads the rows it is asked for."""
+
+    entry: Entry
+    shape: tuple[int, int]
+    first: int = 0
+
+    def __getitem__(self, rows: slice) -> torch.Tensor:
+        start, stop, _ = rows.indices(self.shape[0])
+        columns = self.shape[1]
+        row_bytes = columns * TYPES[self.entry.kind].itemsize
+        raw = read_bytes(self.entry, (self.first + start) * row_bytes, (stop - start) * row_bytes)
+        return raw.view(TYPES[self.entry.kind]).view(-1, columns)
 
 
 class Checkpoint:
@@ -110,61 +71,65 @@ class Checkpoint:
 
     def __init__(self, folder: Path) -> None:
         self.subject = str(folder)
-        self.files = SafetensorsFiles(folder)
+        self.files = SafetensorsFolder(folder)
         self.prefix = self._find_prefix()
 
     def __contains__(self, name: str) -> bool:
         return self.prefix + name in self.files
 
+    def others(self) -> Iterator[Entry]:
+        """The tensors that are not of the decoder: what sees and hears."""
+        for name, entry in self.files.entries.items():
+            if not name.startswith((self.prefix, _HEAD)):
+                yield entry
+
     def vector(self, name: str, size: int) -> torch.Tensor:
         """fp32 [size]."""
-        return self._checked(name, (size,)).float().clone()
+        entry = self._checked(name, (size,))
+        return read_bytes(entry, 0, entry.nbytes).view(TYPES[entry.kind]).float()
 
     def matrix(
         self, name: str, parts: list[tuple[str, int]], inputs: int, width: Width
     ) -> Matrix | Joined:
         """Packed to ``width`` and joined."""
         del name
-        return join([pack(self._checked(n, (rows, inputs)), width) for n, rows in parts])
+        found = [(self._checked(n, (rows, inputs)), rows) for n, rows in parts]
+        return join([pack(StoredRows(entry, (rows, inputs)), width) for entry, rows in found])
 
     def experts(
         self, name: str, count: int, outputs: int, inputs: int, width: Width
     ) -> list[Matrix | Joined]:
         """One packed matrix an expert."""
-        stack = self._checked(name, (count, outputs, inputs))
-        return [pack(stack[i], width) for i in range(count)]
+        entry = self._checked(name, (count, outputs, inputs))
+        shape = (outputs, inputs)
+        return [pack(StoredRows(entry, shape, i * outputs), width) for i in range(count)]
 
     def table(self, name: str, rows: int, columns: int) -> Table:
         """Left on disk as it is."""
-        return Table(self._checked(f"{name}.weight", (rows, columns)))
+        return Table(mapped(self._checked(f"{name}.weight", (rows, columns))))
 
-    def packed_table(self, name: str, rows: int, columns: int, first: int, last: int) -> Table:
-        """Rows first to last of a table, rounded to 8 bits."""
-        return pack_table(self._checked(f"{name}.weight", (rows, columns))[first:last])
-
-    def _checked(self, name: str, shape: tuple[int, ...]) -> torch.Tensor:
-        full = name if name.startswith("lm_head") and name in self.files else self.prefix + name
-        tensor = self.files.tensor(full)
-        if tuple(tensor.shape) != shape and not (tensor.ndim == 0 and shape == (1,)):
+    def _checked(self, name: str, shape: tuple[int, ...]) -> Entry:
+        full = name if name.startswith(_HEAD) and name in self.files else self.prefix + name
+        entry = self.files.entry(full)
+        if entry.shape != shape and not (entry.shape == () and math.prod(shape) == 1):
             raise DamagedModel(
-                str(self.files.file(full)),
-                f"The tensor {full} has the shape {list(tensor.shape)}, not {list(shape)}.",
+                str(entry.path),
+                f"The tensor {full} has the shape {list(entry.shape)}, not {list(shape)}.",
                 "The files do not belong to this config.json; copy the whole model again.",
             )
-        if not tensor.is_floating_point():
+        if entry.kind not in TYPES:
             raise UnsupportedModel(
-                str(self.files.file(full)),
-                f"The tensor {full} holds {tensor.dtype}, an already rounded form that the engine "
+                str(entry.path),
+                f"The tensor {full} holds {entry.kind}, an already rounded form that the engine "
                 "does not read.",
                 "Use the model in bf16, or a GGUF file.",
             )
-        return tensor.reshape(shape)
+        return entry
 
     def _find_prefix(self) -> str:
-        ending = "embed_tokens.weight"
-        for name in self.files.names():
-            if name.endswith(ending) and "vision" not in name and "audio" not in name:
-                return name[: -len(ending)]
+        for name in self.files.entries:
+            if name.endswith(_EMBEDDING) and not any(tower in name for tower in _TOWERS):
+                return name[: -len(_EMBEDDING)]
         raise DamagedModel(
-            self.subject, f"No tensor is called {ending}.", "Choose a model the engine runs."
+            self.subject, f"No tensor is called {_EMBEDDING}.", "Choose a model the engine runs."
         )

@@ -13,6 +13,9 @@ from engine.errors import DamagedModel, UnsupportedModel
 
 SLIDING, FULL = "sliding_attention", "full_attention"
 
+# What the C kernel of attention calls a segment: a cache's room is a multiple of it.
+SEGMENT = 256
+
 _GEMMA4 = {"gemma4", "gemma4_text", "gemma4_unified", "gemma4_unified_text"}
 _GEMMA3 = {"gemma3", "gemma3_text"}
 SUPPORTED = "Gemma 4 (E2B, E4B, 12B, 26B-A4B, 31B) and the Gemma 3 text models"
@@ -39,6 +42,13 @@ class LayerConfig:
     def owns_kv(self) -> bool:
         """Whether the layer projects keys and values of its own."""
         return self.kv_source == self.index
+
+
+def layer_capacity(layer: LayerConfig, context: int, chunk: int) -> int:
+    """Positions a layer's cache sets aside room for, where ``chunk`` rows are appended at once."""
+    if layer.window is None:
+        return context
+    return min(context, layer.window - 1 + chunk + SEGMENT - 1)
 
 
 @dataclass(frozen=True)

@@ -6,14 +6,14 @@ multiplied by torch.
 """
 
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Protocol
 
 import torch
 from torch.nn import functional
 
 from engine.native import BF16, F32, GROUP, PANEL, Q4, Q8, kernels
+from engine.widths import Width as Width
 
-Width = Literal[4, 8, 16, 32]
 KINDS: dict[Width, int] = {4: Q4, 8: Q8, 16: BF16, 32: F32}
 # Outputs unpacked at a time where torch does the product.
 _SLAB = 4096

@@ -5,7 +5,6 @@ checkpoint, a GGUF file, or the packed form. It checks every shape.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Protocol
 
 import torch
@@ -15,6 +14,7 @@ from engine.decoder import DecoderWeights, ExpertWeights, LayerWeights, PerLayer
 from engine.errors import DamagedModel
 from engine.matrix import Joined, Lookup, Matrix, Width
 from engine.packing import pack
+from engine.widths import Widths as Widths
 
 
 class Source(Protocol):
@@ -40,14 +40,6 @@ class Source(Protocol):
 
     def table(self, name: str, rows: int, columns: int) -> Lookup:
         """A lookup table, left on disk where it can be."""
-
-
-@dataclass(frozen=True)
-class Widths:
-    """Bits a weight: of the layers' matrices, and of the embedding with the output head."""
-
-    layers: Width = 4
-    embedding: Width = 4
 
 
 def gather(config: ModelConfig, source: Source, widths: Widths) -> DecoderWeights:

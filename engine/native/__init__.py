@@ -153,7 +153,7 @@ class Kernels:
         *,
         panels: bool = True,
     ) -> None:
-        """Rounds weight [rows, inputs], fp32 or bf16, into data and scales: panels, or rows as they are."""
+        """Rounds fp32 or bf16 [rows, inputs] into data and scales, in panels or row by row."""
         rows, inputs = weight.shape
         self._quantize(  # type: ignore[attr-defined]
             bits, panels, weight.dtype == torch.bfloat16, weight.data_ptr(), rows, inputs,
