@@ -1,9 +1,9 @@
 """The number formats of GGUF files: their blocks as numbers or as packed weights. Knows no models.
 
-Q4_0, Q4_1, Q5_0 and Q8_0 have one scale for 32 weights and keep every bit as 4- or 8-bit weights here;
-of Q4_K, the products of its two levels of scales are rounded to fp16. The other formats have scales for
-16 weights or tables of values and are rounded anew to 8 bits. Layouts: ggml-common.h of llama.cpp;
-nibbles are the first and the second half of a group, not neighbours.
+Q4_0, Q4_1, Q5_0 and Q8_0 have one scale for 32 weights and keep every bit as 4- or 8-bit weights
+here; of Q4_K, the products of its two levels of scales are rounded to fp16. The other formats have
+scales for 16 weights or tables of values and are rounded anew to 8 bits. Layouts: ggml-common.h of
+llama.cpp; nibbles are the first and the second half of a group, not neighbours.
 """
 
 from collections.abc import Callable
@@ -71,8 +71,8 @@ def check(tensor: StoredTensor) -> None:
     if tensor.kind not in _PLAIN and tensor.kind not in _NATIVE and tensor.kind not in _OTHERS:
         raise UnsupportedModel(
             str(tensor.path),
-            f"The tensor {tensor.name} is in the number format {tensor.kind.name}, which the engine "
-            "does not read.",
+            f"The tensor {tensor.name} is in the number format {tensor.kind.name}, which the "
+            "engine does not read.",
             "Choose a file in Q4_0, Q4_K_M, Q8_0 or bf16.",
         )
 

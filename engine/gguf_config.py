@@ -203,7 +203,7 @@ def _ropes(reader: GgufReader, live_fraction: float) -> dict[str, Rope]:
 
 
 def _live_fraction(reader: GgufReader, head_size: int) -> float:
-    """How many of a global head's pairs turn: rope_freqs has 1 for those, a huge number for others."""
+    """How many of a global head's pairs turn: those have 1 in rope_freqs, others a huge number."""
     _rows(reader, "rope_freqs.weight")
     stored = reader.tensors["rope_freqs.weight"]
     factors = stored.read(0, 1).view("<f4")[0] if stored.kind.name == "F32" else []

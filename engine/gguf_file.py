@@ -1,4 +1,4 @@
-"""Reads a published GGUF model: block formats become packed weights as they stream. Knows no decoder.
+"""Reads a published GGUF model: its blocks become packed weights as they stream. No decoder here.
 
 Tensor names as llama.cpp's converter writes them for Gemma 3 and 4; asked for by the names that
 ``transformers`` gives the same weights.
@@ -69,7 +69,7 @@ _IN_LAYER = {
 
 
 class BlockTable:
-    """A :class:`engine.matrix.Lookup` in a GGUF file's blocks, mapped; rows are decoded when asked."""
+    """A :class:`engine.matrix.Lookup` in a GGUF file's blocks, mapped; decoded when asked."""
 
     def __init__(self, tensor: StoredTensor) -> None:
         self._tensor = tensor

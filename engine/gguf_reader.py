@@ -1,8 +1,8 @@
 """The GGUF container: settings and tensors by name, left on disk. Knows no models.
 
-Format: the GGUF specification, versions 2 and 3, little endian. The ``gguf`` package's own reader makes
-several arrays a vocabulary entry (20 s and 700 MB for Gemma's 262,144), so only its tables of number
-formats are used here; lists are stepped over and decoded when somebody asks.
+Format: the GGUF specification, versions 2 and 3, little endian. The ``gguf`` package's own reader
+makes several arrays a vocabulary entry (20 s and 700 MB for Gemma's 262,144), so only its tables of
+number formats are used here; lists are stepped over and decoded when somebody asks.
 """
 
 import math
@@ -88,8 +88,8 @@ class StoredTensor:
 class GgufReader:
     """A GGUF model: one file, or all parts of one that was split.
 
-    Raises DamagedModel for what is no GGUF file or is cut short, UnsupportedModel for a version or a
-    number format that is not known.
+    Raises DamagedModel for what is no GGUF file or is cut short, UnsupportedModel for a version or
+    a number format that is not known.
     """
 
     def __init__(self, path: Path) -> None:

@@ -1,7 +1,7 @@
 """The tokenizer and the chat template inside a GGUF file. Loads no torch.
 
-Gemma's tokenizer is byte-fallback BPE over text whose spaces are written as U+2581; the same parts as
-in the published ``tokenizer.json``.
+Gemma's tokenizer is byte-fallback BPE over text whose spaces are written as U+2581; the same parts
+as in the published ``tokenizer.json``.
 """
 
 from pathlib import Path
