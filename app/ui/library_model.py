@@ -346,6 +346,7 @@ def summary(sums: BatchFinished) -> str:
         f"{sums.moved:,} found at a new place" if sums.moved else "",
         f"{sums.unchanged:,} here already" if sums.unchanged else "",
         f"{sums.failed:,} failed" if sums.failed else "",
+        f"{counted(sums.skipped, 'file')} of a kind that is not read" if sums.skipped else "",
     ]
     words = ", ".join(part for part in parts if part)
     return f"{words}." if words else "Nothing to add was found there."

@@ -270,6 +270,7 @@ def test_sums_in_a_sentence() -> None:
     assert summary(BatchFinished(2, 1, 3, 0, 1)) == (
         "2 documents added, 1 replaced by a newer version, 3 here already, 1 failed."
     )
+    assert summary(BatchFinished(0, 0, 0, 0, 0, 2)) == "2 files of a kind that is not read."
     assert summary(BatchFinished(0, 0, 0, 0, 0)) == "Nothing to add was found there."
 
 
