@@ -1,8 +1,8 @@
 """Reads a published checkpoint: one or many safetensors files. Knows no decoder.
 
 Weights are packed while they stream from disk, a slab of rows at a time, and read rather than
-mapped, so that what was read does not count as memory of the process. Pickle files are refused: they
-can run code.
+mapped, so that what was read does not count as memory of the process. Pickle files are refused:
+they can run code.
 """
 
 import math
@@ -107,6 +107,10 @@ class Checkpoint:
     def table(self, name: str, rows: int, columns: int) -> Table:
         """Left on disk as it is."""
         return Table(mapped(self._checked(f"{name}.weight", (rows, columns))))
+
+    def table_rows(self, name: str, rows: int, columns: int) -> StoredRows:
+        """The same table, read instead of mapped."""
+        return StoredRows(self._checked(f"{name}.weight", (rows, columns)), (rows, columns))
 
     def _checked(self, name: str, shape: tuple[int, ...]) -> Entry:
         full = name if name.startswith(_HEAD) and name in self.files else self.prefix + name

@@ -18,12 +18,14 @@ from engine.errors import UnsupportedModel
 from engine.gguf_reader import StoredTensor
 from engine.matrix import Matrix, Width
 from engine.native import GROUP, PANEL
-from engine.packing import pack, panels4, panels8, quantize8
+from engine.packing import pack, panels8, quantize8
 
-# Groups of 32: q [rows, inputs] uint8 (4 bits) or int8 (8 bits), scales and minima [rows, groups].
+# q, scales and minima [rows, groups of 32]. q is int8 [rows, inputs] for 8 bits; for 4 bits it is int32
+# [rows, inputs / 8], each the four bytes that a panel holds of 8 inputs: input i low, i + 4 high.
 Groups = tuple[torch.Tensor, torch.Tensor, torch.Tensor | None]
 # Numbers handled at once: bounds the working memory to some ten times as many bytes.
 _SLAB_NUMBERS = 1 << 22
+_LOW = 0x0F0F0F0F
 _PLAIN = {Kind.F32: torch.float32, Kind.F16: torch.float16, Kind.BF16: torch.bfloat16}
 
 
@@ -33,12 +35,13 @@ def numbers(kind: Kind, raw: NDArray[np.uint8]) -> torch.Tensor:
         return torch.from_numpy(raw).view(_PLAIN[kind]).float()
     if kind in _NATIVE:
         q, scales, minima = _NATIVE[kind](torch.from_numpy(raw))
+        if kind in _FOUR_BITS:
+            pairs = q.view(torch.uint8).view(q.shape[0], -1, 1, 4)
+            q = torch.cat([pairs & 15, pairs >> 4], dim=2)
         grouped = q.view(q.shape[0], -1, GROUP).float()
-        if minima is None:
-            if q.dtype == torch.uint8:
-                grouped -= 8
-            return (grouped * scales.unsqueeze(-1)).view(q.shape)
-        return torch.addcmul(minima.unsqueeze(-1), grouped, scales.unsqueeze(-1)).view(q.shape)
+        low = scales * -8 if minima is None and kind in _FOUR_BITS else minima
+        grouped *= scales.unsqueeze(-1)
+        return (grouped if low is None else grouped + low.unsqueeze(-1)).flatten(1)
     return torch.from_numpy(quants.dequantize(raw, kind)).float()
 
 
@@ -84,7 +87,7 @@ def _rounded(kind: Kind, raw: NDArray[np.uint8]) -> Groups:
 
 def _panels(width: Width, groups: Groups) -> Matrix:
     q, scales, minima = groups
-    rows, inputs = q.shape
+    rows, inputs = q.shape[0], q.shape[1] * (8 if width == 4 else 1)
     missing = -rows % PANEL
 
     def in_panels(part: torch.Tensor) -> torch.Tensor:
@@ -96,10 +99,16 @@ def _panels(width: Width, groups: Groups) -> Matrix:
         width,
         rows,
         inputs,
-        panels4(q) if width == 4 else panels8(q),
+        _panels4(q) if width == 4 else panels8(q),
         in_panels(scales),
         None if minima is None else in_panels(minima),
     )
+
+
+def _panels4(pairs: torch.Tensor) -> torch.Tensor:
+    """uint8 [panels, inputs / 8, 64] of int32 [rows, inputs / 8]."""
+    words = pairs.view(-1, PANEL, pairs.shape[1]).transpose(1, 2).contiguous()
+    return words.view(torch.uint8)
 
 
 def _stacked(parts: list[Matrix], rows: int) -> Matrix:
@@ -135,14 +144,22 @@ def _nibbles(packed: torch.Tensor) -> torch.Tensor:
     return torch.cat([packed & 15, packed >> 4], dim=-1)
 
 
+def _pairs(packed: torch.Tensor) -> torch.Tensor:
+    """The same as int32 [..., 4], two inputs a byte: see Groups. Four bytes are handled as one."""
+    words = packed.contiguous().view(torch.int32)
+    first, second = words[..., 0::2], words[..., 1::2]
+    low = (first & _LOW) | (second & _LOW) << 4
+    return torch.cat([low, (first >> 4 & _LOW) | (second & ~_LOW)], dim=-1)
+
+
 def _q4_0(raw: torch.Tensor) -> Groups:
     blocks = raw.view(raw.shape[0], -1, 18)
-    return _nibbles(blocks[..., 2:]).view(raw.shape[0], -1), _halves(blocks, 0), None
+    return _pairs(blocks[..., 2:]).view(raw.shape[0], -1), _halves(blocks, 0), None
 
 
 def _q4_1(raw: torch.Tensor) -> Groups:
     blocks = raw.view(raw.shape[0], -1, 20)
-    q = _nibbles(blocks[..., 4:]).view(raw.shape[0], -1)
+    q = _pairs(blocks[..., 4:]).view(raw.shape[0], -1)
     return q, _halves(blocks, 0), _halves(blocks, 2)
 
 
@@ -169,8 +186,7 @@ def _q4_k(raw: torch.Tensor) -> Groups:
     low, middle, high = blocks[..., 4:8], blocks[..., 8:12], blocks[..., 12:16]
     scale = torch.cat([low & 63, (high & 15) | (low >> 6 << 4)], dim=-1)
     minimum = torch.cat([middle & 63, (high >> 4) | (middle >> 6 << 4)], dim=-1)
-    q = blocks[..., 16:].reshape(rows, -1, 4, 32)  # each 32 bytes hold two groups
-    q = torch.stack([q & 15, q >> 4], dim=-2).view(rows, -1)
+    q = _pairs(blocks[..., 16:].reshape(rows, -1, 4, 32)).view(rows, -1)  # 32 bytes, two groups
     return q, (d * scale).view(rows, -1), (least * -minimum.float()).view(rows, -1)
 
 

@@ -37,6 +37,7 @@ class Model:
     config: ModelConfig
     decoder: Decoder
     session: Session
+    path: Path
     text: Text | None
 
     def generate(
@@ -55,7 +56,7 @@ class Model:
                 return ids
         if self.text is None:
             raise DamagedModel(
-                self.facts.name,
+                str(self.path / "tokenizer.json"),
                 "The tokenizer is missing.",
                 "Copy tokenizer.json and the chat template beside the weights.",
             )
@@ -111,7 +112,7 @@ def load(
         device=", ".join(names),
         notes=() if native else ("The fast kernels are not built: writing is several times slower.",),
     )
-    return Model(facts, config, decoder, Session(decoder, cache, text), text)
+    return Model(facts, config, decoder, Session(decoder, cache, text), path, text)
 
 
 def open_source(path: Path) -> Source:

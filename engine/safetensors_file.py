@@ -23,7 +23,8 @@ COPY_AGAIN = "Copy the file again from where the model came from."
 # Bits a number, by the format's names.
 BITS = {
     "F64": 64, "I64": 64, "U64": 64, "F32": 32, "I32": 32, "U32": 32, "F16": 16, "BF16": 16,
-    "I16": 16, "U16": 16, "I8": 8, "U8": 8, "BOOL": 8, "F8_E4M3": 8, "F8_E5M2": 8, "F8_E8M0": 8, "F4": 4,
+    "I16": 16, "U16": 16, "I8": 8, "U8": 8, "BOOL": 8, "F8_E4M3": 8, "F8_E5M2": 8,
+    "F8_E8M0": 8, "F4": 4,
 }  # fmt: skip
 # What the reference implementation refuses, too: a damaged length asks for no gigabytes.
 _LONGEST_HEADER = 100_000_000

@@ -151,8 +151,8 @@ class _Writer:
         if options.schema is not None:
             if text is None:
                 raise ValueError("a schema needs a tokenizer, and this model has none")
-            self._grammar = Grammar(options.schema, text)
-        self._stream = text.stream(options) if text is not None else None
+            self._grammar = Grammar(options.schema, text, options.thinking)
+        self._stream = text.stream(options, prompt) if text is not None else None
         self._stop_ids = text.stop_ids if text is not None else frozenset()
 
     def pick(self, logits: torch.Tensor) -> int:

