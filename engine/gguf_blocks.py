@@ -20,8 +20,9 @@ from engine.matrix import Matrix, Width
 from engine.native import GROUP, PANEL
 from engine.packing import pack, panels8, quantize8
 
-# q, scales and minima [rows, groups of 32]. q is int8 [rows, inputs] for 8 bits; for 4 bits it is int32
-# [rows, inputs / 8], each the four bytes that a panel holds of 8 inputs: input i low, i + 4 high.
+# q, scales and minima [rows, groups of 32]. q is int8 [rows, inputs] for 8 bits; for 4 bits it is
+# int32 [rows, inputs / 8], each the four bytes that a panel holds of 8 inputs: input i low, i + 4
+# high.
 Groups = tuple[torch.Tensor, torch.Tensor, torch.Tensor | None]
 # Numbers handled at once: bounds the working memory to some ten times as many bytes.
 _SLAB_NUMBERS = 1 << 22

@@ -40,10 +40,10 @@ def logits(config: ModelConfig, source: Source, width: Width = 32) -> torch.Tens
     return decoder.forward(ids, KVCache(config, 64, 64, torch.float32), ROWS)
 
 
-def saved(path: Path, model: PreTrainedModel, kind: Kind, **how: bool) -> Path:
+def saved(path: Path, model: PreTrainedModel, kind: Kind, split_experts: bool = False) -> Path:
     """A GGUF file beside a folder with the same weights as safetensors."""
     round_to(model, kind)
-    write_gguf(path / "model.gguf", model, kind, **how)
+    write_gguf(path / "model.gguf", model, kind, split_experts)
     model.save_pretrained(path / "folder")
     return path / "model.gguf"
 
@@ -110,7 +110,7 @@ def test_the_table_is_looked_up_where_it_lies(tmp_path: Path) -> None:
     assert torch.equal(weights.table.rows(ids, 64, 160), whole[ids, 64:160])
     assert weights.table.nbytes == whole.numel() // 32 * 34
     packed_rows = GgufCheckpoint(path).packed_table(
-        "embed_tokens_per_layer", *whole.shape, first=16, last=48
+        "embed_tokens_per_layer", VOCABULARY, whole.shape[1], first=16, last=48
     )
     found = packed_rows.rows(torch.arange(32), 0, whole.shape[1])
     torch.testing.assert_close(found, whole[16:48].detach(), atol=1e-3, rtol=0)

@@ -94,8 +94,9 @@ def tiny_config(variant: str) -> Gemma4TextConfig | Gemma3TextConfig:
 def tiny_model(variant: str, seed: int = 0) -> PreTrainedModel:
     """A random model whose every weight matters, fp32."""
     torch.manual_seed(seed)
-    kind = Gemma3ForCausalLM if variant == "gemma3" else Gemma4ForCausalLM
-    model = kind(tiny_config(variant)).eval()
+    config = tiny_config(variant)
+    kind: Any = Gemma3ForCausalLM if variant == "gemma3" else Gemma4ForCausalLM
+    model: PreTrainedModel = kind(config).eval()
     low = -0.25 if variant == "gemma3" else 0.75
     for name, value in [*model.named_parameters(), *model.named_buffers()]:
         if "embed_scale" in name or "inv_freq" in name:
