@@ -85,7 +85,7 @@ class Checkpoint:
 
     def vector(self, name: str, size: int) -> torch.Tensor:
         """fp32 [size]."""
-        entry = self._checked(name, (size,))
+        entry = self.check(name, (size,))
         return read_bytes(entry, 0, entry.nbytes).view(TYPES[entry.kind]).float()
 
     def matrix(
@@ -93,26 +93,30 @@ class Checkpoint:
     ) -> Matrix | Joined:
         """Packed to ``width`` and joined."""
         del name
-        found = [(self._checked(n, (rows, inputs)), rows) for n, rows in parts]
+        found = [(self.check(n, (rows, inputs)), rows) for n, rows in parts]
         return join([pack(StoredRows(entry, (rows, inputs)), width) for entry, rows in found])
 
     def experts(
         self, name: str, count: int, outputs: int, inputs: int, width: Width
     ) -> list[Matrix | Joined]:
         """One packed matrix an expert."""
-        entry = self._checked(name, (count, outputs, inputs))
-        shape = (outputs, inputs)
-        return [pack(StoredRows(entry, shape, i * outputs), width) for i in range(count)]
+        return [self.expert(name, i, (count, outputs, inputs), width) for i in range(count)]
+
+    def expert(self, name: str, i: int, shape: tuple[int, int, int], width: Width) -> Matrix:
+        """One matrix of a stack (count, outputs, inputs), packed."""
+        _, outputs, inputs = shape
+        return pack(StoredRows(self.check(name, shape), (outputs, inputs), i * outputs), width)
 
     def table(self, name: str, rows: int, columns: int) -> Table:
         """Left on disk as it is."""
-        return Table(mapped(self._checked(f"{name}.weight", (rows, columns))))
+        return Table(mapped(self.check(f"{name}.weight", (rows, columns))))
 
     def table_rows(self, name: str, rows: int, columns: int) -> StoredRows:
         """The same table, read instead of mapped."""
-        return StoredRows(self._checked(f"{name}.weight", (rows, columns)), (rows, columns))
+        return StoredRows(self.check(f"{name}.weight", (rows, columns)), (rows, columns))
 
-    def _checked(self, name: str, shape: tuple[int, ...]) -> Entry:
+    def check(self, name: str, shape: tuple[int, ...]) -> Entry:
+        """The tensor's place, if it is there, in this shape, and of a kind that can be read."""
         full = name if name.startswith(_HEAD) and name in self.files else self.prefix + name
         entry = self.files.entry(full)
         if entry.shape != shape and not (entry.shape == () and math.prod(shape) == 1):

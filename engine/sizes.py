@@ -1,0 +1,116 @@
+"""How much memory a model takes, from its configuration alone. Loads no torch and opens no file.
+
+Counts what :func:`engine.tensors.gather` asks for, in the forms of :func:`engine.packing.pack`.
+"""
+
+from collections import Counter
+from collections.abc import Iterator
+
+from engine.config import SEGMENT, ModelConfig, layer_capacity
+from engine.widths import Width, Widths
+
+# Rows read at once: enough to keep the products busy, few enough for closing to be felt at once.
+CHUNK = 512
+PANEL, GROUP = 16, 32
+_SCALE_BYTES = 2
+# Logits of a draft's rows, and the sampler's copies of the last.
+_LOGIT_ROWS = 32
+
+
+def weight_numbers(config: ModelConfig) -> dict[str, int]:
+    """Weights by kind: ``layers``, ``embedding``, ``exact`` (kept in fp32), ``table`` (on disk)."""
+    counts = Counter({"layers": 0, "embedding": 0, "exact": _vectors(config), "table": 0})
+    for kind, outputs, inputs, times in _matrices(config):
+        counts[kind] += outputs * inputs * times
+    counts["table"] = config.per_layer_vocabulary * _per_layer_columns(config)
+    return dict(counts)
+
+
+def weight_bytes(config: ModelConfig, widths: Widths) -> dict[Width, int]:
+    """Bytes in memory by width in bits, the scales among them; the per-layer table is not."""
+    kinds: dict[str, Width] = {"layers": widths.layers, "embedding": widths.embedding, "exact": 32}
+    found: Counter[Width] = Counter({32: 4 * _vectors(config)})
+    for kind, outputs, inputs, times in _matrices(config):
+        width: Width = 16 if kinds[kind] < 16 and inputs % GROUP else kinds[kind]
+        found[width] += matrix_bytes(outputs, inputs, width) * times
+    return dict(sorted(found.items()))
+
+
+def matrix_bytes(outputs: int, inputs: int, width: Width, *, minima: bool = False) -> int:
+    """Bytes of one matrix in panels."""
+    rows = -(-outputs // PANEL) * PANEL
+    scales = 0 if width >= 16 else rows * inputs // GROUP * _SCALE_BYTES * (2 if minima else 1)
+    return rows * inputs * width // 8 + scales
+
+
+def table_bits(columns: int, widths: Widths) -> Width:
+    """Bits a number of the packed per-layer table: 8 where anything is packed."""
+    return 8 if widths.layers < 16 and columns % GROUP == 0 else 16
+
+
+def table_bytes(config: ModelConfig, widths: Widths) -> int:
+    """Bytes on disk of the packed per-layer table; 0 where there is none."""
+    rows, columns = config.per_layer_vocabulary, _per_layer_columns(config)
+    bits = table_bits(columns, widths)
+    return rows * columns * bits // 8 + (rows * columns // GROUP * 2 if bits == 8 else 0)
+
+
+def cache_bytes(config: ModelConfig, context: int, number_bytes: int = 2) -> int:
+    """Bytes of keys and values for a context, of 2 bytes a number (bf16) or 4."""
+    total = 0
+    for layer in config.layers:
+        if layer.owns_kv:
+            capacity = layer_capacity(layer, context, min(CHUNK, context))
+            rows = -(-capacity // SEGMENT) * SEGMENT
+            total += 2 * rows * layer.kv_heads * layer.head_size * number_bytes
+    return total
+
+
+def workspace_bytes(config: ModelConfig, context: int) -> int:
+    """Bytes of what is computed while a chunk is read and logits are sampled; an estimate."""
+    rows, hidden, own = min(CHUNK, context), config.hidden, config.own_layers
+    read = config.layers[:own]
+    qkv = max((config.heads + 2 * layer.kv_heads) * layer.head_size for layer in read)
+    attended = max(config.heads * layer.head_size for layer in read)
+    wide = max(layer.feed_forward for layer in read)
+    # The gated activation's inputs, the two halves and their product; then the products' own.
+    row = 6 * hidden + qkv + 2 * attended + 4 * wide
+    row += config.active_experts * (hidden + 4 * config.expert_feed_forward)
+    row += 4 * own * config.per_layer_size
+    return 4 * (rows * row + _LOGIT_ROWS * config.vocabulary)
+
+
+def _per_layer_columns(config: ModelConfig) -> int:
+    return len(config.layers) * config.per_layer_size
+
+
+def _matrices(config: ModelConfig) -> Iterator[tuple[str, int, int, int]]:
+    """(kind, outputs, inputs, how many) of every matrix."""
+    hidden, size = config.hidden, config.per_layer_size
+    yield "embedding", config.vocabulary, hidden, 1 if config.tied else 2
+    if size:
+        yield "layers", _per_layer_columns(config), hidden, 1
+    for layer in config.layers:
+        q_width, kv_width = config.heads * layer.head_size, layer.kv_heads * layer.head_size
+        kv = (1 if layer.k_is_v else 2) * kv_width if layer.owns_kv else 0
+        yield "layers", q_width + kv, hidden, 1
+        yield "layers", hidden, q_width, 1
+        yield "layers", 2 * layer.feed_forward, hidden, 1
+        yield "layers", hidden, layer.feed_forward, 1
+        if size:
+            yield "layers", size, hidden, 1
+            yield "layers", hidden, size, 1
+        if config.experts:
+            yield "exact", config.experts, hidden, 1
+            yield "layers", 2 * config.expert_feed_forward, hidden, config.experts
+            yield "layers", hidden, config.expert_feed_forward, config.experts
+
+
+def _vectors(config: ModelConfig) -> int:
+    """Numbers of the norms and other vectors."""
+    total = config.hidden + config.per_layer_size
+    for layer in config.layers:
+        norms = 4 + (1 if config.per_layer_size else 0) + (3 if config.experts else 0)
+        total += norms * config.hidden + (2 if layer.owns_kv else 1) * layer.head_size
+        total += config.experts
+    return total
