@@ -1,8 +1,8 @@
 """Keys and values of what has been read. Knows positions, nothing of tokens or weights.
 
 The decoder sees two operations a layer, whatever the storage: ``append`` the newest rows' keys and
-values, and ``attend`` from query rows over ranges of positions. :class:`KVCache` holds one layer cache
-for every layer that has keys of its own and keeps their lengths together.
+values, and ``attend`` from query rows over ranges of positions. :class:`KVCache` holds one layer
+cache for every layer that has keys of its own and keeps their lengths together.
 
 A global layer remembers everything; a sliding one the window and what was appended last. Positions
 are absolute everywhere.
@@ -27,7 +27,7 @@ class LayerCache(Protocol):
     def attend(
         self, q: torch.Tensor, heads: int, low: torch.Tensor, high: torch.Tensor, scale: float
     ) -> torch.Tensor:
-        """softmax(scale * q K) V for q [rows, heads * size]; row i sees low[i] <= position < high[i]."""
+        """softmax(scale * q K) V for q [rows, heads * size]; low[i] <= position < high[i]."""
 
     def remembers(self, position: int) -> bool:
         """Whether all that a query at this position sees before itself is still there."""

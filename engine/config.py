@@ -1,7 +1,7 @@
 """What a model is made of, read from its ``config.json``. Knows no tensors and loads no torch.
 
-One :class:`ModelConfig` describes every Gemma 4 (E2B, E4B, 12B unified, 26B-A4B, 31B) and the Gemma 3
-text models; the differences are data. Field names follow ``transformers`` 5.24.
+One :class:`ModelConfig` describes every Gemma 4 (E2B, E4B, 12B unified, 26B-A4B, 31B) and the Gemma
+3 text models; the differences are data. Field names follow ``transformers`` 5.24.
 """
 
 import json
@@ -25,8 +25,8 @@ SUPPORTED = "Gemma 4 (E2B, E4B, 12B, 26B-A4B, 31B) and the Gemma 3 text models"
 class LayerConfig:
     """One decoder layer.
 
-    ``kv_source`` is the layer whose keys and values it reads: itself, or an earlier one of its type.
-    ``window`` counts the positions a query sees, its own included; None sees all.
+    ``kv_source`` is the layer whose keys and values it reads: itself, or an earlier one of its
+    type. ``window`` counts the positions a query sees, its own included; None sees all.
     """
 
     index: int

@@ -91,7 +91,7 @@ class Decoder:
     def embed(self, ids: torch.Tensor) -> torch.Tensor:
         """Hidden states [rows, hidden] of token ids int64 [rows]."""
         ends = self.placement.ends
-        found = self.weights.embedding.rows(ids.to(ends)) * self.config.hidden**0.5
+        found = self.weights.embedding.rows(ids.to(ends)) * float(self.config.hidden**0.5)
         return found.to(self.placement.dtype(ends))
 
     def forward(
@@ -104,9 +104,9 @@ class Decoder:
     ) -> torch.Tensor:
         """Reads rows after what the cache holds and gives the logits of the last ``keep``, fp32.
 
-        ids: int64 [rows]. hidden: their embeddings where they are not the ids' own (images).
-        high: int64 [rows], where sliding layers see further than the row itself: the end of the image
-        the row is part of. keep = 0 only fills the cache and gives an empty [0, vocabulary].
+        ids: int64 [rows]. hidden: their embeddings where they are not the ids' own (images). high:
+        int64 [rows], where sliding layers see further than the row itself: the end of the image the
+        row is part of. keep = 0 only fills the cache and gives an empty [0, vocabulary].
         """
         config, rows, first = self.config, ids.shape[0], cache.length
         if first + rows > cache.context or rows > cache.chunk:
@@ -209,7 +209,7 @@ class Decoder:
         shares = shares / shares.sum(-1, keepdim=True) * experts.expert_scale[chosen]
         inputs = rms_norm(x, experts.norm_in, epsilon)
         parts = torch.zeros(x.shape[0], active, x.shape[1], dtype=x.dtype, device=x.device)
-        for expert in chosen.unique().tolist():
+        for expert in sorted(set(chosen.flatten().tolist())):
             rows, places = (chosen == expert).nonzero(as_tuple=True)
             gate_up = experts.gate_up[expert](inputs[rows])
             parts[rows, places] = experts.down[expert](gelu_multiply(*gate_up.chunk(2, dim=-1)))
@@ -221,7 +221,7 @@ class Decoder:
     def _per_layer(
         self, ids: torch.Tensor, embedded: torch.Tensor, first: int, last: int
     ) -> torch.Tensor | None:
-        """[rows, last - first, size]: the per-layer embeddings of some layers, mixed with context."""
+        """[rows, last - first, size]: per-layer embeddings of some layers, mixed with context."""
         weights, size = self.weights, self.config.per_layer_size
         if not size or first == last:
             return None
@@ -230,7 +230,7 @@ class Decoder:
         context = (projection(embedded) * self.config.hidden**-0.5).view(len(ids), -1, size)
         context = rms_norm(context, weights.per_layer_norm, self.config.epsilon)
         looked_up = weights.table.rows(ids, first * size, last * size).view(len(ids), -1, size)
-        return (context + looked_up.to(context.dtype) * size**0.5) * 2**-0.5
+        return (context + looked_up.to(context.dtype) * float(size**0.5)) * 2**-0.5
 
     def _logits(self, x: torch.Tensor) -> torch.Tensor:
         x = self._moved(x, self.placement.ends).contiguous()

@@ -1,8 +1,8 @@
 """Prompt lookup: drafts the next tokens from where the last few stood before. Knows no model.
 
-After Saxena, "Prompt Lookup Decoding" (2023): an answer that quotes repeats runs of its prompt, so the
-tokens that followed the same three tokens before are a good guess for what follows now. The guess is
-verified by the model in one pass; it can only change the speed.
+After Saxena, "Prompt Lookup Decoding" (2023): an answer that quotes repeats runs of its prompt, so
+the tokens that followed the same three tokens before are a good guess for what follows now. The
+guess is verified by the model in one pass; it can only change the speed.
 """
 
 from collections.abc import Sequence
@@ -36,7 +36,7 @@ class PromptLookup:
         self._ids.append(token)
 
     def draft(self, most: int) -> list[int]:
-        """What may follow, at most ``most`` tokens; empty where nothing is known or it does not pay."""
+        """At most ``most`` tokens that may follow; none if nothing is known or it does not pay."""
         if self._pause:
             self._pause -= 1
             return []

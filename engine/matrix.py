@@ -1,4 +1,4 @@
-"""Weight matrices as they lie in memory: packed to 4 or 8 bits, or in bf16 or fp32. Knows no models.
+"""Weight matrices as they lie in memory, of 4, 8, 16 or 32 bits a weight. Knows no models.
 
 All forms are stored in panels of 16 outputs, the layouts of ``native/src/kernels.h``. The C kernels
 multiply with them on the CPU; elsewhere, or without the kernels, they are unpacked slab by slab and
@@ -23,9 +23,9 @@ _SLAB = 4096
 class Matrix:
     """``outputs x inputs`` weights in panels.
 
-    data: uint8 [P, K/8, 64] for 4 bits, int8 [P, K/4, 16, 4] for 8, bf16 or fp32 [P, K, 16] else, with
-    P = ceil(outputs / 16) and K = inputs. scales, minima: fp16 [P, K/32, 16]; without minima, 4-bit
-    weights are scale * (q - 8).
+    data: uint8 [P, K/8, 64] for 4 bits, int8 [P, K/4, 16, 4] for 8, bf16 or fp32 [P, K, 16] else,
+    with P = ceil(outputs / 16) and K = inputs. scales, minima: fp16 [P, K/32, 16]; without minima,
+    4-bit weights are scale * (q - 8).
     """
 
     width: Width

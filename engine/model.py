@@ -17,16 +17,15 @@ from engine.errors import DamagedModel
 from engine.gguf_file import GgufCheckpoint, gguf_chat_template, gguf_config, gguf_tokenizer
 from engine.matrix import Joined, Matrix, Width
 from engine.native import kernels
-from engine.options import Event, Message, ModelFacts, Options
+from engine.options import DEFAULTS, Event, Message, ModelFacts, Options
 from engine.packed import PackedModel, is_packed
 from engine.placement import CPU, Placement, place
 from engine.planner import plan
 from engine.session import Session
+from engine.sizes import CHUNK
 from engine.tensors import Source, Widths, gather, matrices
 from engine.text import Text
 
-# Rows read at once: enough to keep the products busy, few enough for closing to be felt at once.
-CHUNK = 512
 
 
 @dataclass(frozen=True)
@@ -41,7 +40,7 @@ class Model:
     text: Text | None
 
     def generate(
-        self, prompt: Sequence[Message] | Sequence[int] | str, options: Options = Options()
+        self, prompt: Sequence[Message] | Sequence[int] | str, options: Options = DEFAULTS
     ) -> Generator[Event, None, None]:
         """Writes after token ids, a plain text, or a conversation in the model's own template."""
         return self.session.generate(self.tokens(prompt, options.thinking), options)
@@ -76,14 +75,17 @@ def load(
 ) -> Model:
     """Opens a model after checking that it fits.
 
-    context: most tokens of prompt and answer together; None takes what the plan chose. memory: bytes
-    that may be used; None takes what is free. bits: width of the weights of a published checkpoint;
-    32 computes in fp32 throughout. exact_cache: keys and values in fp32 instead of bf16.
-    Raises MemoryExceeded with the numbers before anything is loaded, ModelError for bad files.
+    context: most tokens of prompt and answer together; None takes what the plan chose. memory:
+    bytes that may be used; None takes what is free. bits: width of the weights of a published
+    checkpoint; 32 computes in fp32 throughout. exact_cache: keys and values in fp32 instead of
+    bf16. Raises MemoryExceeded with the numbers before anything is loaded, ModelError for bad
+    files.
     """
     path = Path(where)
     widths = Widths(bits, bits) if bits else None
-    planned = plan(path, memory=memory, context=context, widths=widths)
+    planned = plan(
+        path, memory=memory, context=context, widths=widths, exact_cache=exact_cache
+    )
     planned.check()
     widths, context = planned.widths, planned.context
     source = open_source(path)
@@ -98,6 +100,7 @@ def load(
     text = open_text(path)
     native = kernels()
     names = sorted({str(d) for d in [placement.ends, *placement.layers.values()]})
+    slow = "The fast kernels are not built: writing is several times slower."
     facts = ModelFacts(
         name=path.name,
         family=config.family,
@@ -110,7 +113,7 @@ def load(
         cache_bytes=cache.nbytes,
         kernels=native.name if native else "torch",
         device=", ".join(names),
-        notes=() if native else ("The fast kernels are not built: writing is several times slower.",),
+        notes=() if native else (slow,),
     )
     return Model(facts, config, decoder, Session(decoder, cache, text), path, text)
 

@@ -3,6 +3,8 @@
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+Reason = Literal["end", "stop", "length"]
+
 
 @dataclass(frozen=True)
 class Message:
@@ -17,8 +19,9 @@ class Options:
     """How to write.
 
     temperature 0 is greedy. top_k 0, top_p 1, min_p 0 and repetition_penalty 1 switch those off.
-    ``stop`` strings end the answer and are not part of it. ``schema`` is a JSON schema the answer must
-    follow. ``lookup`` drafts from the prompt; it changes the speed and never what is written greedily.
+    ``stop`` strings end the answer and are not part of it. ``schema`` is a JSON schema the answer
+    must follow. ``lookup`` drafts from the prompt; it changes the speed and never what is written
+    greedily.
     """
 
     max_tokens: int = 1024
@@ -73,7 +76,7 @@ class Written:
 class Finished:
     """The end: why, and how much it took. Times in seconds."""
 
-    reason: Literal["end", "stop", "length"]
+    reason: Reason
     prompt_tokens: int
     written_tokens: int
     prefill_seconds: float
@@ -82,6 +85,7 @@ class Finished:
     accepted: int = 0
 
 
+DEFAULTS = Options()
 Event = PromptRead | Written | Finished
 
 

@@ -2,9 +2,9 @@
 
 The C kernels do it where they are (``native/src/quantize.inc.h``), torch's operators elsewhere.
 
-4 bits: groups of 32 inputs, weight = scale * (q - 8), q in 0..15. The scale is the best of a few, by
-squared error: from the group's largest weight at -8 (as llama.cpp's Q4_0), or slightly smaller ones.
-8 bits: groups of 32, weight = scale * q, q in -127..127.
+4 bits: groups of 32 inputs, weight = scale * (q - 8), q in 0..15. The scale is the best of a few,
+by squared error: from the group's largest weight at -8 (as llama.cpp's Q4_0), or slightly smaller
+ones. 8 bits: groups of 32, weight = scale * q, q in -127..127.
 """
 
 from typing import Protocol
@@ -14,9 +14,9 @@ import torch
 from engine.matrix import Matrix, Table, Width
 from engine.native import GROUP, PANEL, kernels
 
-# Tried around largest / -8: cutting the largest weight a little often costs less than a coarser step.
+# Tried around largest / -8: cutting the largest a little often costs less than a coarser step.
 _FACTORS = (1.0, 0.96, 0.92, 0.88, 0.84, 0.8, 1.06)
-# Rows of a matrix handled at once: bounds the working memory to a few times rows x inputs x 4 bytes.
+# Numbers handled at once: bounds the working memory to a few times as many fp32.
 _SLAB_NUMBERS = 1 << 23
 
 

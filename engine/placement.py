@@ -1,7 +1,7 @@
 """Which device holds which layer. Knows sizes and devices, nothing of what layers do.
 
-``accelerate`` says how much memory each device has; layers fill the devices in order, and what is left
-over stays in the CPU's memory and is computed there.
+``accelerate`` says how much memory each device has; layers fill the devices in order, and what is
+left over stays in the CPU's memory and is computed there.
 """
 
 from dataclasses import dataclass

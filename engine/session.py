@@ -1,7 +1,7 @@
 """Reads a prompt and writes after it. Knows token ids and text pieces, nothing of what they mean.
 
-A session keeps what it has read: a prompt that begins as the last one did is read on from where they
-part. Closing the generator stops before the next token; what was read stays usable.
+A session keeps what it has read: a prompt that begins as the last one did is read on from where
+they part. Closing the generator stops before the next token; what was read stays usable.
 """
 
 import time
@@ -14,7 +14,7 @@ from engine.decoder import Decoder
 from engine.errors import PromptTooLong
 from engine.grammar import Grammar
 from engine.lookup import PromptLookup
-from engine.options import Event, Finished, Options, PromptRead, Written
+from engine.options import DEFAULTS, Event, Finished, Options, PromptRead, Reason, Written
 from engine.sampler import Sampler
 from engine.text import Text
 
@@ -27,7 +27,7 @@ class Session:
         self._read: list[int] = []
 
     def generate(
-        self, prompt: Sequence[int], options: Options = Options()
+        self, prompt: Sequence[int], options: Options = DEFAULTS
     ) -> Generator[Event, None, None]:
         """Yields PromptRead while reading, Written while writing, Finished last.
 
@@ -109,7 +109,7 @@ class Session:
 
     def _decode(
         self, writer: "_Writer", logits: torch.Tensor, room: int
-    ) -> Generator[Event, None, str]:
+    ) -> Generator[Event, None, Reason]:
         token = writer.pick(logits[0])
         while True:
             pieces, ended = writer.take(token)
@@ -160,7 +160,7 @@ class _Writer:
         allowed = self._grammar.allowed() if self._grammar else None
         return self._sampler.pick(logits, allowed)
 
-    def take(self, token: int) -> tuple[list[Written], str]:
+    def take(self, token: int) -> tuple[list[Written], Reason | None]:
         """Adds a token: the pieces of text it completes, and the reason if it is the last."""
         self.count += 1
         if token in self._stop_ids:
@@ -168,14 +168,16 @@ class _Writer:
         self._sampler.accept(token)
         if self.lookup:
             self.lookup.accept(token)
-        pieces = [Written("", tokens=(token,))] if self._stream is None else self._stream.push(token)
+        pieces = (
+            [Written("", tokens=(token,))] if self._stream is None else self._stream.push(token)
+        )
         if self._stream is not None and self._stream.stopped:
             return pieces, "stop"
         if self._grammar:
             self._grammar.accept(token)
             if self._grammar.finished:
                 return pieces, "end"
-        return pieces, ""
+        return pieces, None
 
     def draft(self, most: int) -> list[int]:
         """Tokens to verify together with the next one."""

@@ -1,7 +1,8 @@
-"""Which of a checkpoint's tensors make up which weights. Names as ``transformers`` 5.24 writes them.
+"""Which of a checkpoint's tensors make up which weights. Names as ``transformers`` 5.24 writes
+them.
 
-:func:`gather` builds the decoder's weights from anything that hands out tensors by name: a safetensors
-checkpoint, a GGUF file, or the packed form. It checks every shape.
+:func:`gather` builds the decoder's weights from anything that hands out tensors by name: a
+safetensors checkpoint, a GGUF file, or the packed form. It checks every shape.
 """
 
 from collections.abc import Iterator
@@ -31,7 +32,8 @@ class Source(Protocol):
     def matrix(
         self, name: str, parts: list[tuple[str, int]], inputs: int, width: Width
     ) -> Matrix | Joined:
-        """Matrices (name, outputs) of the same inputs, side by side, called ``name`` when packed."""
+        """Matrices (name, outputs) of the same inputs, side by side, called ``name`` when
+        packed."""
 
     def experts(
         self, name: str, count: int, outputs: int, inputs: int, width: Width

@@ -3,8 +3,8 @@
 The library is built by ``engine/native/build.py``. Without it, or on a processor it does not know,
 :func:`kernels` gives None and the callers use torch's operators instead.
 
-``MUNIMENT_KERNELS`` (``avx512``, ``avx2``, ``generic``, ``none``) or torch's own ``ATEN_CPU_CAPABILITY``
-lowers what is used.
+``MUNIMENT_KERNELS`` (``avx512``, ``avx2``, ``generic``, ``none``) or torch's own
+``ATEN_CPU_CAPABILITY`` lowers what is used.
 """
 
 import ctypes
@@ -18,17 +18,17 @@ F32, BF16, Q8, Q4 = range(4)
 PANEL, GROUP, TILE = 16, 32, 16
 
 _LIBRARY = Path(__file__).parent / "kernels.so"
-_POINTER, _INT, _LONG, _FLOAT = ctypes.c_void_p, ctypes.c_int, ctypes.c_int64, ctypes.c_float
+_P, _INT, _LONG, _FLOAT = ctypes.c_void_p, ctypes.c_int, ctypes.c_int64, ctypes.c_float
 _SIGNATURES = {
-    "linear": [_INT, _POINTER, _LONG, _LONG, _POINTER, _POINTER, _POINTER, _POINTER, _LONG, _LONG, _INT],
-    "rms_norm": [_POINTER, _LONG, _LONG, _POINTER, _FLOAT, _POINTER, _FLOAT, _POINTER, _INT],
-    "gelu_multiply": [_POINTER, _LONG, _POINTER, _LONG, _LONG, _LONG, _POINTER, _INT],
-    "norm_rope": [_POINTER, _LONG, _LONG, _LONG, _LONG, _POINTER, _FLOAT, _POINTER, _POINTER, _FLOAT, _INT],
-    "softcap": [_POINTER, _LONG, _FLOAT, _INT],
-    "store_tiles": [_POINTER, _LONG, _POINTER, _LONG, _LONG, _LONG, _LONG, _INT, _POINTER, _POINTER],
-    "attend": [_POINTER, _LONG, _LONG, _LONG, _LONG, _LONG, _FLOAT, _INT, _POINTER, _POINTER, _LONG,
-               _POINTER, _POINTER, _POINTER, _LONG, _INT],
-    "quantize": [_INT, _INT, _INT, _POINTER, _LONG, _LONG, _POINTER, _POINTER, _INT],
+    "linear": [_INT, _P, _LONG, _LONG, _P, _P, _P, _P, _LONG, _LONG, _INT],
+    "rms_norm": [_P, _LONG, _LONG, _P, _FLOAT, _P, _FLOAT, _P, _INT],
+    "gelu_multiply": [_P, _LONG, _P, _LONG, _LONG, _LONG, _P, _INT],
+    "norm_rope": [_P, _LONG, _LONG, _LONG, _LONG, _P, _FLOAT, _P, _P, _FLOAT, _INT],
+    "softcap": [_P, _LONG, _FLOAT, _INT],
+    "store_tiles": [_P, _LONG, _P, _LONG, _LONG, _LONG, _LONG, _INT, _P, _P],
+    "attend": [_P, _LONG, _LONG, _LONG, _LONG, _LONG, _FLOAT, _INT, _P, _P, _LONG,
+               _P, _P, _P, _LONG, _INT],
+    "quantize": [_INT, _INT, _INT, _P, _LONG, _LONG, _P, _P, _INT],
 }  # fmt: skip
 
 
@@ -56,8 +56,8 @@ class Kernels:
         rows, inputs = x.shape
         y = torch.empty(rows, outputs)
         self._linear(  # type: ignore[attr-defined]
-            kind, x.data_ptr(), rows, inputs, weights.data_ptr(), _address(scales), _address(minima),
-            y.data_ptr(), outputs, outputs, self.threads,
+            kind, x.data_ptr(), rows, inputs, weights.data_ptr(), _address(scales),
+            _address(minima), y.data_ptr(), outputs, outputs, self.threads,
         )  # fmt: skip
         return y
 
@@ -83,8 +83,8 @@ class Kernels:
         rows, width = gate.shape
         out = torch.empty(rows, width)
         self._gelu_multiply(  # type: ignore[attr-defined]
-            gate.data_ptr(), gate.stride(0), up.data_ptr(), up.stride(0), rows, width, out.data_ptr(),
-            self.threads,
+            gate.data_ptr(), gate.stride(0), up.data_ptr(), up.stride(0), rows, width,
+            out.data_ptr(), self.threads,
         )  # fmt: skip
         return out
 
@@ -97,7 +97,7 @@ class Kernels:
         cosine: torch.Tensor | None,
         sine: torch.Tensor | None,
     ) -> None:
-        """In place on x [rows, heads * size] (rows may be strided): norm of each head, then rotation."""
+        """In place on x [rows, heads * size], rows may be strided: heads normed, then rotated."""
         rows, width = x.shape
         self._norm_rope(  # type: ignore[attr-defined]
             x.data_ptr(), x.stride(0), rows, heads, width // heads, _address(weight), epsilon,
@@ -133,14 +133,14 @@ class Kernels:
         high: torch.Tensor,
         scale: float,
     ) -> torch.Tensor:
-        """q [rows, heads * size] over tiles [kv heads, capacity, size]; low and high int64 [rows]."""
+        """q [rows, heads * size] over tiles [kv heads, capacity, size]; int64 bounds [rows]."""
         rows, width = q.shape
         kv_heads, capacity, size = key_tiles.shape
         out = torch.empty(rows, width)
         self._attend(  # type: ignore[attr-defined]
             q.data_ptr(), q.stride(0), rows, heads, kv_heads, size, scale,
-            key_tiles.dtype == torch.bfloat16, key_tiles.data_ptr(), value_tiles.data_ptr(), capacity,
-            low.data_ptr(), high.data_ptr(), out.data_ptr(), width, self.threads,
+            key_tiles.dtype == torch.bfloat16, key_tiles.data_ptr(), value_tiles.data_ptr(),
+            capacity, low.data_ptr(), high.data_ptr(), out.data_ptr(), width, self.threads,
         )  # fmt: skip
         return out
 

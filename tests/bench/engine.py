@@ -1,8 +1,9 @@
 """Times the engine on a published shape with synthetic packed weights, beside llama.cpp if asked.
 
 ``python -m tests.bench.engine --shape e2b --prompt 2048 --decode 64 --json`` times ours; with
-``--peer MODEL.gguf`` each run is paired with one of llama.cpp (llama-cpp-python) in a process of its
-own, alternating, both with the same number of threads. The last line is one JSON object with medians.
+``--peer MODEL.gguf`` each run is paired with one of llama.cpp (llama-cpp-python) in a process of
+its own, alternating, both with the same number of threads. The last line is one JSON object with
+medians.
 """
 
 import argparse
@@ -40,7 +41,9 @@ def main() -> None:
             peer.append(_child("peer"))
         ours.append(_child("ours"))
         if not options.json:
-            print(json.dumps({"ours": ours[-1], **({"peer": peer[-1]} if peer else {})}), flush=True)
+            print(
+                json.dumps({"ours": ours[-1], **({"peer": peer[-1]} if peer else {})}), flush=True
+            )
     result = {**ours[-1], **_medians(ours)}
     if peer:
         result["peer"] = _medians(peer)

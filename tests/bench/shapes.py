@@ -1,4 +1,5 @@
-"""The published shapes of Gemma 4, with synthetic packed weights: speed does not depend on values."""
+"""The published shapes of Gemma 4, with synthetic packed weights: speed does not depend on
+values."""
 
 import tempfile
 from pathlib import Path
@@ -22,9 +23,7 @@ _COMMON: dict[str, Any] = {
 
 
 def _layers(count: int, every: int) -> list[str]:
-    return [
-        "full_attention" if (i + 1) % every == 0 else "sliding_attention" for i in range(count)
-    ]
+    return ["full_attention" if (i + 1) % every == 0 else "sliding_attention" for i in range(count)]
 
 
 SHAPES: dict[str, dict[str, Any]] = {

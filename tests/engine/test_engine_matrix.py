@@ -1,4 +1,5 @@
-"""Packed matrices and the kernels beside plain arithmetic, for every instruction set of the machine."""
+"""Packed matrices and the kernels beside plain arithmetic, for every instruction set of the
+machine."""
 
 from __future__ import annotations
 
@@ -79,7 +80,8 @@ def test_a_row_does_not_depend_on_its_neighbours(kernels: str, width: Width) -> 
         assert torch.equal(parts, whole)
 
 
-def test_extreme_inputs(kernels: str) -> None:
+@pytest.mark.usefixtures("kernels")
+def test_extreme_inputs() -> None:
     matrix = pack(torch.full((16, 64), -1.0), 4)
     for x in (torch.zeros(2, 64), torch.full((2, 64), 1e30), torch.full((2, 64), 1e-30)):
         assert torch.allclose(matrix(x), x @ matrix.dense().T, rtol=1e-2)
@@ -122,7 +124,8 @@ def test_inputs_that_are_no_multiple_of_a_group_stay_in_bf16() -> None:
     assert pack(torch.randn(16, 40), 4).width == 16
 
 
-def test_joined_matrices(kernels: str) -> None:
+@pytest.mark.usefixtures("kernels")
+def test_joined_matrices() -> None:
     torch.manual_seed(0)
     a, b, c = (pack(torch.randn(n, 64), w) for n, w in ((32, 4), (16, 4), (7, 8)))
     x = torch.randn(3, 64)
@@ -140,7 +143,8 @@ def test_tables_look_up_columns() -> None:
     assert torch.allclose(packed.rows(where, 32, 96), weight[where, 32:], atol=0.03)
 
 
-def test_small_parts(kernels: str) -> None:
+@pytest.mark.usefixtures("kernels")
+def test_small_parts() -> None:
     torch.manual_seed(0)
     x, weight = torch.randn(37, 100) * 3, torch.rand(100)
     expected = torch.nn.functional.rms_norm(x, (100,), weight, 1e-6)
