@@ -22,6 +22,7 @@ from app.core.events import (
     FileFailed,
     FileSkipped,
 )
+from engine.errors import EngineError
 from ingest.errors import IngestError
 from ingest.types import Box, Passage
 
@@ -51,12 +52,12 @@ def counted(number: int, thing: str) -> str:
     return f"{number:,} {thing}" if number == 1 else f"{number:,} {thing}s"
 
 
-def error_fields(error: IngestError) -> dict[str, str]:
+def error_fields(error: IngestError | EngineError) -> dict[str, str]:
     """The ``error`` of every command with ``--json``."""
     return {"subject": error.subject, "cause": error.cause, "remedy": error.remedy}
 
 
-def print_error(error: IngestError) -> None:
+def print_error(error: IngestError | EngineError) -> None:
     """An error for a person, on standard error."""
     stderr.print(
         f"{error.subject}: {error.cause}\n{error.remedy}",

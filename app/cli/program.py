@@ -13,6 +13,7 @@ import typer
 from app.cli.options import EXIT_FAILED
 from app.cli.output import error_fields, print_error, print_json
 from app.core.locations import check_library_folder, default_library
+from engine.errors import EngineError
 from ingest.errors import IngestError
 
 app = typer.Typer(
@@ -74,7 +75,7 @@ def main() -> NoReturn:
     try:
         # Typer prints wrong usage itself, unless it has to be said as JSON.
         code = app(standalone_mode=not wants_json)
-    except IngestError as error:
+    except (IngestError, EngineError) as error:
         if wants_json:
             print_json({"error": error_fields(error)})
         print_error(error)
