@@ -14,7 +14,7 @@ import torch
 
 from engine.config import SEGMENT, LayerConfig, ModelConfig
 from engine.config import layer_capacity as layer_capacity
-from engine.native import TILE, kernels
+from engine.native import SEGMENT, TILE, Attention, Stored, kernels
 from engine.placement import CPU, Placement
 
 
@@ -87,9 +87,21 @@ class ExactLayer:
         """See :class:`LayerCache`."""
         native = kernels()
         assert native is not None
-        if self.base:
-            low, high = low - self.base, high - self.base
-        return native.attend(q, heads, self.keys, self.values, low, high, scale)
+        job = Attention(
+            q=q.data_ptr(),
+            q_stride=q.stride(0),
+            rows=q.shape[0],
+            heads=heads,
+            kv_heads=self.kv_heads,
+            head_size=self.size,
+            scale=scale,
+            keys=stored(self.keys),
+            values=stored(self.values),
+            base=self.base,
+            low=low.data_ptr(),
+            high=high.data_ptr(),
+        )
+        return native.attend(job)
 
     def _forget(self, first: int) -> None:
         """Moves what a query at ``first`` still sees to the front."""
@@ -100,6 +112,11 @@ class ExactLayer:
         for part in (self.keys, self.values):
             part[:, :keep] = part[:, shift : shift + keep].clone()
         self.base = base
+
+
+def stored(tiles: torch.Tensor) -> Stored:
+    """How the kernels find exact tiles [kv heads, capacity, size]."""
+    return Stored(kind=tiles.itemsize * 8, capacity=tiles.shape[1], rows=tiles.data_ptr())
 
 
 class TorchLayer:

@@ -30,7 +30,7 @@ _KINDS = {dtype: name for name, dtype in TYPES.items()}
 _COPIED = ("*.json", "*.jinja", "*.model", "LICENSE*", "NOTICE*")
 _NOT_COPIED = ("model.safetensors.index.json", NOTES)
 # Numbers of the table, and bytes of other tensors, handled at once.
-_SLAB = 1 << 23
+_SLAB = 1 << 22
 # Bytes a tensor takes in the header beside its name, with the padding after it.
 _HEADER_BYTES = 256
 
@@ -230,8 +230,9 @@ def _add_table(
     name, rows, columns = table
     stored = checkpoint.table_rows(name, rows, columns)
     slab = max(1, _SLAB // columns)
-    scales: list[torch.Tensor] = []
     small = table_bits(columns, widths) == 8
+    # In one piece: many small ones between large passing ones would leave memory in shreds.
+    scales = torch.empty(rows if small else 0, columns // GROUP, dtype=torch.float16)
 
     def pieces() -> Iterator[memoryview]:
         for first in range(0, rows, slab):
@@ -241,13 +242,12 @@ def _add_table(
                 continue
             packed = pack_table(part)
             assert packed.scales is not None
-            scales.append(packed.scales)
+            scales[first : first + slab] = packed.scales
             yield _bytes(packed.data)
 
     writer.add(f"{name}.data", "I8" if small else "BF16", (rows, columns), pieces())
     if small:
-        shape = (rows, columns // GROUP)
-        writer.add(f"{name}.scales", "F16", shape, (_bytes(part) for part in scales))
+        _add(writer, f"{name}.scales", scales)
 
 
 def _add(writer: Writer, name: str, tensor: torch.Tensor) -> None:

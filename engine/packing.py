@@ -17,7 +17,7 @@ from engine.native import GROUP, PANEL, kernels
 # Tried around largest / -8: cutting the largest a little often costs less than a coarser step.
 _FACTORS = (1.0, 0.96, 0.92, 0.88, 0.84, 0.8, 1.06)
 # Numbers handled at once: bounds the working memory to a few times as many fp32.
-_SLAB_NUMBERS = 1 << 23
+_SLAB_NUMBERS = 1 << 21
 
 
 class Rows(Protocol):

@@ -15,7 +15,7 @@ from pathlib import Path
 import torch
 
 F32, BF16, Q8, Q4 = range(4)
-PANEL, GROUP, TILE = 16, 32, 16
+PANEL, GROUP, TILE, SEGMENT = 16, 32, 16, 256
 
 _LIBRARY = Path(__file__).parent / "kernels.so"
 _P, _INT, _LONG, _FLOAT = ctypes.c_void_p, ctypes.c_int, ctypes.c_int64, ctypes.c_float
@@ -26,10 +26,72 @@ _SIGNATURES = {
     "norm_rope": [_P, _LONG, _LONG, _LONG, _LONG, _P, _FLOAT, _P, _P, _FLOAT, _INT],
     "softcap": [_P, _LONG, _FLOAT, _INT],
     "store_tiles": [_P, _LONG, _P, _LONG, _LONG, _LONG, _LONG, _INT, _P, _P],
-    "attend": [_P, _LONG, _LONG, _LONG, _LONG, _LONG, _FLOAT, _INT, _P, _P, _LONG,
-               _P, _P, _P, _LONG, _INT],
+    "attend": [_P, _INT],
+    "rotate": [_P, _LONG, _LONG, _P, _INT, _INT],
+    "encode": [_P, _INT],
     "quantize": [_INT, _INT, _INT, _P, _LONG, _LONG, _P, _P, _INT],
 }  # fmt: skip
+
+
+class Stored(ctypes.Structure):
+    """``struct stored`` of kernels.h: keys or values of a layer."""
+
+    _fields_ = (
+        ("kind", _LONG),
+        ("capacity", _LONG),
+        ("rows", _P),
+        ("scales", _P),
+        ("levels", _P),
+    )
+
+
+class Attention(ctypes.Structure):
+    """``struct attention`` of kernels.h. The caller keeps the tensors whose addresses it holds."""
+
+    _fields_ = (
+        ("q", _P),
+        ("coded_q", _P),
+        ("bias", _P),
+        ("q_stride", _LONG),
+        ("rows", _LONG),
+        ("heads", _LONG),
+        ("kv_heads", _LONG),
+        ("head_size", _LONG),
+        ("scale", ctypes.c_double),
+        ("keys", Stored),
+        ("values", Stored),
+        ("coded_keys", Stored),
+        ("coded_values", Stored),
+        ("base", _LONG),
+        ("low", _P),
+        ("high", _P),
+        ("border", _P),
+        ("out", _P),
+        ("out_stride", _LONG),
+    )
+
+
+class Encoding(ctypes.Structure):
+    """``struct encoding`` of kernels.h."""
+
+    _fields_ = (
+        ("exact_kind", _LONG),
+        ("head_size", _LONG),
+        ("tiles", _LONG),
+        ("exact_keys", _P),
+        ("exact_values", _P),
+        ("mean", _P),
+        ("weight", _P),
+        ("signs", _P),
+        ("key_kind", _LONG),
+        ("value_kind", _LONG),
+        ("key_levels", _P),
+        ("value_levels", _P),
+        ("keys", _P),
+        ("values", _P),
+        ("key_scales", _P),
+        ("value_scales", _P),
+    )
 
 
 class Kernels:
@@ -123,26 +185,23 @@ class Kernels:
             value_tiles.data_ptr(),
         )  # fmt: skip
 
-    def attend(
-        self,
-        q: torch.Tensor,
-        heads: int,
-        key_tiles: torch.Tensor,
-        value_tiles: torch.Tensor,
-        low: torch.Tensor,
-        high: torch.Tensor,
-        scale: float,
-    ) -> torch.Tensor:
-        """q [rows, heads * size] over tiles [kv heads, capacity, size]; int64 bounds [rows]."""
-        rows, width = q.shape
-        kv_heads, capacity, size = key_tiles.shape
-        out = torch.empty(rows, width)
-        self._attend(  # type: ignore[attr-defined]
-            q.data_ptr(), q.stride(0), rows, heads, kv_heads, size, scale,
-            key_tiles.dtype == torch.bfloat16, key_tiles.data_ptr(), value_tiles.data_ptr(),
-            capacity, low.data_ptr(), high.data_ptr(), out.data_ptr(), width, self.threads,
-        )  # fmt: skip
+    def attend(self, job: "Attention") -> torch.Tensor:
+        """Runs an attention job: [rows, heads * D]; see :class:`Attention`."""
+        out = torch.empty(job.rows, job.heads * job.head_size)
+        job.out, job.out_stride = out.data_ptr(), job.heads * job.head_size
+        self._attend(ctypes.addressof(job), self.threads)  # type: ignore[attr-defined]
         return out
+
+    def rotate(self, x: torch.Tensor, signs: torch.Tensor, back: bool = False) -> None:
+        """In place on [..., D], D a power of two: H (signs * x) / sqrt(D), or back from it."""
+        size = x.shape[-1]
+        self._rotate(  # type: ignore[attr-defined]
+            x.data_ptr(), x.numel() // size, size, signs.data_ptr(), back, self.threads
+        )
+
+    def encode(self, job: "Encoding") -> None:
+        """Codes a stretch of one head's exact tiles; see :class:`Encoding`."""
+        self._encode(ctypes.addressof(job), self.threads)  # type: ignore[attr-defined]
 
     def quantize(
         self,

@@ -1,10 +1,15 @@
 #include <immintrin.h>
+
 #include "pool.h"
 #include "vectors.inc.h"
 
 #include "elementwise.inc.h"
 
+#include "rows.inc.h"
+
 #include "attention.inc.h"
+
+#include "codes.inc.h"
 
 #include "linear.inc.h"
 
@@ -12,5 +17,5 @@
 
 const struct kernels kernels_avx512 = {
     "avx512", linear, rms_norm, gelu_multiply, norm_rope, softcap, store_tiles, attend,
-    quantize,
+    rotate, encode, quantize,
 };

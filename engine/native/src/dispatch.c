@@ -76,14 +76,15 @@ EXPORT void muniment_store_tiles(const float *keys, int64_t key_stride, const fl
                         value_tiles);
 }
 
-EXPORT void muniment_attend(const float *q, int64_t q_stride, int64_t rows, int64_t heads, int64_t kv_heads,
-                     int64_t head_size, float scale, int half, const void *key_tiles,
-                     const void *value_tiles, int64_t capacity, const int64_t *low, const int64_t *high,
-                     float *out, int64_t out_stride, int threads)
+EXPORT void muniment_attend(const struct attention *job, int threads) { chosen->attend(job, threads); }
+
+EXPORT void muniment_rotate(float *x, int64_t count, int64_t head_size, const float *signs, int back,
+                            int threads)
 {
-    chosen->attend(q, q_stride, rows, heads, kv_heads, head_size, scale, half, key_tiles, value_tiles,
-                   capacity, low, high, out, out_stride, threads);
+    chosen->rotate(x, count, head_size, signs, back, threads);
 }
+
+EXPORT void muniment_encode(const struct encoding *job, int threads) { chosen->encode(job, threads); }
 
 EXPORT void muniment_quantize(int bits, int panels, int half, const void *weights, int64_t rows,
                               int64_t inputs, void *data, uint16_t *scales, int threads)

@@ -3,7 +3,11 @@
 
 #include "elementwise.inc.h"
 
+#include "rows.inc.h"
+
 #include "attention.inc.h"
+
+#include "codes.inc.h"
 
 #include "linear.inc.h"
 
@@ -11,5 +15,5 @@
 
 const struct kernels kernels_generic = {
     "generic", linear, rms_norm, gelu_multiply, norm_rope, softcap, store_tiles, attend,
-    quantize,
+    rotate, encode, quantize,
 };

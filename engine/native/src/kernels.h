@@ -11,10 +11,13 @@
  *   scale  fp16   [N/16][K/32][16]    for q4 and q8: weight = scale * q + minimum
  *   minimum fp16  [N/16][K/32][16]    for q4 only, may be NULL: then minimum = -8 * scale
  *
- * Keys and values of one head, in tiles of 16 positions, bf16 or fp32:
+ * Keys and values of one head lie in rows of sixteen numbers, in tiles of 16 positions:
  *
- *   keys   [T/16][D][16 positions]
- *   values [T/16][D/16][16 positions][16 channels]
+ *   keys   [T/16][D] rows of 16 positions
+ *   values [T/16][D/16][16 positions] rows of 16 channels
+ *
+ * A row is 16 fp32 or bf16 numbers, 16 int8, or two times 8 codes of 2, 3 or 4 bits, the first in the
+ * lowest bits of 2, 3 or 4 bytes. A coded position has one fp16 scale for its key, one for its value.
  *
  * Every result row depends only on its own input row, never on how many rows were given with it or
  * on how many threads worked: reading in chunks, one by one or as drafts gives the same bits.
@@ -24,8 +27,44 @@
 
 #include <stdint.h>
 
-enum { PANEL = 16, GROUP = 32, TILE = 16, SEGMENT = 256 };
+enum { PANEL = 16, GROUP = 32, TILE = 16, SEGMENT = 256, LARGEST_HEAD = 512 };
 enum weight_kind { WEIGHT_F32 = 0, WEIGHT_BF16 = 1, WEIGHT_Q8 = 2, WEIGHT_Q4 = 3 };
+
+enum row_kind { ROW_CODE2 = 2, ROW_CODE3 = 3, ROW_CODE4 = 4, ROW_INT8 = 8, ROW_BF16 = 16, ROW_F32 = 32 };
+
+/* Keys or values of all heads of a layer: [kv heads][capacity positions]. */
+struct stored {
+    int64_t kind, capacity;
+    const void *rows;
+    const uint16_t *scales; /* coded kinds: [kv heads][capacity] */
+    const float *levels;    /* 2, 3 and 4 bits: what each code stands for, [16] */
+};
+
+struct attention {
+    const float *q;       /* [rows], stride q_stride, of heads * D */
+    const float *coded_q; /* the same for coded keys, or NULL */
+    const float *bias;    /* [rows][heads], added to scores of coded keys */
+    int64_t q_stride, rows, heads, kv_heads, head_size;
+    double scale;
+    struct stored keys, values;             /* exact, from position `base` on, a multiple of 256 */
+    struct stored coded_keys, coded_values; /* from position 0 on */
+    int64_t base;
+    const int64_t *low, *high; /* row i sees low[i] <= position < high[i] */
+    const int64_t *border;     /* and coded what lies before border[i], a multiple of 256; or NULL */
+    float *out;
+    int64_t out_stride;
+};
+
+/* Codes a stretch of one head's exact tiles: key -> rotate((key - mean) * weight), value as it is. */
+struct encoding {
+    int64_t exact_kind, head_size, tiles;
+    const void *exact_keys, *exact_values; /* first tile to code */
+    const float *mean, *weight, *signs;    /* [D] each */
+    int64_t key_kind, value_kind;
+    const float *key_levels, *value_levels;
+    void *keys, *values; /* where the first tile's codes go */
+    uint16_t *key_scales, *value_scales;
+};
 
 struct kernels {
     const char *name;
@@ -49,11 +88,11 @@ struct kernels {
     void (*store_tiles)(const float *keys, int64_t key_stride, const float *values,
                         int64_t value_stride, int64_t rows, int64_t head_size, int64_t first,
                         int half, void *key_tiles, void *value_tiles);
-    /* out[rows][heads][D]: attention of each row over positions low[row] <= p < high[row] */
-    void (*attend)(const float *q, int64_t q_stride, int64_t rows, int64_t heads, int64_t kv_heads,
-                   int64_t head_size, float scale, int half, const void *key_tiles,
-                   const void *value_tiles, int64_t capacity, const int64_t *low,
-                   const int64_t *high, float *out, int64_t out_stride, int threads);
+    void (*attend)(const struct attention *job, int threads);
+    /* x[count][D] -> H (signs * x) / sqrt(D), or back: signs * (H x) / sqrt(D); D a power of two */
+    void (*rotate)(float *x, int64_t count, int64_t head_size, const float *signs, int back,
+                   int threads);
+    void (*encode)(const struct encoding *job, int threads);
     /* weights[rows][inputs] (fp32, or bf16 if half; inputs a multiple of 32) rounded to 4 or 8 bits, in
      * panels; or, not in panels and 8 bits only, data int8 [rows][inputs] and scales [rows][inputs/32] */
     void (*quantize)(int bits, int panels, int half, const void *weights, int64_t rows, int64_t inputs,

@@ -15,25 +15,6 @@ INLINE vec clamped(vec v, float low, float high)
     return choose(v > high, splat(high), v);
 }
 
-/* fp32 to fp16, to the nearest, ties to even. */
-INLINE uint16_t to_fp16(float value)
-{
-    uint32_t bits, result;
-    memcpy(&bits, &value, 4);
-    uint32_t sign = bits >> 16 & 0x8000, absolute = bits & 0x7fffffff;
-    if (absolute < 0x38800000) { /* subnormal: adding a half leaves units of 2^-24 */
-        float shifted;
-        memcpy(&shifted, &absolute, 4);
-        shifted += 0.5f;
-        memcpy(&result, &shifted, 4);
-        result -= 0x3f000000;
-    } else {
-        result = (absolute + 0xfff + (absolute >> 13 & 1) - (112u << 23)) >> 13;
-        if (absolute >= 0x47800000 || result > 0x7c00) result = 0x7c00;
-    }
-    return (uint16_t)(sign | result);
-}
-
 INLINE void store_fp16(uint16_t *p, vec v)
 {
 #if defined(__AVX512F__)

@@ -50,6 +50,14 @@ INLINE vec load_bf16(const uint16_t *p)
 #endif
 }
 
+INLINE float from_bf16(uint16_t half)
+{
+    uint32_t bits = (uint32_t)half << 16;
+    float value;
+    memcpy(&value, &bits, 4);
+    return value;
+}
+
 INLINE uint16_t to_bf16(float value)
 {
     uint32_t bits;
@@ -70,6 +78,33 @@ INLINE vec load_fp16(const uint16_t *p)
     vec value = (vec)((h & 0x7fff) << 13) * 0x1p112f;
     return (vec)((uvec)value | ((h & 0x8000) << 16));
 #endif
+}
+
+/* fp32 to fp16, to the nearest, ties to even. */
+INLINE uint16_t to_fp16(float value)
+{
+    uint32_t bits, result;
+    memcpy(&bits, &value, 4);
+    uint32_t sign = bits >> 16 & 0x8000, absolute = bits & 0x7fffffff;
+    if (absolute < 0x38800000) { /* subnormal: adding a half leaves units of 2^-24 */
+        float shifted;
+        memcpy(&shifted, &absolute, 4);
+        shifted += 0.5f;
+        memcpy(&result, &shifted, 4);
+        result -= 0x3f000000;
+    } else {
+        result = (absolute + 0xfff + (absolute >> 13 & 1) - (112u << 23)) >> 13;
+        if (absolute >= 0x47800000 || result > 0x7c00) result = 0x7c00;
+    }
+    return (uint16_t)(sign | result);
+}
+
+INLINE float from_fp16(uint16_t half)
+{
+    uint16_t all[16] = {half};
+    float out[WIDTH];
+    store(out, load_fp16(all));
+    return out[0];
 }
 
 /* Sixteen lanes to one number, always in the same order. */
