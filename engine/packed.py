@@ -19,7 +19,7 @@ from engine.packed_notes import is_packed as is_packed
 from engine.packing import packed_shapes
 from engine.safetensors_file import map_file, read_header
 
-_PACK_AGAIN = "Pack the model again: muniment models pack"
+_PACK_AGAIN = "Pack the model again with `muniment models pack`."
 TYPES = {
     "U8": torch.uint8,
     "I8": torch.int8,

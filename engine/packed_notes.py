@@ -11,7 +11,7 @@ from engine.widths import Width, Widths
 NOTES, WEIGHTS, TOWERS = "muniment.json", "model.safetensors", "towers.safetensors"
 # Raised when an older program could not read what is written.
 FORMAT = 1
-_PACK_AGAIN = "Pack the model again: muniment models pack"
+_PACK_AGAIN = "Pack the model again with `muniment models pack`."
 
 
 @dataclass(frozen=True)

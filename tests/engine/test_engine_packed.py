@@ -12,8 +12,8 @@ import pytest
 import torch
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
-from tiny import VARIANTS, VOCABULARY, tiny_config, write_tiny
-from transformers import Gemma3ForCausalLM
+from tiny import VARIANTS, VOCABULARY, write_tiny
+from tiny_zeros import write_zeros
 
 from engine.cache import KVCache
 from engine.checkpoint import Checkpoint
@@ -216,26 +216,6 @@ before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 pack_folder(large, into / "large", Widths(), lambda *_: None)
 print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) // 1024)
 """
-
-
-def write_zeros(folder: Path) -> None:
-    """A model of 0.9 GB, of zeros that take no room on the disk."""
-    config = tiny_config("gemma3")
-    config.update({"vocab_size": 131_072, "hidden_size": 1024, "intermediate_size": 16_384})
-    with torch.device("meta"):
-        shapes = {n: list(t.shape) for n, t in Gemma3ForCausalLM(config).state_dict().items()}
-    del shapes["lm_head.weight"]
-    folder.mkdir()
-    config.save_pretrained(folder)
-    header, at = {}, 0
-    for name, shape in shapes.items():
-        size = 2 * torch.Size(shape).numel()
-        header[name] = {"dtype": "BF16", "shape": shape, "data_offsets": [at, at + size]}
-        at += size
-    text = json.dumps(header).encode()
-    with (folder / "model.safetensors").open("wb") as file:
-        file.write(len(text).to_bytes(8, "little") + text)
-        file.truncate(8 + len(text) + at)
 
 
 def test_packing_takes_the_memory_of_the_largest_matrix(tmp_path: Path) -> None:
