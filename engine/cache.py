@@ -12,9 +12,10 @@ from typing import Protocol
 
 import torch
 
-from engine.config import SEGMENT, LayerConfig, ModelConfig
-from engine.config import layer_capacity as layer_capacity
-from engine.native import SEGMENT, TILE, Attention, Stored, kernels
+from engine.codec import KVBits
+from engine.coded_cache import CodedLayer
+from engine.config import SEGMENT, LayerConfig, ModelConfig, layer_capacity
+from engine.native import TILE, Attention, Stored, kernels
 from engine.placement import CPU, Placement
 
 
@@ -179,7 +180,8 @@ class TorchLayer:
 class KVCache:
     """The caches of all layers with keys of their own.
 
-    ``context`` is the longest it can hold, ``chunk`` the most rows appended at once.
+    ``context`` is the longest it can hold, ``chunk`` the most rows appended at once. ``bits`` codes
+    the global layers; without, they are kept as they are.
     """
 
     def __init__(
@@ -189,6 +191,7 @@ class KVCache:
         chunk: int,
         dtype: torch.dtype = torch.bfloat16,
         placement: Placement | None = None,
+        bits: KVBits | None = None,
     ) -> None:
         self.context, self.chunk = context, chunk
         self.length = 0
@@ -198,7 +201,11 @@ class KVCache:
                 continue
             capacity = layer_capacity(layer, context, chunk)
             device = placement.layers[layer.index] if placement else CPU
-            if device.type == "cpu" and kernels() and layer.head_size % TILE == 0:
+            native = kernels() if device.type == "cpu" and layer.head_size % TILE == 0 else None
+            turnable = layer.head_size & (layer.head_size - 1) == 0
+            if native and bits and layer.window is None and turnable:
+                self.layers[layer.index] = CodedLayer(layer, context, chunk, bits)
+            elif native:
                 self.layers[layer.index] = ExactLayer(layer, capacity, dtype)
             else:
                 self.layers[layer.index] = TorchLayer(layer, capacity, dtype, device)

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import torch
 
-from engine.cache import KVCache, layer_capacity
+from engine.cache import KVCache
 from engine.checkpoint import Checkpoint
-from engine.config import ModelConfig, read_config
+from engine.config import ModelConfig, layer_capacity, read_config
 from engine.decoder import Decoder, DecoderWeights, LayerWeights
 from engine.errors import DamagedModel
 from engine.gguf_file import GgufCheckpoint, gguf_chat_template, gguf_config, gguf_tokenizer
@@ -25,7 +25,6 @@ from engine.session import Session
 from engine.sizes import CHUNK
 from engine.tensors import Source, Widths, gather, matrices
 from engine.text import Text
-
 
 
 @dataclass(frozen=True)
@@ -83,9 +82,7 @@ def load(
     """
     path = Path(where)
     widths = Widths(bits, bits) if bits else None
-    planned = plan(
-        path, memory=memory, context=context, widths=widths, exact_cache=exact_cache
-    )
+    planned = plan(path, memory=memory, context=context, widths=widths, exact_cache=exact_cache)
     planned.check()
     widths, context = planned.widths, planned.context
     source = open_source(path)

@@ -1,0 +1,243 @@
+"""A global layer's keys and values in few bits. Behind the interface of ``cache.py``.
+
+Positions are coded in segments of 256, by their number: a query at position i sees a segment coded
+once at least 256 exact positions lie between them, and not before the first 1,024 positions, which
+give the statistics, have been read. What a query sees coded depends on its position only, never on
+how the text was cut into chunks. The exact tail is kept in tiles of bf16; its values are already
+rotated, so that one rotation of the result serves both.
+"""
+
+import torch
+
+from engine.codec import KeyStatistics, KVBits, key_statistics, levels, signs
+from engine.config import LayerConfig
+from engine.native import SEGMENT, TILE, Attention, Encoding, Stored, kernels
+
+# Positions that are attended exactly and give the statistics.
+LEARN = 1024
+# Exact positions before each query, at least.
+RECENT = 256
+# A row of codes is read four bytes at a time.
+_PADDING = 64
+
+
+class CodedLayer:
+    """One layer: exact tiles of the newest positions, codes of all before them."""
+
+    window = None
+
+    def __init__(self, layer: LayerConfig, capacity: int, chunk: int, bits: KVBits) -> None:
+        self.kv_heads, self.size, self.bits = layer.kv_heads, layer.head_size, bits
+        tail = max(LEARN, RECENT + 2 * SEGMENT) + chunk
+        shape = (self.kv_heads, -(-min(tail, capacity) // SEGMENT) * SEGMENT, self.size)
+        self.keys = torch.zeros(shape, dtype=torch.bfloat16)
+        self.values = torch.zeros(shape, dtype=torch.bfloat16)
+        self.base = self.length = self.coded = 0
+        self._capacity = -(-capacity // SEGMENT) * SEGMENT
+        self._rows: dict[str, torch.Tensor] = {}
+        self._scales: dict[str, torch.Tensor] = {}
+        if capacity > LEARN:
+            for name, width in (("keys", bits.keys), ("values", bits.values)):
+                numbers = self.kv_heads * self._capacity * self.size
+                self._rows[name] = torch.zeros(numbers * width // 8 + _PADDING, dtype=torch.uint8)
+                places = (self.kv_heads, self._capacity)
+                self._scales[name] = torch.zeros(places, dtype=torch.float16)
+        self._learning: torch.Tensor | None = None
+        self._statistics: KeyStatistics | None = None
+        self._fresh = False
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes set aside."""
+        coded = [*self._rows.values(), *self._scales.values()]
+        return self.keys.nbytes + self.values.nbytes + sum(part.nbytes for part in coded)
+
+    @property
+    def coded_nbytes(self) -> int:
+        """Bytes set aside for codes and their scales."""
+        return sum(part.nbytes for part in [*self._rows.values(), *self._scales.values()])
+
+    def remembers(self, position: int) -> bool:
+        """Whether all that a query at this position sees before itself is still there."""
+        if position > self.length:
+            return False
+        if position < LEARN and self._statistics is not None:
+            # The statistics would have to be learned again, from queries that are gone.
+            return position == 0
+        return self.base <= max(0, self._border(position))
+
+    def clear(self) -> None:
+        """Forgets everything."""
+        self.base = self.length = self.coded = 0
+        self._learning = self._statistics = None
+
+    def append(self, keys: torch.Tensor, values: torch.Tensor, first: int) -> None:
+        """Stores [rows, kv_heads * size] at positions first, first + 1, ..."""
+        native = kernels()
+        assert native is not None
+        if first == 0 and self.length:
+            self.clear()
+        rows = keys.shape[0]
+        # Coding may not go past what has been read, and what is read again is coded again.
+        self.coded = min(self.coded, first // SEGMENT * SEGMENT)
+        if first + rows - self.base > self.keys.shape[1]:
+            self._forget(first)
+        values = values.contiguous().view(rows, self.kv_heads, self.size).clone()
+        native.rotate(values, signs(self.size))
+        values = values.view(rows, -1)
+        for head in range(self.kv_heads):
+            columns = slice(head * self.size, (head + 1) * self.size)
+            native.store_tiles(
+                keys[:, columns],
+                values[:, columns],
+                first - self.base,
+                self.keys[head],
+                self.values[head],
+            )
+        self.length = first + rows
+        if self._statistics is None and first < LEARN:
+            self._learn_keys(keys[: LEARN - first])
+        self._fresh = True
+
+    def attend(
+        self, q: torch.Tensor, heads: int, low: torch.Tensor, high: torch.Tensor, scale: float
+    ) -> torch.Tensor:
+        """See :class:`engine.cache.LayerCache`. low is 0: a global layer sees all."""
+        native = kernels()
+        assert native is not None
+        # The layer's own queries come first; layers that share its keys ask afterwards.
+        if self._fresh:
+            self._fresh = False
+            if self._statistics is None:
+                before = int((high <= LEARN).sum())
+                self._learn_queries(q[:before], heads)
+                if self.length >= LEARN:
+                    self._settle()
+            self._code()
+        out = native.attend(self._job(q, heads, low, high, scale))
+        split = out.view(-1, self.size)
+        native.rotate(split, signs(self.size), back=True)
+        return out
+
+    def _border(self, position: int) -> int:
+        """What lies before it a query at this position sees coded."""
+        if position < LEARN:
+            return 0
+        return max(0, (position + 1 - RECENT) // SEGMENT * SEGMENT)
+
+    def _job(
+        self, q: torch.Tensor, heads: int, low: torch.Tensor, high: torch.Tensor, scale: float
+    ) -> Attention:
+        q = q.contiguous()
+        job = Attention(
+            q=q.data_ptr(),
+            q_stride=q.stride(0),
+            rows=q.shape[0],
+            heads=heads,
+            kv_heads=self.kv_heads,
+            head_size=self.size,
+            scale=scale,
+            keys=Stored(kind=16, capacity=self.keys.shape[1], rows=self.keys.data_ptr()),
+            values=Stored(kind=16, capacity=self.keys.shape[1], rows=self.values.data_ptr()),
+            base=self.base,
+            low=low.data_ptr(),
+            high=high.data_ptr(),
+        )
+        kept: list[torch.Tensor] = [q, low, high]
+        if self._statistics is not None and self.coded:
+            native = kernels()
+            assert native is not None
+            mean, weight = self._statistics.mean, self._statistics.weight
+            split = q.view(q.shape[0], self.kv_heads, -1, self.size)
+            # Row by row sums, so that a row's bias does not depend on its neighbours.
+            bias = (split * mean.unsqueeze(1)).sum(-1) * scale
+            turned = (split / weight.unsqueeze(1)).contiguous()
+            native.rotate(turned, signs(self.size))
+            borders = [self._border(int(end) - 1) for end in high]
+            border = torch.tensor(borders, dtype=torch.int64)
+            job.coded_q, job.bias = turned.data_ptr(), bias.data_ptr()
+            job.border = border.data_ptr()
+            job.coded_keys = self._stored("keys", self.bits.keys)
+            job.coded_values = self._stored("values", self.bits.values)
+            kept += [bias, turned, border]
+        job.kept = kept
+        return job
+
+    def _stored(self, name: str, bits: int) -> Stored:
+        return Stored(
+            kind=bits,
+            capacity=self._capacity,
+            rows=self._rows[name].data_ptr(),
+            scales=self._scales[name].data_ptr(),
+            levels=levels(bits).data_ptr(),
+        )
+
+    def _learn_keys(self, keys: torch.Tensor) -> None:
+        if self._learning is None:
+            self._learning = torch.zeros(2, self.kv_heads, self.size, dtype=torch.float64)
+        # One row after the other: the sum must not depend on the chunks.
+        for row in keys.double().view(-1, self.kv_heads, self.size):
+            self._learning[0] += row
+
+    def _learn_queries(self, q: torch.Tensor, heads: int) -> None:
+        if self._learning is None or not len(q):
+            return
+        split = q.double().view(len(q), self.kv_heads, heads // self.kv_heads, self.size)
+        for row in split.square().sum(2):
+            self._learning[1] += row
+
+    def _settle(self) -> None:
+        """The statistics are known from here on."""
+        assert self._learning is not None
+        self._statistics = key_statistics(
+            self._learning[0].float(), self._learning[1].float(), LEARN, self.bits.keys
+        )
+        self._learning = None
+
+    def _code(self) -> None:
+        """Codes the whole segments that have been read and are not coded yet."""
+        if self._statistics is None:
+            return
+        native = kernels()
+        assert native is not None
+        last = self.length // SEGMENT * SEGMENT
+        if last <= self.coded:
+            return
+        shape = (self.kv_heads, self._capacity, self.size)
+        for head in range(self.kv_heads):
+            exact = (self.coded - self.base) * self.size * 2
+            places = {
+                name: (head * shape[1] + self.coded) * self.size * bits // 8
+                for name, bits in (("keys", self.bits.keys), ("values", self.bits.values))
+            }
+            native.encode(
+                Encoding(
+                    exact_kind=16,
+                    head_size=self.size,
+                    tiles=(last - self.coded) // TILE,
+                    exact_keys=self.keys[head].data_ptr() + exact,
+                    exact_values=self.values[head].data_ptr() + exact,
+                    mean=self._statistics.mean[head].data_ptr(),
+                    weight=self._statistics.weight[head].data_ptr(),
+                    signs=signs(self.size).data_ptr(),
+                    key_kind=self.bits.keys,
+                    value_kind=self.bits.values,
+                    key_levels=levels(self.bits.keys).data_ptr(),
+                    value_levels=levels(self.bits.values).data_ptr(),
+                    keys=self._rows["keys"].data_ptr() + places["keys"],
+                    values=self._rows["values"].data_ptr() + places["values"],
+                    key_scales=self._scales["keys"][head, self.coded :].data_ptr(),
+                    value_scales=self._scales["values"][head, self.coded :].data_ptr(),
+                )
+            )
+        self.coded = last
+
+    def _forget(self, first: int) -> None:
+        """Moves what a query at ``first`` still sees exactly to the front."""
+        base = self._border(first)
+        shift, keep = base - self.base, -(-first // TILE) * TILE - base
+        if shift <= 0:
+            raise RuntimeError("a layer was given more positions than it was made for")
+        for part in (self.keys, self.values):
+            part[:, :keep] = part[:, shift : shift + keep].clone()
+        self.base = base
