@@ -9,13 +9,17 @@ from pathlib import Path
 
 import pytest
 import torch
-from tiny import VARIANTS, write_tiny
+from gguf import GGMLQuantizationType as Kind
+from tiny import VARIANTS, tiny_model, write_tiny
+from tiny_gguf import write_gguf
 
 from engine import memory
 from engine.cache import KVCache
 from engine.checkpoint import Checkpoint
 from engine.config import parse_config, read_config
 from engine.errors import DamagedModel, MemoryExceeded, PromptTooLong
+from engine.gguf_config import gguf_config
+from engine.gguf_file import GgufCheckpoint
 from engine.matrix import Joined, Matrix, Table
 from engine.packer import pack_folder
 from engine.planner import Plan, plan
@@ -182,6 +186,21 @@ def test_a_packed_folder_has_its_own_widths(tmp_path: Path) -> None:
     assert planned.widths == Widths(4, 8)
     assert planned.table == 500 * 320 * 34 // 32
     assert plan(tmp_path / "m", 8 * GB).form == "published"
+
+
+@pytest.mark.parametrize("kind", [Kind.Q4_0, Kind.Q4_1, Kind.Q8_0, Kind.BF16], ids=lambda k: k.name)
+@pytest.mark.parametrize("variant", ["gemma3", "e2b", "26b"])
+def test_a_gguf_file_is_counted_as_it_is_loaded(tmp_path: Path, variant: str, kind: Kind) -> None:
+    path = tmp_path / "model.gguf"
+    write_gguf(path, tiny_model(variant), kind)
+    for widths in (Widths(4, 8), Widths(16, 16)):
+        planned = plan(path, 8 * GB, widths=widths)
+        assert planned.form == "gguf"
+        weights = gather(gguf_config(path), GgufCheckpoint(path), widths)
+        loaded = held(weights, {id(weights.table)})
+        # Also counted: what scales the router's input, and what never becomes a weight.
+        assert loaded <= planned.weight_bytes <= loaded + 20_000
+        assert planned.table == (weights.table.nbytes if weights.table else 0)
 
 
 def test_an_exact_cache_takes_twice_as_much(tmp_path: Path) -> None:
