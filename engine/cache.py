@@ -12,11 +12,11 @@ from typing import Protocol
 
 import torch
 
-from engine.codec import KVBits
 from engine.coded_cache import CodedLayer
 from engine.config import SEGMENT, LayerConfig, ModelConfig, layer_capacity
 from engine.native import TILE, Attention, Stored, kernels
 from engine.placement import CPU, Placement
+from engine.widths import KVBits
 
 
 class LayerCache(Protocol):

@@ -9,11 +9,10 @@ TurboQuant (Zandieh et al., 2025), without its second stage. ``docs/kv-cache.md`
 
 from dataclasses import dataclass
 from functools import cache
-from typing import Literal
 
 import torch
 
-Bits = Literal[2, 3, 4, 8]
+from engine.widths import Bits
 
 # Lloyd-Max levels of the unit Gaussian, positive half (J. Max, 1960).
 POSITIVE_LEVELS: dict[int, tuple[float, ...]] = {
@@ -23,19 +22,6 @@ POSITIVE_LEVELS: dict[int, tuple[float, ...]] = {
 }
 # How far keys are weighted by the queries' energy, by the bits of a key.
 KEY_WEIGHT_POWER: dict[int, float] = {2: 0.6, 3: 0.75, 4: 0.5, 8: 0.0}
-
-
-@dataclass(frozen=True)
-class KVBits:
-    """Bits of a key's and of a value's number on global layers."""
-
-    keys: Bits = 3
-    values: Bits = 3
-
-    @property
-    def name(self) -> str:
-        """For tables and file names."""
-        return f"k{self.keys}v{self.values}"
 
 
 @dataclass(frozen=True)

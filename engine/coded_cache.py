@@ -9,16 +9,10 @@ rotated, so that one rotation of the result serves both.
 
 import torch
 
-from engine.codec import KeyStatistics, KVBits, key_statistics, levels, signs
-from engine.config import LayerConfig
-from engine.native import SEGMENT, TILE, Attention, Encoding, Stored, kernels
-
-# Positions that are attended exactly and give the statistics.
-LEARN = 1024
-# Exact positions before each query, at least.
-RECENT = 256
-# A row of codes is read four bytes at a time.
-_PADDING = 64
+from engine.codec import KeyStatistics, key_statistics, levels, signs
+from engine.config import CODE_PADDING, SEGMENT, LayerConfig, exact_tail
+from engine.native import TILE, Attention, Encoding, Stored, kernels
+from engine.widths import LEARN, RECENT, KVBits
 
 
 class CodedLayer:
@@ -28,8 +22,7 @@ class CodedLayer:
 
     def __init__(self, layer: LayerConfig, capacity: int, chunk: int, bits: KVBits) -> None:
         self.kv_heads, self.size, self.bits = layer.kv_heads, layer.head_size, bits
-        tail = max(LEARN, RECENT + 2 * SEGMENT) + chunk
-        shape = (self.kv_heads, -(-min(tail, capacity) // SEGMENT) * SEGMENT, self.size)
+        shape = (self.kv_heads, exact_tail(capacity, chunk), self.size)
         self.keys = torch.zeros(shape, dtype=torch.bfloat16)
         self.values = torch.zeros(shape, dtype=torch.bfloat16)
         self.base = self.length = self.coded = 0
@@ -39,12 +32,15 @@ class CodedLayer:
         if capacity > LEARN:
             for name, width in (("keys", bits.keys), ("values", bits.values)):
                 numbers = self.kv_heads * self._capacity * self.size
-                self._rows[name] = torch.zeros(numbers * width // 8 + _PADDING, dtype=torch.uint8)
+                self._rows[name] = torch.zeros(
+                    numbers * width // 8 + CODE_PADDING, dtype=torch.uint8
+                )
                 places = (self.kv_heads, self._capacity)
                 self._scales[name] = torch.zeros(places, dtype=torch.float16)
-        self._learning: torch.Tensor | None = None
+        # Squares of the queries at each of the first positions, until these stand.
+        self._energy: torch.Tensor | None = None
         self._statistics: KeyStatistics | None = None
-        self._fresh = False
+        self._fresh, self._first = False, 0
 
     @property
     def nbytes(self) -> int:
@@ -61,7 +57,7 @@ class CodedLayer:
         """Whether all that a query at this position sees before itself is still there."""
         if position > self.length:
             return False
-        if position < LEARN and self._statistics is not None:
+        if position < LEARN and self._statistics is not None and self._energy is None:
             # The statistics would have to be learned again, from queries that are gone.
             return position == 0
         return self.base <= max(0, self._border(position))
@@ -69,7 +65,7 @@ class CodedLayer:
     def clear(self) -> None:
         """Forgets everything."""
         self.base = self.length = self.coded = 0
-        self._learning = self._statistics = None
+        self._energy = self._statistics = None
 
     def append(self, keys: torch.Tensor, values: torch.Tensor, first: int) -> None:
         """Stores [rows, kv_heads * size] at positions first, first + 1, ..."""
@@ -78,7 +74,11 @@ class CodedLayer:
         if first == 0 and self.length:
             self.clear()
         rows = keys.shape[0]
-        # Coding may not go past what has been read, and what is read again is coded again.
+        if first < LEARN:
+            self._statistics, self.coded = None, 0
+        else:
+            self._energy = None
+        # What is read again is coded again.
         self.coded = min(self.coded, first // SEGMENT * SEGMENT)
         if first + rows - self.base > self.keys.shape[1]:
             self._forget(first)
@@ -94,9 +94,7 @@ class CodedLayer:
                 self.keys[head],
                 self.values[head],
             )
-        self.length = first + rows
-        if self._statistics is None and first < LEARN:
-            self._learn_keys(keys[: LEARN - first])
+        self._first, self.length = first, first + rows
         self._fresh = True
 
     def attend(
@@ -109,8 +107,7 @@ class CodedLayer:
         if self._fresh:
             self._fresh = False
             if self._statistics is None:
-                before = int((high <= LEARN).sum())
-                self._learn_queries(q[:before], heads)
+                self._learn(q[: max(0, LEARN - self._first)], heads)
                 if self.length >= LEARN:
                     self._settle()
             self._code()
@@ -172,27 +169,20 @@ class CodedLayer:
             levels=levels(bits).data_ptr(),
         )
 
-    def _learn_keys(self, keys: torch.Tensor) -> None:
-        if self._learning is None:
-            self._learning = torch.zeros(2, self.kv_heads, self.size, dtype=torch.float64)
-        # One row after the other: the sum must not depend on the chunks.
-        for row in keys.double().view(-1, self.kv_heads, self.size):
-            self._learning[0] += row
-
-    def _learn_queries(self, q: torch.Tensor, heads: int) -> None:
-        if self._learning is None or not len(q):
-            return
-        split = q.double().view(len(q), self.kv_heads, heads // self.kv_heads, self.size)
-        for row in split.square().sum(2):
-            self._learning[1] += row
+    def _learn(self, q: torch.Tensor, heads: int) -> None:
+        """Remembers how strongly queries at the first positions look at each channel."""
+        if self._energy is None:
+            self._energy = torch.zeros(LEARN, self.kv_heads, self.size)
+        split = q.reshape(len(q), self.kv_heads, heads // self.kv_heads, self.size)
+        self._energy[self._first : self._first + len(q)] = split.square().sum(2)
 
     def _settle(self) -> None:
-        """The statistics are known from here on."""
-        assert self._learning is not None
+        """The statistics are known from here on; summed at once, so that chunks do not matter."""
+        assert self._energy is not None
+        tiles = self.keys[:, :LEARN].reshape(self.kv_heads, LEARN // TILE, self.size, TILE)
         self._statistics = key_statistics(
-            self._learning[0].float(), self._learning[1].float(), LEARN, self.bits.keys
+            tiles.float().sum((1, 3)), self._energy.sum(0), LEARN, self.bits.keys
         )
-        self._learning = None
 
     def _code(self) -> None:
         """Codes the whole segments that have been read and are not coded yet."""

@@ -10,11 +10,14 @@ from pathlib import Path
 from typing import Any
 
 from engine.errors import DamagedModel, UnsupportedModel
+from engine.widths import LEARN, RECENT
 
 SLIDING, FULL = "sliding_attention", "full_attention"
 
 # What the C kernel of attention calls a segment: a cache's room is a multiple of it.
 SEGMENT = 256
+# A row of codes is read four bytes at a time, the last one too.
+CODE_PADDING = 64
 
 _GEMMA4 = {"gemma4", "gemma4_text", "gemma4_unified", "gemma4_unified_text"}
 _GEMMA3 = {"gemma3", "gemma3_text"}
@@ -42,6 +45,12 @@ class LayerConfig:
     def owns_kv(self) -> bool:
         """Whether the layer projects keys and values of its own."""
         return self.kv_source == self.index
+
+
+def exact_tail(context: int, chunk: int) -> int:
+    """Positions a coded layer keeps exactly, a multiple of a segment."""
+    tail = max(LEARN, RECENT + 2 * SEGMENT) + chunk
+    return -(-min(tail, context) // SEGMENT) * SEGMENT
 
 
 def layer_capacity(layer: LayerConfig, context: int, chunk: int) -> int:

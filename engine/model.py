@@ -25,6 +25,7 @@ from engine.session import Session
 from engine.sizes import CHUNK
 from engine.tensors import Source, Widths, gather, matrices
 from engine.text import Text
+from engine.widths import KVBits
 
 
 @dataclass(frozen=True)
@@ -71,18 +72,21 @@ def load(
     bits: Width | None = None,
     device: str = "auto",
     exact_cache: bool = False,
+    kv: KVBits | None = None,
 ) -> Model:
     """Opens a model after checking that it fits.
 
     context: most tokens of prompt and answer together; None takes what the plan chose. memory:
     bytes that may be used; None takes what is free. bits: width of the weights of a published
     checkpoint; 32 computes in fp32 throughout. exact_cache: keys and values in fp32 instead of
-    bf16. Raises MemoryExceeded with the numbers before anything is loaded, ModelError for bad
-    files.
+    bf16. kv: bits of keys and values on global layers; None keeps them as they are. Raises
+    MemoryExceeded with the numbers before anything is loaded, ModelError for bad files.
     """
     path = Path(where)
     widths = Widths(bits, bits) if bits else None
-    planned = plan(path, memory=memory, context=context, widths=widths, exact_cache=exact_cache)
+    planned = plan(
+        path, memory=memory, context=context, widths=widths, exact_cache=exact_cache, kv=kv
+    )
     planned.check()
     widths, context = planned.widths, planned.context
     source = open_source(path)
@@ -93,7 +97,7 @@ def load(
     if not placement.only_cpu:
         weights = _moved(weights, placement)
     decoder = Decoder(config, weights, placement)
-    cache = KVCache(config, context, min(CHUNK, context), cache_type, placement)
+    cache = KVCache(config, context, min(CHUNK, context), cache_type, placement, kv)
     text = open_text(path)
     native = kernels()
     names = sorted({str(d) for d in [placement.ends, *placement.layers.values()]})

@@ -20,7 +20,7 @@ from engine.sizes import (
     weight_bytes,
     workspace_bytes,
 )
-from engine.widths import Width, Widths
+from engine.widths import KVBits, Width, Widths
 
 # The longest context that is set aside without being asked for.
 _USUAL_CONTEXT = 32_768
@@ -114,11 +114,13 @@ def plan(
     widths: Widths | None = None,
     *,
     exact_cache: bool = False,
+    kv: KVBits | None = None,
 ) -> Plan:
     """The plan for a published folder, a packed folder or a GGUF file.
 
     memory: bytes that may be used; None asks the system. context: tokens wanted; None takes what is
     usual. widths: None chooses; a packed folder has its own. exact_cache: keys and values in fp32.
+    kv: bits of keys and values on global layers; None keeps them as they are.
     Raises ModelError for a model that cannot be read, PromptTooLong for a context that the model
     does not have, ValueError for one below 1.
     """
@@ -145,7 +147,7 @@ def plan(
             widths=widths,
             weights=tuple(sizes(widths).items()),
             table=table(widths),
-            cache=cache_bytes(config, context, number_bytes),
+            cache=cache_bytes(config, context, number_bytes, kv),
             workspace=workspace_bytes(config, context),
             base=_BASE_BYTES,
             memory=memory,

@@ -6,8 +6,8 @@ Counts what :func:`engine.tensors.gather` asks for, in the forms of :func:`engin
 from collections import Counter
 from collections.abc import Iterator
 
-from engine.config import SEGMENT, ModelConfig, layer_capacity
-from engine.widths import Width, Widths
+from engine.config import CODE_PADDING, SEGMENT, ModelConfig, exact_tail, layer_capacity
+from engine.widths import LEARN, KVBits, Width, Widths
 
 # Rows read at once: enough to keep the products busy, few enough for closing to be felt at once.
 CHUNK = 512
@@ -55,14 +55,27 @@ def table_bytes(config: ModelConfig, widths: Widths) -> int:
     return rows * columns * bits // 8 + (rows * columns // GROUP * 2 if bits == 8 else 0)
 
 
-def cache_bytes(config: ModelConfig, context: int, number_bytes: int = 2) -> int:
-    """Bytes of keys and values for a context, of 2 bytes a number (bf16) or 4."""
-    total = 0
+def cache_bytes(
+    config: ModelConfig, context: int, number_bytes: int = 2, kv: KVBits | None = None
+) -> int:
+    """Bytes of keys and values for a context, of 2 bytes a number (bf16) or 4.
+
+    With ``kv`` the global layers are coded, but for a tail in bf16.
+    """
+    total, chunk = 0, min(CHUNK, context)
     for layer in config.layers:
-        if layer.owns_kv:
-            capacity = layer_capacity(layer, context, min(CHUNK, context))
-            rows = -(-capacity // SEGMENT) * SEGMENT
-            total += 2 * rows * layer.kv_heads * layer.head_size * number_bytes
+        if not layer.owns_kv:
+            continue
+        width = layer.kv_heads * layer.head_size
+        if kv is None or layer.window is not None:
+            rows = -(-layer_capacity(layer, context, chunk) // SEGMENT) * SEGMENT
+            total += 2 * rows * width * number_bytes
+            continue
+        total += 2 * exact_tail(context, chunk) * width * 2
+        if context > LEARN:
+            rows = -(-context // SEGMENT) * SEGMENT
+            total += rows * width * (kv.keys + kv.values) // 8 + 2 * CODE_PADDING
+            total += 2 * rows * layer.kv_heads * _SCALE_BYTES
     return total
 
 

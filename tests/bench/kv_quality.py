@@ -1,9 +1,11 @@
-"""What a coded cache costs in quality, on real weights: KL divergence and agreement of the next token.
+"""What a coded cache costs in quality, on real weights: KL divergence and agreement of the next
+token.
 
-``python -m tests.bench.kv_quality [--text FILE …] [--tokens 3072] [--model GGUF] [--json]``. The exact
-cache is fp32; each codec is the cache that ships. Tokens before the 1,025th are attended exactly by
-all. ``q8_0`` and ``q4_0`` round as llama.cpp does, ``turboquant`` is the same coding without centring
-and weighting. ``bits`` counts the bytes set aside for each number stored. Weights are fp32.
+``python -m tests.bench.kv_quality [--text FILE …] [--tokens 3072] [--model GGUF] [--json]``. The
+exact cache is fp32; each codec is the cache that ships. Tokens before the 1,025th are attended
+exactly by all. ``q8_0`` and ``q4_0`` round as llama.cpp does, ``turboquant`` is the same coding
+without centring and weighting. ``bits`` counts the bytes set aside for each number stored. Weights
+are fp32.
 """
 
 from __future__ import annotations
@@ -17,10 +19,11 @@ from torch.nn import functional
 
 from engine import coded_cache
 from engine.cache import ExactLayer, KVCache
-from engine.codec import KeyStatistics, KVBits
+from engine.codec import KeyStatistics
 from engine.config import LayerConfig
 from engine.decoder import Decoder
 from engine.gguf_file import gguf_tokenizer
+from engine.widths import LEARN, KVBits
 from tests.bench.common import parser_for
 from tests.bench.perplexity import gemma3_270m, licence_text, open_decoder
 
@@ -28,14 +31,15 @@ CHUNK = 256
 
 
 class Rounded(ExactLayer):
-    """A layer whose keys and values are rounded in blocks of 32 on their way in, as llama.cpp does."""
+    """A layer whose keys and values are rounded in blocks of 32 on their way in, as llama.cpp
+    does."""
 
     def __init__(self, layer: LayerConfig, capacity: int, bits: int) -> None:
         super().__init__(layer, capacity, torch.float32)
         self._bits = bits
 
     def append(self, keys: torch.Tensor, values: torch.Tensor, first: int) -> None:
-        if first >= coded_cache.LEARN:
+        if first >= LEARN:
             keys, values = self._rounded(keys), self._rounded(values)
         super().append(keys, values, first)
 
@@ -92,7 +96,8 @@ def caches(decoder: Decoder, tokens: int) -> dict[str, tuple[KVCache, float]]:
 
 @torch.inference_mode()
 def measure(decoder: Decoder, ids: list[int], only: list[str]) -> dict[str, dict[str, float]]:
-    """KLD and top-1 agreement of each codec with the exact cache, over the tokens after the 1,024th."""
+    """KLD and top-1 agreement of each codec with the exact cache, over the tokens after the
+    1,024th."""
     exact = KVCache(decoder.config, len(ids), CHUNK, torch.float32)
     others = {n: c for n, c in caches(decoder, len(ids)).items() if not only or n in only}
     divergence = dict.fromkeys(others, 0.0)
@@ -100,7 +105,7 @@ def measure(decoder: Decoder, ids: list[int], only: list[str]) -> dict[str, dict
     counted = 0
     for first in range(0, len(ids), CHUNK):
         part = torch.tensor(ids[first : first + CHUNK])
-        wanted = first >= coded_cache.LEARN
+        wanted = first >= LEARN
         keep = len(part) if wanted else 0
         expected = decoder.forward(part, exact, keep).log_softmax(-1)
         counted += len(expected)
