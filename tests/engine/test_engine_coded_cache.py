@@ -17,7 +17,7 @@ from engine.native import Encoding, kernels
 from engine.sizes import cache_bytes
 from engine.widths import LEARN, KVBits
 from tests.bench.shapes import shape_config
-from tests.engine.tiny import tiny_config
+from tiny import tiny_config
 
 pytestmark = pytest.mark.skipif(kernels() is None, reason="the kernels are not built")
 

@@ -28,7 +28,7 @@ from engine.gguf_file import (
 from engine.gguf_reader import GgufReader, StoredTensor
 from engine.matrix import Joined, Width
 from engine.tensors import Source, Widths, gather
-from tests.engine.tiny import VOCABULARY, tiny_model
+from tiny import VOCABULARY, tiny_model
 from tests.engine.tiny_gguf import round_to, write_gguf
 
 ROWS = 20

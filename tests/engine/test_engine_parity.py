@@ -21,7 +21,7 @@ from engine.checkpoint import Checkpoint
 from engine.config import read_config
 from engine.decoder import Decoder
 from engine.tensors import Widths, gather
-from tests.engine.tiny import VARIANTS, VOCABULARY, WINDOW, tiny_config, tiny_model, write_tiny
+from tiny import VARIANTS, VOCABULARY, WINDOW, tiny_config, tiny_model, write_tiny
 
 TOLERANCE = 1e-4
 

@@ -17,7 +17,7 @@ from engine.lookup import PromptLookup
 from engine.options import Event, Finished, Options, PromptRead, Written
 from engine.session import Session
 from engine.tensors import Widths, gather
-from tests.engine.tiny import VARIANTS, VOCABULARY, write_tiny
+from tiny import VARIANTS, VOCABULARY, write_tiny
 
 
 class Tiny:
