@@ -104,6 +104,10 @@ class FileInfo:
     warnings: tuple[str, ...] = ()
 
 
+# Among the warnings of a file whose end or table of contents was missing: it may lack pages.
+REPAIRED = "The file was damaged and has been repaired for reading."
+
+
 @dataclass(frozen=True, slots=True)
 class ChunkLine:
     """A line inside a chunk; ``start`` and ``end`` are offsets into the chunk's text."""

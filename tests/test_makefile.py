@@ -26,3 +26,9 @@ def test_scripts_exist_and_can_be_run() -> None:
         assert (ROOT / script).stat().st_mode & 0o111
     for script in re.findall(r"/python (\S+\.py)", text):
         assert (ROOT / script).is_file(), script
+
+
+def test_setup_names_a_remedy_when_packages_do_not_fit_together() -> None:
+    script = (ROOT / "installer" / "setup" / "setup.sh").read_text(encoding="utf-8")
+    check = script.partition("-m pip check ||")[2]
+    assert "rm -rf .venv && make setup" in check

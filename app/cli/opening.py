@@ -14,7 +14,12 @@ from app.cli.options import DEFAULT_COLLECTION
 from app.cli.program import State
 from app.core import vault
 from app.core.events import DocumentInfo
-from app.core.locations import check_library_folder
+from app.core.locations import (
+    VAULT_FILE,
+    check_is_library,
+    check_library_folder,
+    check_new_library,
+)
 from ingest.errors import IngestError
 
 if TYPE_CHECKING:  # loaded when first needed: the window's process never needs it
@@ -28,14 +33,17 @@ def open_workspace(*, create: bool = False) -> Iterator[Workspace]:
     """The library of the program's options, for as long as a command works on it."""
     folder = State.library
     check_library_folder(folder)
+    new = create and not vault.has_keys(folder)
+    if new:
+        check_new_library(folder)  # before a passphrase is asked for
+    else:
+        check_is_library(folder)
     # A vault without keys is another matter: the core says what is wrong with it.
-    if not create and not vault.has_keys(folder) and not _is_filled(folder):
+    if not create and not vault.has_keys(folder) and not _has_vault(folder):
         raise IngestError(
             str(folder), f"There is no library at {folder} yet.", "`muniment add PATH` makes one."
         )
-    key = vault.key_source_from_environment() or _ask_passphrase(
-        folder, new=create and not vault.has_keys(folder)
-    )
+    key = vault.key_source_from_environment(folder) or _ask_passphrase(folder, new=new)
     from app.core.workspace import Workspace
 
     workspace = Workspace.open(folder, key, create=create)
@@ -45,8 +53,8 @@ def open_workspace(*, create: bool = False) -> Iterator[Workspace]:
         workspace.close()
 
 
-def _is_filled(folder: Path) -> bool:
-    return folder.is_dir() and any(folder.iterdir())
+def _has_vault(folder: Path) -> bool:
+    return (folder / VAULT_FILE).exists()
 
 
 def _ask_passphrase(folder: Path, *, new: bool) -> vault.Passphrase:

@@ -16,7 +16,8 @@ _WORDS = {"left": "not added"}
 
 
 class Outcome:
-    """Takes the events of a run. ``counts`` and ``files`` are by state.
+    """Takes the events of a run. ``counts`` and ``files`` are by state; ``damaged`` counts
+    those of the stored files that may lack parts.
 
     A run without end says ``keep_files=False``: it only counts.
     """
@@ -24,6 +25,7 @@ class Outcome:
     def __init__(self, *, keep_files: bool = True) -> None:
         self._keep_files = keep_files
         self.counts = dict.fromkeys(_STATES, 0)
+        self.damaged = 0
         self.files: dict[str, list[dict[str, Any]]] = {state: [] for state in _STATES}
 
     def take(self, event: Event) -> None:
@@ -42,6 +44,7 @@ class Outcome:
         """The object that ``add --json`` prints."""
         return {
             **{state: n for state, n in self.counts.items() if state != "removed"},
+            "damaged": self.damaged,
             "documents": [f for state in _STORED for f in self.files[state]],
             "failures": self.files["failed"],
             "skipped_files": self.files["skipped"],
@@ -50,13 +53,15 @@ class Outcome:
 
     def summary(self) -> str:
         """The counts in one line."""
-        return ", ".join(
+        sums = ", ".join(
             f"{n:,} {_WORDS.get(state, state)}"
             for state, n in self.counts.items()
             if n or state not in _RARE
         )
+        return f"{sums} ({self.damaged:,} damaged)" if self.damaged else sums
 
     def _keep(self, fields: dict[str, Any]) -> None:
         self.counts[fields["state"]] += 1
+        self.damaged += "warning" in fields
         if self._keep_files:
             self.files[fields["state"]].append(fields)

@@ -32,6 +32,7 @@ _HAPPENED = {
     DocumentMoved: "moved",
     DocumentUnchanged: "unchanged",
 }
+DAMAGED = "The file is damaged: parts of it may be missing. Look for a complete copy and add that."
 _WITH_PASSWORD = "Add it again with its password: --password WORD."
 
 stderr = Console(stderr=True)
@@ -124,10 +125,11 @@ def answer_fields(answer: Answered) -> dict[str, Any]:
 
 def document_fields(document: DocumentInfo) -> dict[str, Any]:
     """A document of ``list --json``."""
-    return {
+    fields = {
         name: list(value) if isinstance(value, tuple) else value
         for name, value in ((n, getattr(document, n)) for n in DocumentInfo.__slots__)
     }
+    return {**fields, "damaged": document.damaged}
 
 
 def collection_fields(collection: CollectionInfo) -> dict[str, Any]:
@@ -142,6 +144,8 @@ def event_fields(event: Event) -> dict[str, Any] | None:
         if isinstance(event, DocumentUnchanged):
             twin = event.document.path
             fields["same_as"] = twin if twin != event.path else None
+        if event.document.damaged:
+            fields["warning"] = DAMAGED
         return {**fields, "document": document_fields(event.document)}
     if isinstance(event, FileFailed):
         return {
@@ -160,6 +164,11 @@ def event_fields(event: Event) -> dict[str, Any] | None:
 
 def line_of(fields: dict[str, Any]) -> str:
     """What became of a file, for a person; ``fields`` as `event_fields` gives them."""
+    said = _line_of(fields)
+    return f"{said}\n    Warning: {warning}" if (warning := fields.get("warning")) else said
+
+
+def _line_of(fields: dict[str, Any]) -> str:
     path = fields["path"]
     if fields["state"] == "failed":
         return f"failed: {path}: {fields['cause']} {fields['remedy']}"
@@ -210,7 +219,10 @@ def print_documents(documents: Sequence[DocumentInfo]) -> None:
     """Documents for a person."""
     for d in documents:
         notes = f", {counted(d.unreadable, 'page')} unreadable" if d.unreadable else ""
+        notes += ", damaged" if d.damaged else ""
         print(f"{d.id:>5}  {d.name}  ({d.collection}; {counted(d.pages, 'page')}{notes})")
+    if any(d.damaged for d in documents):
+        print(f"damaged: {DAMAGED}")
     if not documents:
         print("No documents.")
 

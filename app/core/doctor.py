@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from app.core import offline, vault
-from app.core.locations import check_library_folder
+from app.core.locations import check_is_library, check_library_folder
 from ingest.errors import IngestError
 
 
@@ -77,6 +77,7 @@ def _reader() -> str:
 
 def _library(library: Path) -> str:
     check_library_folder(library)
+    check_is_library(library)
     if not vault.has_keys(library):
         return f"none at {library} yet"
     return f"{library}, protected by {', '.join(vault.protectors(library))}"

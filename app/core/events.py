@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from ingest.types import PageBox, Passage
+from ingest.types import REPAIRED, PageBox, Passage
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +45,11 @@ class DocumentInfo:
     content_hash: str
     kept: bool
     warnings: tuple[str, ...] = ()
+
+    @property
+    def damaged(self) -> bool:
+        """Whether its file was damaged, so that parts of it may be missing here."""
+        return REPAIRED in self.warnings
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,12 @@ import os
 import sys
 from pathlib import Path
 
+from app.core.vault_file import KEYS_FILE, read_keys_file
+from app.core.watching import is_ignored
+from ingest.database import FILE_NAME, LOCK_NAME
 from ingest.errors import StoreError
+
+VAULT_FILE = FILE_NAME
 
 
 def data_folder() -> Path:
@@ -41,6 +46,49 @@ def check_library_folder(folder: Path) -> None:
                     "Name a folder with --library or MUNIMENT_LIBRARY; it is made when needed.",
                 )
             return
+
+
+def check_is_library(folder: Path) -> None:
+    """Says so when ``folder`` holds other files and was never a library.
+
+    A vault without its keys, or keys without a vault, once were one; opening says what is wrong.
+
+    Raises:
+        StoreError: nothing in it is a library's.
+    """
+    if _holds_others(folder):
+        raise StoreError(
+            str(folder),
+            "This folder is not a library.",
+            "Name the library's folder with --library or MUNIMENT_LIBRARY.",
+        )
+
+
+def check_new_library(folder: Path) -> None:
+    """Says so when a new library in ``folder`` would lie among other files.
+
+    Raises:
+        StoreError: it holds something else, or a vault whose keys are lost.
+    """
+    if _holds_others(folder):
+        raise StoreError(
+            str(folder),
+            "This folder is not a library, and it holds other files: none is made among them.",
+            "Choose an empty or new folder.",
+        )
+    if (folder / VAULT_FILE).exists() and not (folder / KEYS_FILE).exists():
+        read_keys_file(folder)  # says how a library without its keys may be saved
+
+
+def _holds_others(folder: Path) -> bool:
+    if any((folder / name).exists() for name in (KEYS_FILE, VAULT_FILE)) or not folder.is_dir():
+        return False
+    try:
+        names = [path.name for path in folder.iterdir()]
+    except OSError:
+        return False  # opening says that it may not be looked into
+    # What systems leave in every folder, and what a creation that was cut off leaves.
+    return any(not is_ignored(name) and name != LOCK_NAME for name in names)
 
 
 def resources_folder() -> Path:

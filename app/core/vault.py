@@ -57,7 +57,7 @@ from app.core.vault_file import (
     write_private,
 )
 from app.core.vault_keyring import read_keyring, write_keyring
-from ingest.errors import WrongKey
+from ingest.errors import StoreError, WrongKey
 
 __all__ = [
     "KEYS_FILE",
@@ -113,13 +113,34 @@ class KeyringKey:
 KeySource = Passphrase | KeyFile | KeyringKey
 
 
-def key_source_from_environment(environment: Mapping[str, str] = os.environ) -> KeySource | None:
-    """The passphrase in MUNIMENT_PASSPHRASE, else the key file MUNIMENT_KEY_FILE, else None."""
-    if passphrase := environment.get(PASSPHRASE_VARIABLE):
-        return Passphrase(passphrase)
-    if path := environment.get(KEY_FILE_VARIABLE):
-        return KeyFile(Path(path))
-    return None
+def key_source_from_environment(
+    folder: Path, environment: Mapping[str, str] = os.environ
+) -> KeySource | None:
+    """What the environment names to open the library with; None when it names nothing.
+
+    Of MUNIMENT_KEY_FILE and MUNIMENT_PASSPHRASE, one that is left over from another library is
+    not in the way: it is taken which the library is protected by. Where both could be, and for
+    a new library, it is the key file; the passphrase, when the key file does not open it.
+    """
+    path, words = environment.get(KEY_FILE_VARIABLE), environment.get(PASSPHRASE_VARIABLE)
+    passphrase = Passphrase(words) if words else None
+    if not path:
+        return passphrase
+    file = KeyFile(Path(path))
+    if passphrase is None or not has_keys(folder):
+        return file
+    try:
+        kinds = protectors(folder)
+        if _kind(passphrase) not in kinds:
+            return file
+        if _kind(file) in kinds:
+            open_keys(folder, file)
+            return file
+    except (WrongKey, BadKeySource):
+        return passphrase
+    except StoreError:
+        return file  # opening says what is wrong
+    return passphrase
 
 
 def has_keys(folder: Path) -> bool:

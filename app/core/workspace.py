@@ -32,7 +32,7 @@ from app.core.events import (
 )
 from app.core.ingestion import sizes_for, title_of
 from app.core.library_index import LibraryIndex
-from app.core.locations import resources_folder
+from app.core.locations import check_new_library, resources_folder
 from app.core.marking import Marked, mark, matching_pages
 from app.core.models import Models
 from app.core.preload import Preload
@@ -86,6 +86,7 @@ class Workspace:
             StoreError: wrong key, no library, in use elsewhere, newer version; the class says.
         """
         if create and not vault.has_keys(folder):
+            check_new_library(folder)
             vault.check_new(key, str(folder))
             make_folder(folder)
             return cls(folder, vault.create_keys(folder, key), preload=preload)

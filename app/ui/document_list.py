@@ -24,12 +24,15 @@ from app.ui.text import counted, tip
 
 Index = QModelIndex | QPersistentModelIndex
 INFO = Qt.ItemDataRole.UserRole + 1
+_COMPLETE = "Parts of it may be missing: look for a complete copy and add that."
 
 
 def state_of(document: DocumentInfo) -> tuple[str, str, str]:
     """Icon, colour and words for how well a document could be read."""
     if document.unreadable:
         return "warning", "caution", f"{counted(document.unreadable, 'page')} unreadable"
+    if document.damaged:
+        return "warning", "caution", "Damaged, may be incomplete"
     if document.ocr_pages:
         return "verified", "good", f"Ready, {document.ocr_pages:,} by OCR"
     return "verified", "good", "Ready"
@@ -87,7 +90,8 @@ class DocumentListModel(QAbstractListModel):
         if role == Qt.ItemDataRole.DisplayRole:
             return document.name
         if role == Qt.ItemDataRole.ToolTipRole:
-            return tip("\n".join([document.path or document.name, *document.warnings]))
+            remedy = [_COMPLETE] if document.damaged else []
+            return tip("\n".join([document.path or document.name, *document.warnings, *remedy]))
         if role == Qt.ItemDataRole.AccessibleTextRole:
             words = state_of(document)[2]
             return f"{document.name}, {counted(document.pages, 'page')}, {words}"

@@ -22,12 +22,13 @@ def main(argv: Sequence[str]) -> int:
     from app.core.vault import KeyFile, key_source_from_environment
     from app.ui.shell import Shell, make_application
 
-    key = KeyFile(options.key_file) if options.key_file else key_source_from_environment()
     named = options.library or os.environ.get(LIBRARY_VARIABLE)
+    folder = Path(named) if named else default_library()
+    key = KeyFile(options.key_file) if options.key_file else key_source_from_environment(folder)
     application = make_application()
     # Python's handler would wait for the next Python bytecode, which an idle window never runs.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
-    return Shell(application, Path(named) if named else default_library()).run(key)
+    return Shell(application, folder).run(key)
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -12,7 +12,7 @@ import pymupdf
 from ingest.pdf.errors import PDF_ERRORS
 from ingest.pdf.fragments import read_fragments
 from ingest.pdf.layout import lay_out
-from ingest.types import FileInfo, Role
+from ingest.types import REPAIRED, FileInfo, Role
 
 MEDIA_TYPE = "application/pdf"
 
@@ -145,7 +145,7 @@ def _warnings(document: pymupdf.Document) -> list[str]:
     warnings: list[str] = []
     try:
         if document.is_repaired:
-            warnings.append("The file was damaged and has been repaired for reading.")
+            warnings.append(REPAIRED)
         if not document.is_pdf:
             return warnings
         if not document.permissions & pymupdf.PDF_PERM_COPY:

@@ -46,4 +46,5 @@ echo "Installing the locked dependencies into .venv (several hundred megabytes t
 
 # The engine runs without its kernels too, several times slower; a missing compiler is said and is no failure.
 .venv/bin/python engine/native/build.py || echo "Install gcc and run engine/native/build.py to have the fast kernels."
-.venv/bin/python -m pip check
+.venv/bin/python -m pip check ||
+    fail "The packages in .venv do not fit together. Make it anew: rm -rf .venv && make setup"

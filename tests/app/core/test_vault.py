@@ -312,10 +312,27 @@ def test_representations_hide_secrets() -> None:
     assert SECRET not in str(Passphrase(SECRET))
 
 
-def test_the_environment_names_the_source() -> None:
-    assert key_source_from_environment({}) is None
-    assert key_source_from_environment({"MUNIMENT_PASSPHRASE": ""}) is None
-    both = {"MUNIMENT_PASSPHRASE": "abc", "MUNIMENT_KEY_FILE": "/k"}
-    assert key_source_from_environment(both) == Passphrase("abc")
-    del both["MUNIMENT_PASSPHRASE"]
-    assert key_source_from_environment(both) == KeyFile(Path("/k"))
+def test_the_environment_names_the_source(tmp_path: Path) -> None:
+    assert key_source_from_environment(tmp_path, {}) is None
+    assert key_source_from_environment(tmp_path, {"MUNIMENT_PASSPHRASE": ""}) is None
+    words, file = {"MUNIMENT_PASSPHRASE": "abc"}, {"MUNIMENT_KEY_FILE": "/k"}
+    assert key_source_from_environment(tmp_path, words) == Passphrase("abc")
+    assert key_source_from_environment(tmp_path, file) == KeyFile(Path("/k"))
+    assert key_source_from_environment(tmp_path, words | file) == KeyFile(Path("/k"))
+
+
+def test_of_two_sources_the_one_that_protects_the_library_is_taken(tmp_path: Path) -> None:
+    file, words = KeyFile(tmp_path / "key"), Passphrase(SECRET)
+    both = {"MUNIMENT_PASSPHRASE": SECRET, "MUNIMENT_KEY_FILE": str(file.path)}
+    create_keys(tmp_path / "by-file", file)
+    assert key_source_from_environment(tmp_path / "by-file", both) == file
+    key = create_keys(tmp_path / "by-words", words, cost=CHEAP)
+    assert key_source_from_environment(tmp_path / "by-words", both) == words
+    add_protector(tmp_path / "by-words", key, file)
+    assert key_source_from_environment(tmp_path / "by-words", both) == file
+    file.path.write_text("00" * 32)  # of another library
+    assert key_source_from_environment(tmp_path / "by-words", both) == words
+    file.path.unlink()
+    assert key_source_from_environment(tmp_path / "by-words", both) == words
+    (tmp_path / "by-words" / "keys.json").write_text("{")
+    assert key_source_from_environment(tmp_path / "by-words", both) == file

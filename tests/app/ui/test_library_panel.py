@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -30,6 +31,7 @@ from app.ui.library_model import Addition, LibraryModel, summary
 from app.ui.library_panel import LibraryPanel
 from app.ui.messages import UNASKED, Failure, Streamed
 from app.ui.passage_list import SearchModel, snippet
+from ingest.types import REPAIRED
 
 if TYPE_CHECKING:
     from conftest import HandBridge
@@ -66,6 +68,16 @@ def test_state_is_told_in_words() -> None:
     assert state_of(DOCUMENTS[0])[2] == "Ready"
     assert state_of(DOCUMENTS[1])[2] == "1 page unreadable"
     assert state_of(document(3, "Scan.tiff", ocr=3))[2] == "Ready, 3 by OCR"
+
+
+def test_a_damaged_file_is_marked_and_its_tip_names_the_remedy() -> None:
+    damaged = replace(document(4, "Lease.pdf"), warnings=(REPAIRED,))
+    icon, _, words = state_of(damaged)
+    assert icon == "warning" and "may be incomplete" in words
+    model = DocumentListModel()
+    model.set_documents([damaged])
+    said = model.index(0).data(Qt.ItemDataRole.ToolTipRole)
+    assert "damaged" in said and "complete copy" in said
 
 
 def test_rows_are_told_to_screen_readers(panel: LibraryPanel) -> None:
