@@ -2,8 +2,8 @@
 
 A chunk starts anew at a heading, prefers to end with a paragraph, keeps a table's rows together
 and repeats the table's header where a table has to be split. Furniture (running headers, footers)
-is left out, but its first occurrence in a document is kept: it may be the only place that
-names the patient or the parties. Knows nothing of files, vectors or stores.
+is left out, but the first occurrence of each text in a document is kept: it may be the only
+place that names the patient or the parties. Knows nothing of files, vectors or stores.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from ingest.furniture import but_plain_page_number
 from ingest.normalise import normalise
 from ingest.types import Chunk, ChunkLine, Line, Page, Role
 
@@ -19,7 +20,6 @@ CountTokens = Callable[[Sequence[str]], list[int]]
 """Tokens of each text, without the model's special tokens."""
 
 _TABLE = (Role.TABLE, Role.TABLE_HEADER)
-_DIGITS = re.compile(r"\d+")
 _LETTERS = re.compile(r"[^\W\d_]{2}")
 
 
@@ -77,7 +77,7 @@ def _pieces(
     limit = sizes.window - sizes.context - 2
     seen: set[str] = set()
     for page in pages:
-        kept = [line for line in page.lines if _worth_keeping(line, seen)]
+        kept = [line for line in page.lines if _worth_keeping(line, page.number, seen)]
         counts = count_tokens([normalise(line.text) for line in kept]) if kept else []
         for line, tokens in zip(kept, counts, strict=True):
             if tokens <= limit:
@@ -87,12 +87,12 @@ def _pieces(
                 yield _Piece(page.number, line, part, part_tokens)
 
 
-def _worth_keeping(line: Line, seen: set[str]) -> bool:
+def _worth_keeping(line: Line, page: int, seen: set[str]) -> bool:
     if not line.text.strip():
         return False
     if line.role is not Role.FURNITURE:
         return True
-    key = _DIGITS.sub("#", normalise(line.text).casefold())
+    key = but_plain_page_number(normalise(line.text), page)
     if key in seen or not _LETTERS.search(key):
         return False
     seen.add(key)

@@ -11,6 +11,7 @@ from bisect import bisect_left, insort
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import pairwise
 from statistics import median
 
 from ingest.drafts import Draft, PageDraft
@@ -23,12 +24,19 @@ _ROWS = 4  # of a band that are taken on the evidence of few pages
 _SPREAD = 1.6  # times the usual width of a character: the parts of an OCR line stand far apart
 _LINE_HEIGHT = 1.25  # of an OCR line's box in ems
 
-_DIGITS = re.compile(r"\d+|\b[ivxlcIVXLC]+\b")
+_NUMERAL = r"\d{1,4}|(?=[ivxl])(?:xl|l?x{0,3})(?:ix|iv|v?i{0,3})"
 _COUNTERS = (
-    re.compile(r"\b(?:page|seite)\s*(\d+)(?:\s*(?:of|von|/)\s*\d+)?", re.I),
-    re.compile(r"(?<![,.\d$])\b(\d{1,4})$"),
-    re.compile(r"^(\d{1,4})\b(?!\.)"),
+    re.compile(rf"\b(?:page|seite)\s*({_NUMERAL})\b(?:\s*(?:of|von|/)\s*\d+)?", re.I),
+    re.compile(rf"(?<![,.\d$])\b({_NUMERAL})$", re.I),
+    re.compile(rf"^({_NUMERAL})\b(?!\.)", re.I),
+    re.compile(r"\b((?=[ivxl])(?:xl|l?x{0,3})(?:ix|iv|v?i{0,3}))\b"),
 )
+# Numbers that nobody could take for that of an invoice or an exhibit.
+_NAMED_NUMBER = re.compile(r"\b(?:page|seite)\s*\d+(?:\s*(?:of|von|/)\s*\d+)?", re.I)
+_OUTER_NUMBER = re.compile(r"(?<=[|•·–—-])\s*(\d{1,4})$|^(\d{1,4})\b(?![.,])")
+_PROSE = re.compile(r"[a-zà-öø-ÿ]|.*[.;:!?]$")
+_ROMAN = {"i": 1, "v": 5, "x": 10, "l": 50}
+_STEP = 1.3  # times the body's distance from line to line: what stands closer belongs to it
 _LETTER = re.compile(r"[^\W\d_]")
 _TABLE_ROLES = (Role.TABLE, Role.TABLE_HEADER)
 PAGE_NUMBER = re.compile(
@@ -50,9 +58,10 @@ def mark_furniture(pages: list[PageDraft]) -> None:
     """Give the role FURNITURE to what repeats in the margin bands of the pages.
 
     Text repeats when it is the same but for a page number, at the same height, on three pages or
-    more; text that differs in other numbers too has to be on a good part of all pages. Page
-    numbers standing alone, and stamps such as "Downloaded on ...", need no repetition when they
-    are the outermost line and stand clear of the text.
+    more. Text that differs in other numbers (the number of an invoice, an amount) says something
+    else on every page, and a numbered line set like a line of the body, in step with it, belongs
+    to it. Page numbers standing alone, and stamps such as "Downloaded on ...", need no repetition
+    when they are the outermost line and stand clear of the text.
     """
     seen = _Seen(len(pages))
     bands = [_band(page) for page in pages]
@@ -62,13 +71,13 @@ def mark_furniture(pages: list[PageDraft]) -> None:
     for page, lines in zip(pages, bands, strict=True):
         if not lines:
             continue
-        usual = median(line.size for line in page.lines)
+        step = _step(page)
         top = [x for x in lines if x.box.y0 + x.box.y1 < 2 * _BAND * page.height]
         bottom = [x for x in lines if x.box.y0 + x.box.y1 >= 2 * _BAND * page.height]
         top.sort(key=lambda line: line.box.y0)
         bottom.sort(key=lambda line: -line.box.y1)
         for edge in (top, bottom):
-            _mark_edge(edge, page, seen, usual)
+            _mark_edge(edge, page, seen, step)
 
 
 def mark_ocr_furniture(pages: Sequence[Page]) -> tuple[Page, ...]:
@@ -91,47 +100,62 @@ class _Seen:
 
     def __init__(self, total: int) -> None:
         self.total = total
-        self._exact: dict[str, list[float]] = defaultdict(list)
-        self._loose: dict[str, list[float]] = defaultdict(list)
+        self._heights: dict[str, list[float]] = defaultdict(list)
 
     def add(self, line: Draft, number: int) -> None:
-        for key in {line.text.casefold(), _but_page_number(line, number)}:
-            insort(self._exact[key], line.box.y0)
-        insort(self._loose[_but_numbers(line)], line.box.y0)
+        for key in {line.text.casefold(), _but_page_number(line.text, number)}:
+            insort(self._heights[key], line.box.y0)
 
-    def times(self, line: Draft, number: int, usual: float) -> int:
-        """The pages on which it repeats, 0 if that proves nothing. Of titles and table rows only
-        a page number may differ: chapters and figures count on, too."""
-        exact = max(
-            self._count(self._exact[key], line)
-            for key in (line.text.casefold(), _but_page_number(line, number))
-        )
-        in_table = line.role in _TABLE_ROLES
-        if exact >= (max(4, 0.4 * self.total) if in_table else _PAGES):
-            return exact
-        if in_table or line.size > 1.2 * usual:
-            return 0
-        loose = self._count(self._loose[_but_numbers(line)], line)
-        return loose if loose >= max(4, 0.3 * self.total) else 0
+    def verbatim(self, line: Draft) -> int:
+        """The pages on which it repeats word for word, 0 if that proves nothing."""
+        return self._proven(line, line.text.casefold())
 
-    @staticmethod
-    def _count(heights: list[float], line: Draft) -> int:
-        return bisect_left(heights, line.box.y0 + 5) - bisect_left(heights, line.box.y0 - 5)
+    def times(self, line: Draft, number: int) -> int:
+        """The pages on which it repeats but for a page number, 0 if that proves nothing."""
+        return max(self.verbatim(line), self._proven(line, _but_page_number(line.text, number)))
+
+    def _proven(self, line: Draft, key: str) -> int:
+        heights = self._heights[key]
+        count = bisect_left(heights, line.box.y0 + 5) - bisect_left(heights, line.box.y0 - 5)
+        needed = max(4, 0.4 * self.total) if line.role in _TABLE_ROLES else _PAGES
+        return count if count >= needed else 0
 
 
-def _but_page_number(line: Draft, number: int) -> str:
-    """The text with a number that may be the page's replaced by its distance from ``number``:
-    page numbers keep it, the numbers of articles and exhibits do not."""
+def but_plain_page_number(text: str, number: int) -> str:
+    """What a line says on page ``number``: case-folded, without what can only be a page number.
+
+    A number at an end of it counts on with the pages where the distance from theirs stays.
+
+    >>> but_plain_page_number("Report – 7", 5), but_plain_page_number("Invoice 7", 5)
+    ('report –2#', 'invoice 7')
+    """
+    rest = _NAMED_NUMBER.sub("#", text, count=1)
+    if rest == text:
+        rest = _OUTER_NUMBER.sub(lambda found: f"{int(found[1] or found[2]) - number}#", text)
+    return rest.casefold()
+
+
+def _but_page_number(text: str, number: int) -> str:
+    """The text, case-folded, with a number that may be that of page ``number`` replaced by its
+    distance from it: page numbers keep it, the numbers of articles and exhibits do not.
+
+    >>> _but_page_number("Report, page 7 of 9", 3)
+    '4|report, #'
+    """
     for counter in _COUNTERS:
-        match = counter.search(line.text)
-        if match:
-            rest = f"{line.text[: match.start()]}#{line.text[match.end() :]}"
-            return f"{int(match[1]) - number}|{rest.casefold()}"
-    return line.text.casefold()
+        match = counter.search(text)
+        if match and match[1]:
+            rest = f"{text[: match.start()]}#{text[match.end() :]}"
+            return f"{_value(match[1]) - number}|{rest.casefold()}"
+    return text.casefold()
 
 
-def _but_numbers(line: Draft) -> str:
-    return _DIGITS.sub("#", line.text).casefold()
+def _value(numeral: str) -> int:
+    if numeral.isdigit():
+        return int(numeral)
+    values = [_ROMAN[letter] for letter in numeral.casefold()]
+    following = [*values[1:], 0]
+    return sum(-a if a < b else a for a, b in zip(values, following, strict=True))
 
 
 def _band(page: PageDraft) -> list[Draft]:
@@ -148,14 +172,51 @@ def _band(page: PageDraft) -> list[Draft]:
     ]
 
 
-def _mark_edge(edge: list[Draft], page: PageDraft, seen: _Seen, usual: float) -> None:
+def _step(page: PageDraft) -> float:
+    """The usual distance, in points, from a line of the page to the next one below it."""
+    steps = [
+        step
+        for above, below in pairwise(page.lines)
+        if 0 < (step := below.box.y0 - above.box.y0) < 4 * above.size
+        and abs(above.size - below.size) < 0.05 * above.size
+    ]
+    return median(steps) if steps else 0.0
+
+
+def _in_step(line: Draft, edge: Sequence[Draft], page: PageDraft, step: float) -> bool:
+    """Whether it is set like the line next to it, away from the edge, and as near to it as the
+    lines of the body are to one another."""
+    downwards = line.box.y0 + line.box.y1 < page.height
+    marked = [other for other in edge if other.role is Role.FURNITURE]
+    distances = [
+        (distance, other)
+        for other in page.lines
+        if other not in marked
+        and (distance := (other.box.y0 - line.box.y0) * (1 if downwards else -1)) > 0.3 * line.size
+    ]
+    if not distances:
+        return False
+    distance, other = min(distances, key=lambda pair: pair[0])
+    return distance < _STEP * step and abs(other.size - line.size) < 0.05 * line.size
+
+
+def _may_be_text(line: Draft, seen: _Seen) -> bool:
+    """Whether its words leave open that it belongs to the body."""
+    if PAGE_NUMBER.fullmatch(line.text):
+        return False
+    return not seen.verbatim(line) or _PROSE.match(line.text) is not None
+
+
+def _mark_edge(edge: list[Draft], page: PageDraft, seen: _Seen, step: float) -> None:
     """Mark one band from the outside inwards."""
     outermost = True
     row_y = -1e9
     rows = 0
     for line in edge:
         same_row = abs(line.box.y0 - row_y) < 2
-        times = seen.times(line, page.number, usual)
+        times = seen.times(line, page.number)
+        if times and _may_be_text(line, seen) and _in_step(line, edge, page, step):
+            times = 0
         often = times >= 0.5 * seen.total
         repeated = times > 0 and (often or (outermost and (rows < _ROWS or same_row)))
         if repeated and not _LETTER.search(line.text):

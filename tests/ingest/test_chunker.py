@@ -98,6 +98,15 @@ def test_furniture_is_kept_once() -> None:
     assert all(f"Text {n}." in text for n in (1, 2, 3))
 
 
+def test_furniture_that_says_something_else_is_kept() -> None:
+    pages = [
+        page(n, line(f"Invoice {n}", Role.FURNITURE), line(f"Text {n}.", block=1))
+        for n in (16, 17, 18)
+    ]
+    text = "\n".join(chunk.text for chunk in chunk_pages(pages, "", count, SIZES))
+    assert all(f"Invoice {n}" in text for n in (16, 17, 18))
+
+
 def test_bare_page_numbers_are_dropped() -> None:
     (chunk,) = chunk_pages(
         [page(1, line("17", Role.FURNITURE), line("Body text.", block=1))], "", count, SIZES

@@ -44,6 +44,47 @@ def test_what_repeats_amid_the_text_is_no_furniture() -> None:
         assert not texts(page, Role.FURNITURE)
 
 
+def test_lines_that_differ_in_other_numbers_are_content() -> None:
+    made = pymupdf.open()
+    for n in range(1, 7):
+        page = made.new_page()
+        page.insert_text((60, 60), f"Invoice {1000 + n}: total {250 * n} pounds", fontsize=12)
+        paragraph(page, 60, 110, 450, 6, at=n)
+        page.insert_text((60, 790), f"Discount agreed on invoice {1000 + n}: {n + 2} percent")
+        page.insert_text((500, 820), f"Page {n} of 6", fontsize=8)
+    for page in pages_of(made):
+        assert texts(page, Role.FURNITURE) == [f"Page {page.number} of 6"]
+
+
+def test_numbered_lines_in_step_with_the_body_are_content() -> None:
+    pages = [
+        [(60, 50 + 14 * row, f"{row}. Parcel of shelf {row}, page {n}") for row in range(50)]
+        for n in range(1, 6)
+    ]
+    for page in pages_of(document(*pages)):
+        assert not texts(page, Role.FURNITURE)
+
+
+def test_page_numbers_in_roman_numerals_count_on() -> None:
+    pages = []
+    for n in range(1, 7):
+        numeral = ("i", "ii", "iii", "iv", "v", "vi")[n - 1]
+        pages.append([(60, 40, f"Annual report {numeral}"), (60, 300, f"Preface, {n}th part.")])
+    for page in pages_of(document(*pages)):
+        assert len(texts(page, Role.FURNITURE)) == 1
+
+
+def test_a_sentence_that_ends_every_page_is_content() -> None:
+    made = pymupdf.open()
+    for n in range(4):
+        page = made.new_page()
+        for row in range(50):
+            words = f"Line {row} of letter {n * 7}" if row < 49 else "Payment falls due in May."
+            page.insert_text((60, 100 + 14 * row), words)
+    for page in pages_of(made):
+        assert line_with(page, "Payment").role is Role.BODY
+
+
 def test_a_table_at_the_top_of_every_page_is_kept() -> None:
     made = pymupdf.open()
     for n in range(4):
