@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtGui import QPixmap, QShowEvent
+from PySide6.QtGui import QPixmap, QResizeEvent, QShowEvent
 from PySide6.QtWidgets import (
     QButtonGroup,
     QDialog,
@@ -20,6 +20,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from app.core.locations import check_new_library
 from app.core.vault import (
     LEAST_CHARACTERS,
     KeyFile,
@@ -78,11 +79,14 @@ class UnlockDialog(QDialog):
         self._creating = not has_keys(folder)
         self.folder_label.setText(str(folder))
         offered = list(KINDS)
-        if not self._creating:
-            try:
+        self.problem.hide()
+        try:
+            if self._creating:
+                check_new_library(folder)
+            else:
                 offered = protectors(folder)
-            except StoreError as error:
-                self.show_failure(Failure(error.subject, error.cause, error.remedy))
+        except StoreError as error:
+            self._show_problem(f"{error.cause} {error.remedy}")
         for kind, button in self.kinds.items():
             button.setVisible(kind in offered)
         first = next((kind for kind in KINDS if kind in offered), "passphrase")
@@ -103,10 +107,29 @@ class UnlockDialog(QDialog):
     def show_failure(self, failure: Failure) -> None:
         """Says why the library did not open, and lets the person try again."""
         self.set_busy(False)
-        self.problem.setText(f"{failure.cause} {failure.remedy}")
-        self.problem.show()
+        self._show_problem(f"{failure.cause} {failure.remedy}")
         self.passphrase.selectAll()
         self.passphrase.setFocus()
+
+    def _show_problem(self, text: str) -> None:
+        self.problem.setText(text)
+        self.problem.show()
+        self._fit()
+
+    def _fit(self) -> None:
+        """Makes room: Qt grows a shown dialog for a new widget, but not for the lines of its text.
+
+        Only grows; a person may have made it larger.
+        """
+        layout = self.layout()
+        if layout is not None:
+            layout.activate()
+            self.setMinimumHeight(layout.totalHeightForWidth(self.width()))
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        if event.size().width() != event.oldSize().width():
+            self._fit()
 
     def set_busy(self, busy: bool) -> None:
         """Waits for the library to open."""
@@ -247,7 +270,6 @@ class UnlockDialog(QDialog):
     def _choose_folder(self) -> None:
         name = QFileDialog.getExistingDirectory(self, "Library folder", str(self._folder.parent))
         if name:
-            self.problem.hide()
             self.set_folder(Path(name))
 
     def _choose_key_file(self) -> None:

@@ -86,3 +86,25 @@ def test_damaged_keys_are_told(qtbot: QtBot, tmp_path: Path) -> None:
     dialog.show()
     assert dialog.problem.isVisible()
     assert dialog.problem.text()
+
+
+def test_a_long_reason_does_not_squeeze_the_rest(dialog: UnlockDialog) -> None:
+    seen = [dialog.headline, dialog.explanation, dialog.rule, dialog.accept_button]
+    before = [widget.height() for widget in seen]
+    for length in (1, 4):
+        words = "The passphrase does not open the library. " * length
+        dialog.show_failure(Failure("library", words, "Check the keyboard layout.", "WrongKey"))
+        dialog.layout().activate()
+        assert [widget.height() for widget in seen] == before
+        problem = dialog.problem
+        assert problem.height() >= problem.heightForWidth(problem.width())
+
+
+def test_a_folder_of_other_files_is_told_at_once(qtbot: QtBot, tmp_path: Path) -> None:
+    (tmp_path / "letter.txt").write_text("Dear reader,")
+    dialog = UnlockDialog(tmp_path)
+    qtbot.addWidget(dialog)
+    dialog.show()
+    assert "empty or new folder" in dialog.problem.text() and dialog.problem.isVisible()
+    dialog.set_folder(tmp_path / "new")
+    assert not dialog.problem.isVisible()
