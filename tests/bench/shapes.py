@@ -12,7 +12,7 @@ from engine.decoder import DecoderWeights, ExpertWeights, LayerWeights, PerLayer
 from engine.matrix import Matrix, Table
 from engine.packing import pack, packed_shapes
 
-_COMMON: dict[str, Any] = {
+COMMON: dict[str, Any] = {
     "model_type": "gemma4_text",
     "vocab_size": 262_144,
     "head_dim": 256,
@@ -92,7 +92,7 @@ SHAPES: dict[str, dict[str, Any]] = {
 
 def shape_config(shape: str) -> ModelConfig:
     """The configuration of a published shape."""
-    return parse_config({**_COMMON, **SHAPES[shape]})
+    return parse_config({**COMMON, **SHAPES[shape]})
 
 
 def synthetic(config: ModelConfig) -> DecoderWeights:
