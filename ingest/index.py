@@ -153,6 +153,22 @@ class SearchIndex:
         rows = _within(query, documents).select(["chunk_id", "document_id", "_score"])
         return _hits(rows.limit(limit).to_arrow(), "_score", float)
 
+    def holding(
+        self,
+        collection_id: int,
+        words: Sequence[str],
+        limit: int,
+        documents: Sequence[int] | None = None,
+    ) -> list[Hit]:
+        """The chunks that have every one of some content words, by BM25."""
+        table = self._table(collection_id)
+        if table is None or not words:
+            return []
+        every: Any = BooleanQuery([(Occur.MUST, MatchQuery(word, "words")) for word in words])
+        query = table.search(every, query_type="fts")
+        rows = _within(query, documents).select(["chunk_id", "document_id", "_score"])
+        return _hits(rows.limit(limit).to_arrow(), "_score", float)
+
     def _table(self, collection_id: int) -> Any:
         with self._lock:
             if collection_id not in self._tables:

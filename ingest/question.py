@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from ingest.words import STOP_WORDS
+from ingest.words import STOP_WORDS, content_words
 
 _SENTENCE = re.compile(r"[^.?!]+(?:\.(?=\S)[^.?!]*)*[.?!]*")
 _INSTRUCTION = re.compile(
@@ -16,6 +16,19 @@ _INSTRUCTION = re.compile(
     re.IGNORECASE,
 )
 _WORD = re.compile(r"[^\W_]+(?:[.,]\d+)*")
+_DIGIT = re.compile(r"\d")
+_QUOTED = re.compile(r"[\"“„]([^\"“”„]{2,80})[\"”]")
+_IN_BRACKETS = re.compile(r"\[[^\]]*\]")
+_TOKEN = re.compile(r"(?<![\w$€£¥.,/-])[^\W_]+(?:[-–/._#,][^\W_]+)*(?![\w%])")
+_NUMBER = re.compile(r"\d+(?:[.,]\d+)*\Z")
+_YEARS = re.compile(r"(?:19|20)\d\d(?:\D{1,2}(?:(?:19|20)\d\d|\d\d?))*\Z")
+_DAY = re.compile(r"\d{1,2}([./-])\d{1,2}\1(?:\d\d|\d{4})\Z")
+_PERIOD = re.compile(
+    r"(?:(?:[FC]Y|[HQ]?Y)-?\d\d|[A-Z]{1,3}-?(?:19|20)\d\d|[HQ][1-4])\Z", re.IGNORECASE
+)
+_CODE = re.compile(r"[A-Z]{1,8}[-/#.–]?\d{2}|\d{2,}[-/#.–]?[A-Z]{2}")
+_NAMED_PAGE = re.compile(r"\b(?:pages?|pp?\.|years?|since|in|before|after)\W{1,2}\Z", re.IGNORECASE)
+_FEW_WORDS = 2
 _YEAR_IN_WORD = re.compile(r"[A-Za-z]{1,3}(\d{4})\Z")
 
 
@@ -36,3 +49,38 @@ def words_to_find(question: str) -> str:
         if year := _YEAR_IN_WORD.match(word):
             words.append(year.group(1))
     return " ".join(words)
+
+
+def identifiers(question: str) -> list[str]:
+    """The numbers and codes that name one thing: of an invoice, a lot, a part, a case.
+
+    Years, dates, sums of money, shares, and numbers of fewer than four digits count or measure.
+
+    >>> identifiers("Which 12 parts of lot 39500 went out with INV-2031 in 2023, for $10000?")
+    ['39500', 'INV-2031']
+    """
+    found = []
+    for token in _TOKEN.finditer(question):
+        word = token.group()
+        if not _DIGIT.search(word) or any(p.match(word) for p in (_YEARS, _DAY, _PERIOD)):
+            continue
+        if _NUMBER.match(word):
+            named_page = _NAMED_PAGE.search(question[: token.start()])
+            telling = word.isdigit() and len(word) > 3 and not named_page
+        else:
+            telling = bool(re.search(r"\d{4}", word) or _CODE.search(word))
+        if telling and word not in found:
+            found.append(word)
+    return found
+
+
+def literals(question: str) -> list[str]:
+    """What is to be found as it stands: identifiers, what stands in quotation marks, and in a
+    query of one or two words every number."""
+    question = _IN_BRACKETS.sub(" ", question)  # the form of an answer, not what it says
+    quoted = [words.strip() for words in _QUOTED.findall(question) if content_words(words)]
+    words = words_to_find(question).split()
+    numbers = [w for w in words if _DIGIT.search(w)] if len(words) <= _FEW_WORDS else []
+    whole = identifiers(question)
+    numbers = [n for n in numbers if not any(n in word for word in whole)]
+    return list(dict.fromkeys([*quoted, *whole, *numbers]))

@@ -2,20 +2,24 @@
 
 Vectors and full text are searched side by side, with the question's own words and with those a
 glossary adds, and fused by rank (Cormack, Clarke and Büttcher 2009) and relative score (Bruch, Gai
-and Ingber 2023); chunks that follow one another in a document become one passage.
+and Ingber 2023). Numbers, codes and quoted words that few chunks hold come before all else: who
+asks for one of them wants no other. Chunks that follow one another become one passage.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from ingest.embedder import Embedder
 from ingest.glossary import Glossary
-from ingest.question import core_of, words_to_find
+from ingest.normalise import normalise
+from ingest.question import core_of, literals, words_to_find
 from ingest.store import Store, StoredChunk
 from ingest.types import ChunkLine, Passage
+from ingest.words import literal_pattern, literal_words
 
 if TYPE_CHECKING:  # importing LanceDB takes two seconds, and not everyone searches
     from ingest.index import Hit, SearchIndex
@@ -40,11 +44,15 @@ class Fusion:
 
 @dataclass(frozen=True, slots=True)
 class Ranked:
-    """A chunk with its fused score, and its cosine with the query (0 if not among the nearest)."""
+    """A chunk with its fused score, and its cosine with the query (0 if not among the nearest).
+
+    ``held`` counts the query's rare literals that it holds.
+    """
 
     chunk_id: int
     score: float
     similarity: float
+    held: int = 0
 
 
 class Searcher:
@@ -69,11 +77,12 @@ class Searcher:
     def rank(
         self, collection_id: int, words: str, documents: Sequence[int] | None = None
     ) -> list[Ranked]:
-        """Chunks by fused score, best first; at most twice the fusion's depth."""
+        """Chunks by the rare literals that they hold, then by fused score, best first."""
         if not words.strip():
             return []
         fusion, index, depth = self._fusion, self._index, self._fusion.depth
         words = core_of(words)
+        asked_for = literals(words)
         wording = self._glossary.wording(words)
         questions = [words, f"{words} {wording}"] if wording else [words]
         vectors = self._embedder.embed(questions)
@@ -89,10 +98,37 @@ class Searcher:
             rankings.append((worded, fusion.worded_vector_weight))
             rankings.append((matching, fusion.worded_text_weight))
         similarity = {hit.chunk_id: hit.score for hit in nearest}
-        return [
-            Ranked(chunk_id, score, similarity.get(chunk_id, 0.0))
-            for chunk_id, score in fuse(rankings, fusion)
+        fused = dict(fuse(rankings, fusion))
+        held = self._held(collection_id, asked_for, documents)
+        # Scores must fall: a literal counts for more than all that the fusion can give.
+        step = max(fused.values(), default=0.0) + 1.0
+        ranked = [
+            Ranked(i, fused.get(i, 0.0) + step * held[i], similarity.get(i, 0.0), held[i])
+            for i in {**fused, **held}
         ]
+        return sorted(ranked, key=lambda r: (-r.held, -r.score, r.chunk_id))
+
+    def _held(
+        self, collection_id: int, wanted: Sequence[str], documents: Sequence[int] | None
+    ) -> Counter[int]:
+        """How many of the literals each chunk holds, of those that few chunks hold."""
+        held: Counter[int] = Counter()
+        for literal in wanted[:_MOST_LITERALS]:
+            hits = {
+                hit.chunk_id
+                for way in literal_words(literal)
+                for hit in self._index.holding(collection_id, way, _MOST_LOOKED_AT, documents)
+            }
+            pattern = literal_pattern(literal)
+            holders = [
+                stored.id
+                for stored in self._store.chunks(sorted(hits))
+                if pattern.search(stored.chunk.search_text.casefold())
+                or pattern.search(normalise(stored.chunk.text).casefold())
+            ]
+            if len(holders) <= _RARE:
+                held.update(holders)
+        return held
 
     def search(
         self,
@@ -120,7 +156,7 @@ class Searcher:
         first = ranked[:_RERANKED]
         texts = {s.id: s.chunk.search_text for s in self._store.chunks([r.chunk_id for r in first])}
         opinions = self._reranker.score(words, [texts.get(r.chunk_id, "") for r in first])
-        order = sorted(range(len(first)), key=lambda i: -opinions[i])
+        order = sorted(range(len(first)), key=lambda i: (-first[i].held, -opinions[i]))
         # Scores must fall; those of the fusion are dealt out anew in the new order.
         return [replace(first[i], score=first[n].score) for n, i in enumerate(order)] + ranked[
             _RERANKED:
@@ -169,6 +205,9 @@ class Searcher:
 
 _MOST_MERGED = 3
 _RERANKED = 30
+_RARE = 20  # chunks: what more of them hold tells them no longer apart
+_MOST_LITERALS = 8
+_MOST_LOOKED_AT = 60  # chunks that have a literal's words, to see whether they hold it
 
 
 def fuse(
@@ -185,10 +224,12 @@ def fuse(
         if not taken:
             continue
         lowest = taken[-1].score
-        spread = (taken[0].score - lowest) or 1.0
+        spread = taken[0].score - lowest
         for rank, hit in enumerate(taken):
             by_rank = fusion.rank_weight * (fusion.constant + 1) / (fusion.constant + 1 + rank)
-            share = weight * (by_rank + (hit.score - lowest) / spread)
+            # The only hit of a ranking, or one of several alike, is the best there is.
+            relative = (hit.score - lowest) / spread if spread else 1.0
+            share = weight * (by_rank + relative)
             scores[hit.chunk_id] = scores.get(hit.chunk_id, 0.0) + share
     return sorted(scores.items(), key=lambda item: (-item[1], item[0]))
 

@@ -39,6 +39,38 @@ def content_words(text: str) -> list[str]:
     return list(_english().stemWords([word for word in words if word not in STOP_WORDS]))
 
 
+def literal_pattern(literal: str) -> re.Pattern[str]:
+    """Finds a number, code or phrase in case-folded text, however its parts are set apart.
+
+    >>> bool(literal_pattern("INV1004").search("invoice inv-1004, paid"))
+    True
+    >>> [bool(literal_pattern("3975").search(text)) for text in ("3,975 pounds", "13975", "3975.5")]
+    [True, False, False]
+    """
+    parts = _literal_parts(literal)
+    if len(parts) == 1 and parts[0].isdigit():
+        groups = re.sub(r"(?<=\d)(?=(?:\d{3})+\Z)", "[,.'\u2019\u00a0\u202f ]?", parts[0])
+        return re.compile(rf"(?<![^\W_])(?<!\d[.,]){groups}(?![^\W_]|[.,]\d)")
+    whole = r"[\W_]{0,3}".join(map(re.escape, parts))
+    return re.compile(rf"(?<![^\W_]){whole}(?![^\W_])")
+
+
+def literal_words(literal: str) -> list[list[str]]:
+    """The ways in which the content words of a text may hold a literal, each all of its words."""
+    parts = _literal_parts(literal)
+    ways = [content_words(literal), content_words(" ".join(parts)), content_words("".join(parts))]
+    if len(parts) == 1 and parts[0].isdigit() and len(parts[0]) > 3:
+        ways.append([f"{int(parts[0]):,}"])
+    return [way for n, way in enumerate(ways) if way and way not in ways[:n]]
+
+
+def _literal_parts(literal: str) -> list[str]:
+    plain = literal.casefold()
+    if re.fullmatch(r"\d{1,3}(?:,\d{3})+", plain):
+        plain = plain.replace(",", "")
+    return re.findall(r"\d+(?:[.,]\d+)*|[^\W\d_]+", plain)
+
+
 def _without_accents(text: str) -> str:
     decomposed = unicodedata.normalize("NFKD", text)
     plain = "".join(char for char in decomposed if not unicodedata.combining(char))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -14,11 +14,11 @@ from ingest.errors import IngestError
 from ingest.glossary import Entry, Glossary
 from ingest.index import Hit
 from ingest.memory_index import MemoryIndex
-from ingest.question import core_of, words_to_find
+from ingest.question import core_of, identifiers, literals, words_to_find
 from ingest.search import Fusion, Searcher, fuse
 from ingest.store import NewDocument, Store
 from ingest.types import Box, Chunk, ChunkLine, Page
-from ingest.words import content_words
+from ingest.words import content_words, literal_pattern
 
 TEXTS = (
     "Metformin was reduced to 500 mg twice a day.",
@@ -35,18 +35,30 @@ def embedder() -> Embedder:
 
 @pytest.fixture
 def searcher(tmp_path: Path, embedder: Embedder) -> Iterator[Searcher]:
-    store = Store(tmp_path, bytes(32))
+    yield from over(TEXTS, tmp_path, embedder)
+
+
+@pytest.fixture(scope="module")
+def lots(tmp_path_factory: pytest.TempPathFactory, embedder: Embedder) -> Iterator[Searcher]:
+    texts = [f"Item {n % 10}: the parcel of lot {8000 + n} weighs {n} kilos." for n in range(300)]
+    texts += ["Invoice INV-3031 is paid.", "The total of the goods is 3,975 pounds."]
+    yield from over(texts, tmp_path_factory.mktemp("lots"), embedder)
+
+
+def over(texts: Sequence[str], folder: Path, embedder: Embedder) -> Iterator[Searcher]:
+    """A searcher over texts that are the chunks of one document."""
+    store = Store(folder, bytes(32))
     collection = store.add_collection("one").id
     chunks = [
         Chunk(n, text, text, (), (ChunkLine(1, Box(0, n * 10.0, 90, n * 10.0 + 9), 0, len(text)),))
-        for n, text in enumerate(TEXTS)
+        for n, text in enumerate(texts)
     ]
     store.put(
         collection,
         NewDocument(
             name="a.pdf", title="", path="/a.pdf", media_type="application/pdf",
             content_hash="a", size=0, modified="", password="", warnings=(),
-            pages=[Page(1, 100, 100, ())], chunks=chunks, vectors=embedder.embed(list(TEXTS)),
+            pages=[Page(1, 100, 100, ())], chunks=chunks, vectors=embedder.embed(list(texts)),
             model=embedder.model, original=b"", rendition=None,
         ),
     )  # fmt: skip
@@ -68,6 +80,72 @@ def test_a_ranking_of_equal_scores_counts_by_rank() -> None:
     fused = fuse([([Hit(5, 1, 1.0), Hit(4, 1, 1.0)], 1.0)], Fusion())
     assert [chunk for chunk, _ in fused] == [5, 4]
     assert fuse([], Fusion()) == []
+
+
+def test_the_only_hit_of_a_ranking_counts_whole() -> None:
+    vectors = [Hit(n, 1, 0.9 - n / 100) for n in range(9)]
+    assert fuse([(vectors, 1.0), ([Hit(20, 1, 6.0)], 1.1)], Fusion())[0][0] == 20
+
+
+@pytest.mark.parametrize(
+    ("query", "held"),
+    [
+        ("8225", "lot 8225 "),
+        ("What does lot 8117 weigh?", "lot 8117 "),
+        ("parcel 8008", "lot 8008 "),
+        ("Who paid inv3031?", "INV-3031"),
+        ("Is INV 3031 paid?", "INV-3031"),
+        ("3975 pounds", "3,975"),
+        ('what is "total of the goods"', "3,975"),
+    ],
+)
+def test_a_rare_number_or_code_comes_first(lots: Searcher, query: str, held: str) -> None:
+    ranked = lots.rank(1, query)
+    assert held in lots.search(1, query, k=1)[0].text
+    assert [r.held for r in ranked[:2]] == [1, 0]
+    assert [r.score for r in ranked] == sorted((r.score for r in ranked), reverse=True)
+
+
+def test_what_many_hold_is_left_to_the_ranking(lots: Searcher) -> None:
+    assert all(r.held == 0 for r in lots.rank(1, 'which is the "parcel of lot"'))
+
+
+@pytest.mark.parametrize(
+    ("question", "found"),
+    [
+        ("What does lot 39500 weigh?", ["39500"]),
+        ("Is part A-1234-B in case 22/0417 or S7?", ["A-1234-B", "22/0417"]),
+        ("What was paid in 2021-2022, FY2023, Q3 and on 12/03/2024?", []),
+        ("Are 10,000 dollars, $25000 or 30 days too much for 18-year-olds?", []),
+        ("What is on page 6985?", []),
+        ("H100 or B200?", ["H100", "B200"]),
+    ],
+)
+def test_identifiers(question: str, found: list[str]) -> None:
+    assert identifiers(question) == found
+
+
+def test_literals() -> None:
+    assert literals("lot 12") == ["12"]
+    assert literals("How many of the 12 lots were sold in May?") == []
+    assert literals('Who said "net of tax"? For example, ["1","2"]') == ["net of tax"]
+
+
+@pytest.mark.parametrize(
+    ("literal", "text", "holds"),
+    [
+        ("39500", "lot 39500.", True),
+        ("39500", "39,500 kilos", True),
+        ("39,500", "39500", True),
+        ("39500", "139500 395001 39500.5 x39500", False),
+        ("INV-3031", "inv 3031", True),
+        ("INV-3031", "inv 30312", False),
+        ("12.3", "clause 12.3 applies", True),
+        ("12.3", "clause 12.31 applies", False),
+    ],
+)
+def test_a_literal_is_found_whole(literal: str, text: str, holds: bool) -> None:
+    assert (literal_pattern(literal).search(text) is not None) is holds
 
 
 def test_neighbours_become_one_passage(searcher: Searcher) -> None:
