@@ -16,6 +16,7 @@ import numpy as np
 from ingest.codec import unpack_chunk, unpack_lines
 from ingest.database import Database
 from ingest.errors import StoreError
+from ingest.naming import check_name
 from ingest.records import (
     Collection,
     Document,
@@ -97,9 +98,13 @@ class Store:
         )
 
     def add_collection(self, name: str) -> Collection:
-        """Creates an empty collection, or returns the one of that name."""
-        if not name.strip():
-            raise StoreError("collection", "Its name is empty.", "Give it a name.")
+        """Creates an empty collection, or returns the one of that name.
+
+        Raises:
+            StoreError: there is none yet, and none may be called so; see `ingest.naming`.
+        """
+        if not any(known.name == name for known in self.collections()):
+            check_name(name)
         with self._database.writing() as connection:
             connection.execute(
                 "INSERT OR IGNORE INTO collection (name, created) VALUES (?, ?)", (name, utc_now())
@@ -108,8 +113,7 @@ class Store:
 
     def rename_collection(self, collection_id: int, name: str) -> None:
         """Gives a collection another name; its documents stay."""
-        if not name.strip():
-            raise StoreError("collection", "Its name is empty.", "Give it a name.")
+        check_name(name)
         if any(c.name == name and c.id != collection_id for c in self.collections()):
             raise StoreError(f"collection {name!r}", "The name is taken.", "Choose another one.")
         with self._database.writing() as connection:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+import re
+from datetime import date
 from pathlib import Path
 from typing import Annotated
 
@@ -13,21 +14,33 @@ from app.cli.options import AnyCollection, Json, OneCollection, OnlyDocuments
 from app.cli.output import (
     answer_fields,
     box_fields,
-    passage_fields,
+    counted,
     print_answer,
     print_json,
-    print_passages,
 )
+from app.cli.passages import Found
 from app.cli.program import app
 from app.core.events import Answered
 from app.core.marking import Marked
 from ingest.errors import IngestError
+
+_DATE = "YYYY-MM-DD"
 
 
 def _not_empty(text: str) -> str:
     if not text.strip():
         raise typer.BadParameter("It is empty. Put words between the quotation marks.")
     return text
+
+
+def _day(text: str) -> date:
+    try:
+        # fromisoformat alone takes other forms as well.
+        if re.fullmatch(r"\d{4}-\d\d-\d\d", text):
+            return date.fromisoformat(text)
+    except ValueError:
+        pass
+    raise typer.BadParameter(f"“{text}” is no such date. Write the date as {_DATE}.")
 
 
 @app.command()
@@ -37,13 +50,24 @@ def search(
     k: Annotated[int, typer.Option("-k", min=1, max=100, help="Passages to show.")] = 10,
     document: OnlyDocuments = [],  # noqa: B006 - typer copies it
     since: Annotated[
-        datetime | None,
-        typer.Option(formats=["%Y-%m-%d"], help="Only files last changed on this day or later."),
+        date | None,
+        typer.Option(
+            parser=_day,
+            metavar=_DATE,
+            help="Only files last changed on this day or later, as YYYY-MM-DD.",
+        ),
     ] = None,
     until: Annotated[
-        datetime | None,
-        typer.Option(formats=["%Y-%m-%d"], help="Only files last changed on this day or earlier."),
+        date | None,
+        typer.Option(
+            parser=_day,
+            metavar=_DATE,
+            help="Only files last changed on this day or earlier, as YYYY-MM-DD.",
+        ),
     ] = None,
+    full: Annotated[
+        bool, typer.Option("--full", help="Print passages whole, not only about the words.")
+    ] = False,
     json_: Json = False,
 ) -> None:
     """Find passages."""
@@ -55,13 +79,12 @@ def search(
             where,
             k=k,
             documents=chosen,
-            since=since.date() if since else None,
-            until=until.date() if until else None,
+            since=since,
+            until=until,
         )
-    if json_:
-        print_json({"passages": [passage_fields(passage) for passage in passages]})
-    else:
-        print_passages(passages)
+        numbers = {passage.document_id for passage in passages}
+        found = Found(words, passages, {n: workspace.document(n).title for n in numbers})
+    print_json(found.as_fields()) if json_ else found.print(full=full)
 
 
 @app.command()
@@ -129,5 +152,8 @@ def show(
                 "missing": list(marked.missing),
             }
         )
-    elif marked.missing:
+        return
+    lines = f", {counted(len(marked.boxes), 'line')} marked" if highlight.strip() else ""
+    print(f"{png}: page {page} of {info.name}{lines}")
+    if marked.missing:
         print(f"Not on this page: {', '.join(marked.missing)}.")

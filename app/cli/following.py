@@ -14,6 +14,7 @@ from app.cli.options import (
     EXIT_PARTLY,
     AnyCollection,
     Json,
+    new_name,
 )
 from app.cli.outcome import Outcome
 from app.cli.output import counted, event_fields, print_json
@@ -36,6 +37,7 @@ def follow(
             "-c",
             help="The collection; when left out, the one that follows the folder already, or "
             f"{DEFAULT_COLLECTION}. For a list: all.",
+            callback=new_name,
         ),
     ] = None,
     stop: Annotated[bool, typer.Option("--stop", help="Follow it no longer.")] = False,
@@ -113,6 +115,7 @@ def _follow(folder: Path | None, collection: str | None, *, once: bool, json_: b
                 outcome.take(event)
                 if json_ and (fields := event_fields(event)) is not None:
                     print_json(fields)
+            outcome.counts["unchanged"] += following.untouched()
             progress.finish(outcome.summary())
     if json_:
         print_json({"state": "finished", **outcome.counts})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -32,7 +33,7 @@ from app.cli.program import app
 from app.cli.progress import Progress
 from app.cli.stopping import Stopping
 from app.core.files import expand
-from ingest.errors import StoreError
+from ingest.errors import IngestError, StoreError
 
 
 @app.command()
@@ -98,11 +99,30 @@ def list_(
 
 @app.command()
 def remove(
-    document: Annotated[str, typer.Argument(help="The document: number, name or path.")],
-    collection: AnyCollection = None,
+    document: Annotated[
+        str | None,
+        typer.Argument(help="The document: number, name or path; none removes the collection."),
+    ] = None,
+    collection: Annotated[
+        str | None,
+        typer.Option(
+            "--collection",
+            "-c",
+            help="The collection that the document is in; all when left out. Without a document, "
+            "the collection to remove.",
+        ),
+    ] = None,
+    yes: Annotated[
+        bool, typer.Option("--yes", "-y", help="Remove a collection without asking.")
+    ] = False,
     json_: Json = False,
 ) -> None:
-    """Remove a document and all that came of it."""
+    """Remove a document and all that came of it, or a collection with all its documents."""
+    if document is None:
+        if collection is None:
+            raise typer.BadParameter("Name a document, or a collection with -c.")
+        _remove_collection(collection, yes=yes, json_=json_)
+        return
     with open_workspace() as workspace:
         number = document_number(workspace, document, collection)
         removed = workspace.document(number)
@@ -112,6 +132,29 @@ def remove(
         print_json({"removed": document_fields(removed)})
     else:
         print(f"Removed {removed.name}.")
+
+
+def _remove_collection(name: str, *, yes: bool, json_: bool) -> None:
+    with open_workspace() as workspace:
+        found = next((c for c in workspace.collections() if c.name == name), None)
+        if found is None:
+            chosen_collection(workspace, name)  # says which there are
+            return
+        documents = counted(found.documents, "document")
+        if not yes:
+            if not sys.stdin.isatty():
+                raise IngestError(
+                    f"collection {name!r}",
+                    f"Removing it with its {documents} has to be confirmed.",
+                    "Add --yes, or run it in a terminal.",
+                )
+            question = f"Remove the collection {name} and its {documents} from the library?"
+            typer.confirm(question, abort=True, err=True)
+        workspace.remove_collection(name)
+    if json_:
+        print_json({"removed_collection": collection_fields(found)})
+    else:
+        print(f"Removed the collection {name} with {documents}.")
 
 
 @app.command()

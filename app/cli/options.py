@@ -6,10 +6,20 @@ from typing import Annotated
 
 import typer
 
+from ingest.naming import name_problem
+
 EXIT_FAILED, EXIT_USAGE, EXIT_PARTLY, EXIT_INTERRUPTED = 1, 2, 3, 130
 DEFAULT_COLLECTION = "Documents"
 
-Into = Annotated[str, typer.Option("--collection", "-c", help="The collection.")]
+
+def new_name(name: str | None) -> str | None:
+    """The name of a collection that may be made by the command; wrong usage when none may be."""
+    if name is not None and (problem := name_problem(name)):
+        raise typer.BadParameter(f"{problem} Choose another name.")
+    return name
+
+
+Into = Annotated[str, typer.Option("--collection", "-c", help="The collection.", callback=new_name)]
 AnyCollection = Annotated[
     str | None, typer.Option("--collection", "-c", help="The collection; all when left out.")
 ]

@@ -181,18 +181,6 @@ def _line_of(fields: dict[str, Any]) -> str:
     return f"{fields['state']}: {path}"
 
 
-def print_passages(passages: Sequence[Passage]) -> None:
-    """Passages for a person."""
-    for n, passage in enumerate(passages, start=1):
-        pages = ", ".join(str(page) for page in passage.pages)
-        word = "page" if len(passage.pages) == 1 else "pages"
-        print(f"[{n}] {passage.document}, {word} {pages}")
-        print(_indented(passage.text))
-        print()
-    if not passages:
-        print("Nothing found.")
-
-
 def print_answer(answer: Answered) -> None:
     """An answer for a person, its citations below it."""
     print(answer.text)

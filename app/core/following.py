@@ -24,6 +24,8 @@ class Following:
     def __init__(self, workspace: Workspace) -> None:
         self._workspace = workspace
         self._stop = threading.Event()
+        self._before: set[str] = set()
+        self._told: set[str] = set()
 
     def stop(self) -> None:
         """Ends `events` soon; safe from any thread."""
@@ -44,6 +46,11 @@ class Following:
             yield from self._carry_out(batch)
             self._stop.wait(1.0)
 
+    def untouched(self) -> int:
+        """How many files of the folders were in the library when `events` began, and of which
+        nothing was told since: they are there still, as they were."""
+        return sum(os.path.isfile(path) for path in self._before - self._told)  # noqa: PTH113
+
     def _watcher(self) -> FolderWatcher:
         folders: dict[str, list[Path]] = {}
         known: dict[str, list[KnownFile]] = {}
@@ -56,11 +63,18 @@ class Following:
                 KnownFile(os.path.realpath(d.path), d.bytes, d.content_hash)
                 for d in self._workspace.documents(collection.name)
             ]
+            roots = [Path(os.path.realpath(folder)) for folder in followed]
+            self._before |= {
+                file.path
+                for file in known[collection.name]
+                if any(root in Path(file.path).parents for root in roots)
+            }
         return FolderWatcher(folders, known, suffixes=SUFFIXES)
 
     def _carry_out(self, batch: Sequence[Change]) -> Iterator[Event]:
         for collection in sorted({change.collection for change in batch}):
             own = [change for change in batch if change.collection == collection]
+            self._told |= {change.path for change in own}
             documents = {d.path: d.id for d in self._workspace.documents(collection)}
             for change in own:
                 if change.kind is ChangeKind.REMOVED and change.path in documents:

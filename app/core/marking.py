@@ -51,6 +51,28 @@ class _Text(NamedTuple):
     source: Sequence[Line]
 
 
+class WordPlace(NamedTuple):
+    """Where a word stands in a text, and the words asked for that it is one of."""
+
+    start: int
+    end: int
+    words: tuple[str, ...]
+
+
+def has_words(words: str) -> bool:
+    """Whether anything asked for has a meaning of its own, so that it is looked for."""
+    return bool(_stems(words))
+
+
+def word_places(words: str, text: str) -> list[WordPlace]:
+    """Where the words asked for stand in a text, compared as a search does, in order."""
+    asked = _stems(words)
+    return [
+        WordPlace(start, end, tuple(sorted({asked[stem] for stem in held})))
+        for start, end, held in _places(text, set(asked))
+    ]
+
+
 def mark(words: str, pages: Sequence[Sequence[Line]], number: int) -> Marked:
     """The lines of page ``number`` (from 1) that hold ``words``; ``pages`` are all the document's.
 
@@ -111,8 +133,7 @@ def _is_sentence(words: str) -> bool:
 
 
 def _mark_words(words: str, here: _Text, number: int) -> Marked:
-    # The words as they were asked for, by what they are compared by.
-    asked = {stem: word for word in _WORD.findall(words) for stem in content_words(word)}
+    asked = _stems(words)
     places = list(_places(here.text, set(asked)))
     held = {stem for _, _, stems in places for stem in stems}
     if 2 * len(held) < len(asked) or not held:
@@ -125,6 +146,11 @@ def _mark_words(words: str, here: _Text, number: int) -> Marked:
     boxes = _boxes(here, [(start, end) for start, end, _ in kept or places], number)
     missing = tuple(dict.fromkeys(w for stem, w in asked.items() if stem not in held))
     return Marked(Match.SOME if missing else Match.ALL, boxes, missing)
+
+
+def _stems(words: str) -> dict[str, str]:
+    """The words as they were asked for, by what they are compared by."""
+    return {stem: word for word in _WORD.findall(words) for stem in content_words(word)}
 
 
 def _places(text: str, asked: set[str]) -> Iterator[tuple[int, int, set[str]]]:
