@@ -8,12 +8,12 @@
 enum { BLOCK_GROUPS = 32, BLOCK = BLOCK_GROUPS * GROUP, ROW_BLOCK = 128 };
 
 struct quantized_rows {
-    int8_t *values;  /* [rows][inputs] */
-    float *scales;   /* [rows][inputs / 32] */
-    float *sums;     /* scale * sum of the group's values, times what the weights' zero asks for */
+    int8_t *values; /* [rows][inputs] */
+    float *steps;   /* [rows][inputs / 32][2]: a group's scale; and scale * sum of the group's values,
+                       times what the weights' zero asks for */
 };
 
-static void quantize_group(const float *x, int8_t *values, float *scale, float *sum, float zero)
+static void quantize_group(const float *x, int8_t *values, float *step, float zero)
 {
     vec top = {0};
     for (int i = 0; i < GROUP; i += WIDTH)
@@ -29,8 +29,8 @@ static void quantize_group(const float *x, int8_t *values, float *scale, float *
         values[i] = (int8_t)whole[i];
         total += whole[i];
     }
-    *scale = largest / 127.0f;
-    *sum = *scale * (float)total * zero;
+    step[0] = largest / 127.0f;
+    step[1] = step[0] * (float)total * zero;
 }
 
 struct panel {
@@ -94,9 +94,9 @@ enum { CENTRED, SHIFTED, SIGNED };
 #if defined(__AVX512VNNI__)
 #define INTEGER_ROWS 8
 #define INTEGER_KERNEL(R, MODE)                                                                    \
-    static void rows_##MODE##_##R(const struct panel *panel, const int8_t *const *x,               \
-                                  const float *const *steps, const float *const *sums,             \
-                                  int64_t groups, float *const *y)                                 \
+    static void rows_##MODE##_##R(const struct panel *panel, const int8_t *x, int64_t x_stride,    \
+                                  const float *steps, int64_t step_stride, int64_t groups,         \
+                                  float (*y)[16])                                                  \
     {                                                                                              \
         __m512 total[R];                                                                           \
         for (int r = 0; r < R; r++) total[r] = _mm512_loadu_ps(y[r]);                              \
@@ -107,14 +107,14 @@ enum { CENTRED, SHIFTED, SIGNED };
                 __m512i w = _mm512_load_si512((const void *)(panel->bytes + (g * 8 + j) * 64));    \
                 for (int r = 0; r < R; r++) {                                                      \
                     int32_t four;                                                                  \
-                    memcpy(&four, x[r] + g * 32 + j * 4, 4);                                       \
+                    memcpy(&four, x + r * x_stride + g * 32 + j * 4, 4);                                       \
                     dot[r] = _mm512_dpbusd_epi32(dot[r], w, _mm512_set1_epi32(four));              \
                 }                                                                                  \
             }                                                                                      \
             __m512 s = _mm512_load_ps(panel->scale[g]), m = _mm512_load_ps(panel->minimum[g]);     \
             for (int r = 0; r < R; r++) {                                                          \
-                __m512 d = _mm512_cvtepi32_ps(dot[r]), step = _mm512_set1_ps(steps[r][g]);         \
-                __m512 sum = _mm512_set1_ps(sums[r][g]);                                           \
+                __m512 d = _mm512_cvtepi32_ps(dot[r]), step = _mm512_set1_ps(steps[r * step_stride + g * 2]);         \
+                __m512 sum = _mm512_set1_ps(steps[r * step_stride + g * 2 + 1]);                                           \
                 if (MODE == SHIFTED) {                                                             \
                     total[r] = _mm512_fmadd_ps(_mm512_mul_ps(d, step), s, total[r]);               \
                     total[r] = _mm512_fmadd_ps(m, sum, total[r]);                                  \
@@ -164,11 +164,10 @@ INLINE __m256 scaled(int mode, __m256i dot, __m256 scale, __m256 minimum, float 
     return mode == SHIFTED ? _mm256_fmadd_ps(minimum, _mm256_set1_ps(sum), total) : total;
 }
 
-/* A q4 pair's sum is at most 2 * 15 * 127, so eight of them fit 16 bits. */
 #define INTEGER_KERNEL(R, MODE)                                                                    \
-    static void rows_##MODE##_##R(const struct panel *panel, const int8_t *const *x,               \
-                                  const float *const *steps, const float *const *sums,             \
-                                  int64_t groups, float *const *y)                                 \
+    static void rows_##MODE##_##R(const struct panel *panel, const int8_t *x, int64_t x_stride,    \
+                                  const float *steps, int64_t step_stride, int64_t groups,         \
+                                  float (*y)[16])                                                  \
     {                                                                                              \
         for (int64_t g = 0; g < groups; g++) {                                                     \
             __m256i dot[R][2];                                                                     \
@@ -178,34 +177,30 @@ INLINE __m256 scaled(int mode, __m256i dot, __m256 scale, __m256 minimum, float 
                 const __m256i *at = (const __m256i *)(panel->bytes + (g * 8 + j) * 64);            \
                 __m256i w0 = _mm256_load_si256(at), w1 = _mm256_load_si256(at + 1);                \
                 for (int r = 0; r < R; r++) {                                                      \
-                    __m256i v = four_values(x[r] + g * 32 + j * 4);                                \
-                    if (MODE == SIGNED) {                                                          \
-                        multiply_add_signed(&dot[r][0], w0, v);                                    \
-                        multiply_add_signed(&dot[r][1], w1, v);                                    \
-                    } else {                                                                       \
-                        multiply_add(&dot[r][0], w0, v);                                           \
-                        multiply_add(&dot[r][1], w1, v);                                           \
-                    }                                                                              \
+                    __m256i v = four_values(x + r * x_stride + g * 32 + j * 4);                                \
+                    multiply_add_signed(&dot[r][0], w0, v);                                        \
+                    multiply_add_signed(&dot[r][1], w1, v);                                        \
                 }                                                                                  \
             }                                                                                      \
             for (int h = 0; h < 2; h++) {                                                          \
                 __m256 s = _mm256_load_ps(panel->scale[g] + h * 8);                                \
                 __m256 m = _mm256_load_ps(panel->minimum[g] + h * 8);                              \
                 for (int r = 0; r < R; r++)                                                        \
-                    _mm256_storeu_ps(y[r] + h * 8, scaled(MODE, dot[r][h], s, m, steps[r][g],      \
-                                                          sums[r][g],                              \
+                    _mm256_storeu_ps(y[r] + h * 8, scaled(MODE, dot[r][h], s, m, steps[r * step_stride + g * 2],      \
+                                                          steps[r * step_stride + g * 2 + 1],                              \
                                                           _mm256_loadu_ps(y[r] + h * 8)));         \
             }                                                                                      \
         }                                                                                          \
     }
 
-/* The same for few rows straight from the packed q4 weights: writing one token is bound by reading
- * them, and a detour through the panel costs more than the arithmetic. */
+/* q4 goes straight from the packed weights, its sums in registers: faster for one row, which is bound
+ * by reading the weights, and for many, since a detour through the panel costs more than unpacking
+ * again for every four rows. A q4 pair's sum is at most 2 * 15 * 127, so eight of them fit 16 bits. */
 #define DIRECT_KERNEL(R, MODE)                                                                     \
     static void direct_##MODE##_##R(const uint8_t *weights, const uint16_t *scales,                \
-                                    const uint16_t *minima, const int8_t *const *x,                \
-                                    const float *const *steps, const float *const *sums,           \
-                                    int64_t groups, float *const *y)                               \
+                                    const uint16_t *minima, const int8_t *x, int64_t x_stride,     \
+                                    const float *steps, int64_t step_stride, int64_t groups,       \
+                                    float (*y)[16])                                                \
     {                                                                                              \
         const __m256i mask = _mm256_set1_epi8(15);                                                 \
         __m256 total[R][2];                                                                        \
@@ -225,10 +220,10 @@ INLINE __m256 scaled(int mode, __m256i dot, __m256 scale, __m256 minimum, float 
                 __m256i b0 = _mm256_and_si256(_mm256_srli_epi16(p0, 4), mask);                     \
                 __m256i b1 = _mm256_and_si256(_mm256_srli_epi16(p1, 4), mask);                     \
                 for (int r = 0; r < R; r++) {                                                      \
-                    __m256i v = four_values(x[r] + g * 32 + c * 8);                                \
+                    __m256i v = four_values(x + r * x_stride + g * 32 + c * 8);                                \
                     multiply_add(&dot[r][0], a0, v);                                               \
                     multiply_add(&dot[r][1], a1, v);                                               \
-                    v = four_values(x[r] + g * 32 + c * 8 + 4);                                    \
+                    v = four_values(x + r * x_stride + g * 32 + c * 8 + 4);                                    \
                     multiply_add(&dot[r][0], b0, v);                                               \
                     multiply_add(&dot[r][1], b1, v);                                               \
                 }                                                                                  \
@@ -237,7 +232,7 @@ INLINE __m256 scaled(int mode, __m256i dot, __m256 scale, __m256 minimum, float 
                 __m256 s = load_fp16(scales + g * 16 + h * 8), m = s;                              \
                 if (MODE == SHIFTED) m = load_fp16(minima + g * 16 + h * 8);                       \
                 for (int r = 0; r < R; r++)                                                        \
-                    total[r][h] = scaled(MODE, dot[r][h], s, m, steps[r][g], sums[r][g],           \
+                    total[r][h] = scaled(MODE, dot[r][h], s, m, steps[r * step_stride + g * 2], steps[r * step_stride + g * 2 + 1],           \
                                          total[r][h]);                                             \
             }                                                                                      \
         }                                                                                          \
@@ -246,27 +241,29 @@ INLINE __m256 scaled(int mode, __m256i dot, __m256 scale, __m256 minimum, float 
             _mm256_storeu_ps(y[r] + 8, total[r][1]);                                               \
         }                                                                                          \
     }
-#define DIRECT_ROWS 3
+#define DIRECT_ROWS 4
 DIRECT_KERNEL(1, CENTRED)
 DIRECT_KERNEL(2, CENTRED)
 DIRECT_KERNEL(3, CENTRED)
+DIRECT_KERNEL(4, CENTRED)
 DIRECT_KERNEL(1, SHIFTED)
 DIRECT_KERNEL(2, SHIFTED)
 DIRECT_KERNEL(3, SHIFTED)
+DIRECT_KERNEL(4, SHIFTED)
 
-typedef void direct_kernel(const uint8_t *, const uint16_t *, const uint16_t *, const int8_t *const *,
-                           const float *const *, const float *const *, int64_t, float *const *);
+typedef void direct_kernel(const uint8_t *, const uint16_t *, const uint16_t *, const int8_t *,
+                           int64_t, const float *, int64_t, int64_t, float (*)[16]);
 
 static direct_kernel *const direct[2][DIRECT_ROWS] = {
-    {direct_CENTRED_1, direct_CENTRED_2, direct_CENTRED_3},
-    {direct_SHIFTED_1, direct_SHIFTED_2, direct_SHIFTED_3},
+    {direct_CENTRED_1, direct_CENTRED_2, direct_CENTRED_3, direct_CENTRED_4},
+    {direct_SHIFTED_1, direct_SHIFTED_2, direct_SHIFTED_3, direct_SHIFTED_4},
 };
 #else
 #define INTEGER_ROWS 1
 #define INTEGER_KERNEL(R, MODE)                                                                    \
-    static void rows_##MODE##_##R(const struct panel *panel, const int8_t *const *x,               \
-                                  const float *const *steps, const float *const *sums,             \
-                                  int64_t groups, float *const *y)                                 \
+    static void rows_##MODE##_##R(const struct panel *panel, const int8_t *x, int64_t x_stride,    \
+                                  const float *steps, int64_t step_stride, int64_t groups,         \
+                                  float (*y)[16])                                                  \
     {                                                                                              \
         for (int64_t g = 0; g < groups; g++) {                                                     \
             int32_t dot[16] = {0};                                                                 \
@@ -274,22 +271,28 @@ static direct_kernel *const direct[2][DIRECT_ROWS] = {
                 for (int n = 0; n < 16; n++)                                                       \
                     for (int k = 0; k < 4; k++)                                                    \
                         dot[n] += (int32_t)panel->bytes[((g * 8 + j) * 16 + n) * 4 + k] *          \
-                                  x[0][g * 32 + j * 4 + k];                                        \
+                                  x[g * 32 + j * 4 + k];                                        \
             for (int n = 0; n < 16; n++) {                                                         \
-                float d = (float)dot[n] * steps[0][g];                                             \
+                float d = (float)dot[n] * steps[g * 2];                                             \
                 if (MODE == SHIFTED)                                                               \
-                    y[0][n] += d * panel->scale[g][n] + panel->minimum[g][n] * sums[0][g];         \
+                    y[0][n] += d * panel->scale[g][n] + panel->minimum[g][n] * steps[g * 2 + 1];         \
                 else                                                                               \
-                    y[0][n] += (d + sums[0][g]) * panel->scale[g][n];                              \
+                    y[0][n] += (d + steps[g * 2 + 1]) * panel->scale[g][n];                              \
             }                                                                                      \
         }                                                                                          \
     }
 #endif
 
+#ifdef DIRECT_ROWS
+#define INTEGER_KERNELS(R) INTEGER_KERNEL(R, SIGNED)
+#define BY_MODE(R) {NULL, NULL, rows_SIGNED_##R}
+#else
 #define INTEGER_KERNELS(R)                                                                         \
     INTEGER_KERNEL(R, CENTRED)                                                                     \
     INTEGER_KERNEL(R, SHIFTED)                                                                     \
     INTEGER_KERNEL(R, SIGNED)
+#define BY_MODE(R) {rows_CENTRED_##R, rows_SHIFTED_##R, rows_SIGNED_##R}
+#endif
 INTEGER_KERNELS(1)
 #if INTEGER_ROWS > 1
 INTEGER_KERNELS(2)
@@ -300,10 +303,8 @@ INTEGER_KERNELS(4)
 INTEGER_KERNELS(8)
 #endif
 
-typedef void integer_kernel(const struct panel *, const int8_t *const *, const float *const *,
-                            const float *const *, int64_t, float *const *);
-
-#define BY_MODE(R) {rows_CENTRED_##R, rows_SHIFTED_##R, rows_SIGNED_##R}
+typedef void integer_kernel(const struct panel *, const int8_t *, int64_t, const float *, int64_t,
+                            int64_t, float (*)[16]);
 
 /* The kernel for so many of the rows that are left. */
 static int pick_integer(int mode, int64_t left, integer_kernel **kernel)
@@ -410,22 +411,18 @@ static void integer_panel(void *context, int64_t p)
     float buffer[ROW_BLOCK][16] __attribute__((aligned(64)));
 
 #ifdef DIRECT_ROWS
-    if (job->kind == WEIGHT_Q4 && job->rows <= DIRECT_ROWS) {
-        const int8_t *xs[DIRECT_ROWS];
-        const float *steps[DIRECT_ROWS], *sums[DIRECT_ROWS];
-        float *to[DIRECT_ROWS];
-        for (int r = 0; r < job->rows; r++) {
-            xs[r] = q->values + r * job->inputs;
-            steps[r] = q->scales + r * groups;
-            sums[r] = q->sums + r * groups;
-            to[r] = buffer[r];
+    if (job->kind == WEIGHT_Q4) {
+        float few[DIRECT_ROWS][16] __attribute__((aligned(64)));
+        for (int64_t row = 0; row < job->rows; row += DIRECT_ROWS) {
+            int64_t left = job->rows - row, count = left < DIRECT_ROWS ? left : DIRECT_ROWS;
+            direct[job->mode][count - 1]((const uint8_t *)w, job->scales + at_panel,
+                                         job->minima ? job->minima + at_panel : NULL,
+                                         q->values + row * job->inputs, job->inputs,
+                                         q->steps + row * groups * 2, groups * 2, groups, few);
+            for (int64_t r = 0; r < count; r++)
+                memcpy(job->y + (row + r) * job->y_stride + p * PANEL, few[r],
+                       (size_t)columns * sizeof(float));
         }
-        direct[job->mode][job->rows - 1]((const uint8_t *)w, job->scales + at_panel,
-                                         job->minima ? job->minima + at_panel : NULL, xs, steps, sums,
-                                         groups, to);
-        for (int64_t row = 0; row < job->rows; row++)
-            memcpy(job->y + row * job->y_stride + p * PANEL, buffer[row],
-                   (size_t)columns * sizeof(float));
         return;
     }
 #endif
@@ -444,17 +441,9 @@ static void integer_panel(void *context, int64_t p)
             for (int64_t row = 0; row < height;) {
                 integer_kernel *kernel;
                 int count = pick_integer(job->mode, height - row, &kernel);
-                const int8_t *xs[8];
-                const float *steps[8], *sums[8];
-                float *to[8];
-                for (int r = 0; r < count; r++) {
-                    int64_t at = start + row + r;
-                    xs[r] = q->values + at * job->inputs + g * GROUP;
-                    steps[r] = q->scales + at * groups + g;
-                    sums[r] = q->sums + at * groups + g;
-                    to[r] = buffer[row + r];
-                }
-                kernel(&panel, xs, steps, sums, deep, to);
+                int64_t at = start + row;
+                kernel(&panel, q->values + at * job->inputs + g * GROUP, job->inputs,
+                       q->steps + (at * groups + g) * 2, groups * 2, deep, buffer + row);
                 row += count;
             }
         }
@@ -469,8 +458,7 @@ static void quantize_row(void *context, int64_t row)
     const struct linear_job *job = context;
     int64_t groups = job->inputs / GROUP;
     for (int64_t i = row * groups; i < (row + 1) * groups; i++)
-        quantize_group(job->x + i * GROUP, job->q.values + i * GROUP, job->q.scales + i,
-                       job->q.sums + i, job->zero);
+        quantize_group(job->x + i * GROUP, job->q.values + i * GROUP, job->q.steps + i * 2, job->zero);
 }
 
 static void linear(int kind, const float *x, int64_t rows, int64_t inputs, const void *weights,
@@ -478,7 +466,7 @@ static void linear(int kind, const float *x, int64_t rows, int64_t inputs, const
                    int64_t y_stride, int threads)
 {
     struct linear_job job = {kind, x, rows, inputs, weights, scales, minima, y, outputs, y_stride,
-                             {NULL, NULL, NULL}, CENTRED, -8.0f};
+                             {NULL, NULL}, CENTRED, -8.0f};
     int64_t panels = (outputs + PANEL - 1) / PANEL, chunk = panels / (threads * 8);
     chunk = chunk < 1 ? 1 : chunk > 16 ? 16 : chunk;
     if (kind == WEIGHT_F32 || kind == WEIGHT_BF16) {
@@ -500,8 +488,7 @@ static void linear(int kind, const float *x, int64_t rows, int64_t inputs, const
         scratch_size = size;
     }
     job.q.values = (int8_t *)scratch;
-    job.q.scales = (float *)(scratch + rows * inputs);
-    job.q.sums = job.q.scales + rows * groups;
+    job.q.steps = (float *)(scratch + rows * inputs);
     muniment_parallel(threads, rows, 4, quantize_row, &job);
     muniment_parallel(threads, panels, chunk, integer_panel, &job);
 }
