@@ -24,7 +24,8 @@ _NUMBER = re.compile(r"\d+(?:[.,]\d+)*\Z")
 _YEARS = re.compile(r"(?:19|20)\d\d(?:\D{1,2}(?:(?:19|20)\d\d|\d\d?))*\Z")
 _DAY = re.compile(r"\d{1,2}([./-])\d{1,2}\1(?:\d\d|\d{4})\Z")
 _PERIOD = re.compile(
-    r"(?:(?:[FC]Y|[HQ]?Y)-?\d\d|[A-Z]{1,3}-?(?:19|20)\d\d|[HQ][1-4])\Z", re.IGNORECASE
+    r"(?:[FCHQ]?Y-?\d\d(?:\d\d)?|[A-Z]{1,3}(?:19|20)\d\d|[HQ][1-4](?:-\d\d|-?20\d\d)?)\Z",
+    re.IGNORECASE,
 )
 _CODE = re.compile(r"[A-Z]{1,8}[-/#.–]?\d{2}|\d{2,}[-/#.–]?[A-Z]{2}")
 _NAMED_PAGE = re.compile(r"\b(?:pages?|pp?\.|years?|since|in|before|after)\W{1,2}\Z", re.IGNORECASE)

@@ -21,9 +21,9 @@ from app.core.sentences import Sentence, quotable
 from ingest.embedder import Embedder
 from ingest.glossary import Glossary
 from ingest.normalise import normalise
-from ingest.question import core_of
+from ingest.question import core_of, identifiers
 from ingest.types import Passage
-from ingest.words import content_words
+from ingest.words import content_words, literal_pattern
 
 if TYPE_CHECKING:  # the window shares this module's types and does not load numpy
     import numpy as np
@@ -61,7 +61,8 @@ class ExtractiveSettings:
     document, plus ``word_weight`` times the share of the question's content words (weighted by
     rarity) that it or its surroundings hold, plus ``wording_weight`` times its share of the
     glossary's wording. Nothing is found where no sentence reaches ``least_strength``, and when
-    the question names a year that no passage has; docs/evaluation.md tells what that was set by.
+    the question names a year, a number or a code that no passage has; docs/evaluation.md tells
+    what that was set by. Where sentences hold the number or code, others are no answer.
     Sentences are ordered by strength with ``place_weight`` over the place of their passage;
     ``least_share`` is relative to the best.
     """
@@ -115,7 +116,11 @@ class ExtractiveAnswerer:
             for sentence in self._quotable(passage)
             if re.search(r"\w\w", passage.text[sentence.start : sentence.end])
         ]
-        if not candidates or missing_years(question, passages):
+        named = identifiers(question)
+        if not candidates or missing(question, passages):
+            return []
+        candidates = _about(question, named, candidates)
+        if not candidates:
             return []
         strengths = self._strengths(question, candidates, passages)
         if max(strengths) < self._settings.least_strength:
@@ -125,6 +130,9 @@ class ExtractiveAnswerer:
             for strength, (place, _, _) in zip(strengths, candidates, strict=True)
         ]
         order = sorted(range(len(candidates)), key=lambda i: -placed[i])
+        holding = _holding(named, [_whole(p, s) for _, p, s in candidates])
+        if any(placed[i] >= self._settings.least_share * placed[order[0]] for i in holding):
+            order = [i for i in order if i in holding]
         taken: list[tuple[Passage, Sentence]] = []
         seen: set[str] = set()
         for i in order:
@@ -218,13 +226,54 @@ def without_words(question: str, names: AbstractSet[str]) -> str:
     return " ".join(kept.split()) if content_words(kept) else question
 
 
+def missing(question: str, passages: Sequence[Passage]) -> list[str]:
+    """What the question is about and no passage tells of: its years, its numbers and codes."""
+    texts = [_everything(passage) for passage in passages]
+    return missing_years(question, passages) + [
+        word for word in identifiers(question) if not _holding([word], texts)
+    ]
+
+
+def _everything(passage: Passage) -> str:
+    return "\n".join((passage.document, *passage.heading, passage.text))
+
+
+def _whole(passage: Passage, sentence: Sentence) -> str:
+    return passage.text[sentence.lead : sentence.end]
+
+
+def _holding(named: Sequence[str], texts: Sequence[str]) -> set[int]:
+    """Which of the texts hold one of the numbers and codes."""
+    plain = [normalise(text).casefold() for text in texts]
+    patterns = [literal_pattern(word) for word in named]
+    return {n for n, text in enumerate(plain) if any(p.search(text) for p in patterns)}
+
+
+def _about(
+    question: str, named: Sequence[str], candidates: Sequence[tuple[int, Passage, Sentence]]
+) -> list[tuple[int, Passage, Sentence]]:
+    """The sentences of documents that hold the numbers and codes which a question names, without
+    those that only name them again ("Invoice 3031")."""
+    if not named:
+        return list(candidates)
+    asked = set(content_words(question))
+    holding = _holding(named, [_everything(passage) for _, passage, _ in candidates])
+    documents = {candidates[n][1].document_id for n in holding}
+    return [
+        (place, passage, sentence)
+        for place, passage, sentence in candidates
+        if passage.document_id in documents
+        and not asked.issuperset(content_words(passage.text[sentence.start : sentence.end]))
+    ]
+
+
 def missing_years(question: str, passages: Sequence[Passage]) -> list[str]:
     """The years that a question names and no passage has, nor the name of its document.
 
     Documents that report on other years are the nearest wrong answer there is. ``24`` after a
     slash, an apostrophe or the like counts as 2024.
     """
-    texts = ["\n".join((p.document, *p.heading, p.text)) for p in passages]
+    texts = [_everything(passage) for passage in passages]
     return [
         year
         for year in _YEAR.findall(question)

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from app.core.answerer import Draft, ExtractiveAnswerer, missing_years, without_words
+from app.core.answerer import Draft, ExtractiveAnswerer, missing, missing_years, without_words
 from app.core.events import CitationStatus
 from ingest.embedder import open_embedder
 from ingest.glossary import Entry, Glossary
@@ -118,6 +118,46 @@ def test_another_year_is_not_found(answerer: ExtractiveAnswerer) -> None:
     assert isinstance(found, Draft) and found.found
     *_, wrong = answerer.answer("What were net sales in fiscal 2019?", report)
     assert wrong == Draft(False, "", ())
+
+
+LOTS = [f"Item {n}: the parcel of lot {39490 + n} weighs {n + 30} kilos." for n in range(30)]
+
+
+def test_the_line_with_the_number_is_the_answer(answerer: ExtractiveAnswerer) -> None:
+    *_, found = answerer.answer(
+        "What does lot 39500 weigh?", [passage(2, *LOTS[20:]), passage(1, *LOTS[:20])]
+    )
+    assert isinstance(found, Draft)
+    assert [citation.quote for citation in found.citations] == [LOTS[10]]
+
+
+def test_a_number_that_no_passage_has_is_not_found(answerer: ExtractiveAnswerer) -> None:
+    *_, found = answerer.answer("What does lot 99999 weigh?", [passage(1, *LOTS)])
+    assert isinstance(found, Draft)
+    assert not found.found
+
+
+def test_a_number_may_stand_elsewhere_in_the_document(answerer: ExtractiveAnswerer) -> None:
+    *_, found = answerer.answer(
+        "When is invoice INV-3031 due?",
+        [
+            passage(1, "Invoice INV 3031"),
+            replace(
+                passage(1, "The invoice is due within thirty days of delivery."), chunk_ids=(7,)
+            ),
+            passage(2, "Invoice INV 3032 is due within ten days of delivery."),
+        ],
+    )
+    assert isinstance(found, Draft)
+    assert found.citations[0].quote.startswith("The invoice is due within thirty")
+    assert {c.document_id for c in found.citations} == {1}
+
+
+def test_what_no_passage_tells_of() -> None:
+    texts = [passage(1, "The sum of 3,975 pounds for part A-1234 of 2023.")]
+    assert missing("Was part A 1234 sold for 3975 in 2023?", texts) == []
+    assert missing("Was part B-1234 sold for 4975 in 2024?", texts) == ["2024", "B-1234", "4975"]
+    assert missing("Was it more than $9000, or 40 per cent of 50,000?", texts) == []
 
 
 def test_no_passages_no_answer(answerer: ExtractiveAnswerer) -> None:
