@@ -24,6 +24,12 @@ _ABBREVIATIONS = re.compile(
 _LIST_ITEM = re.compile(r"\s*(?:[•‣▪◦·–*-]|\(?\d{1,3}[.)]|\(?[a-zA-Z][.)]|\([ivxlc]+\))\s+\S")
 _BULLET = re.compile(r"[•‣▪◦·–*-]\s")
 _LABELLED = re.compile(r"\w: +\S")
+_MAIL_FIELD = re.compile(r"(?:From|To|Cc|Bcc|Reply-To|Sent|Date|Subject): +\S")
+_SALUTATION = re.compile(
+    r"(?:Dear|Hello|Hi|Hey|Good (?:morning|afternoon|evening)|To whom it may concern|"
+    r"Sehr geehrte[rn]?|Liebe[rn]?|Hallo|Ch(?:er|ère)s?|Estimad[oa]s?)\b[^.!?:;\n]{0,60}[,:!]",
+    re.IGNORECASE,
+)
 _WORD = re.compile(r"[^\W\d_]{2}")
 _LONGEST = 600
 _MOST_LOOSE = 200  # characters of headings and short lines that are kept together
@@ -62,7 +68,8 @@ def quotable(text: str, layout: Layout | None = None) -> list[Sentence]:
 
     A heading is the lead of what follows it. A fragment inside a paragraph, such as a clause's
     number, belongs to the sentence after it. Short lines in a row, as on a slide or in an
-    address, are quotable together; a row of a table always stands for itself.
+    address, are quotable together; a row of a table and a line of an e-mail's header always stand
+    for themselves. A letter's salutation states nothing.
     """
     found: list[Sentence] = []
     loose: list[_Run] = []  # headings and short lines that no sentence has followed yet
@@ -73,6 +80,8 @@ def quotable(text: str, layout: Layout | None = None) -> list[Sentence]:
             continue
         first = sentences[0]
         words = text[first.start : first.end]
+        if _SALUTATION.fullmatch(words):
+            continue
         if begin is None and len(sentences) == 1 and _is_heading(words, run.role):
             if loose and run.end - loose[0].start > _MOST_LOOSE:
                 found += _together(text, loose)
@@ -189,9 +198,13 @@ def _joins(above: str, line: str, placed: PlacedLine | None, below: PlacedLine |
     """Whether a line continues the running text of the line above it."""
     if "\t" in line or "\t" in above or _LIST_ITEM.match(line):
         return False
+    if _MAIL_FIELD.match(line) or any(_SALUTATION.fullmatch(x.strip()) for x in (above, line)):
+        return False
     if placed is None or below is None:
-        return _continues(above, line)
+        return not _MAIL_FIELD.match(above) and _continues(above, line)
     together = placed.paragraph == below.paragraph
+    if _MAIL_FIELD.match(above):
+        return together and placed.full  # a long list of people goes on in the next line
     if placed.role in _APART or below.role in _APART:
         return together and placed.role is below.role
     if together:

@@ -55,6 +55,14 @@ LAW = "This Agreement is governed by the law of Norway."
             [("Results", "Haemoglobin\t121"), ("", "Sodium\t140")],
         ),
         (f"Date of birth: 3 May 1957\n{LAW}", [("", "Date of birth: 3 May 1957"), ("", LAW)]),
+        (
+            f"Subject: The claim\nFrom: Tomas Reyes <reyes@example.com>\nDear Ms Forsberg,\n{LAW}",
+            [
+                ("", "Subject: The claim"),
+                ("", "From: Tomas Reyes <reyes@example.com>"),
+                ("", LAW),
+            ],
+        ),
         (f"• Aspirin 75 mg\n{LAW}", [("", "• Aspirin 75 mg"), ("", LAW)]),
         (
             f"Sales up five per cent\nMargin of eleven per cent\nLaw\n{LAW}",
