@@ -15,10 +15,8 @@ from pathlib import Path
 import apsw
 
 from ingest.errors import NewerStore, StoreBusy, StoreError, StoreFull, StoreReadOnly, WrongKey
-from ingest.schema import MIGRATIONS, VERSION
+from ingest.schema import FILE_NAME, LOCK_NAME, MIGRATIONS, VERSION
 
-FILE_NAME = "vault.db"
-LOCK_NAME = "lock"
 # With less, SQLite cannot keep its log and reports that as an error of input and output.
 _TOO_LITTLE = 1 << 20
 # A chunk's words and vector fill half a page of 4 KB, and the next ones do not fit into the rest:

@@ -1,10 +1,13 @@
-"""The vault file's tables, as ordered, named migrations.
+"""The vault file's name, and its tables as ordered, named migrations.
 
 A migration is never edited once released; a new one is added at the end. ``user_version`` of the
 file counts those applied, so a file written by a newer program is recognised and refused.
 """
 
 from __future__ import annotations
+
+FILE_NAME = "vault.db"
+LOCK_NAME = "lock"
 
 MIGRATIONS: tuple[tuple[str, str], ...] = (
     (

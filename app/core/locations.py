@@ -8,8 +8,8 @@ from pathlib import Path
 
 from app.core.vault_file import KEYS_FILE, read_keys_file
 from app.core.watching import is_ignored
-from ingest.database import FILE_NAME, LOCK_NAME
 from ingest.errors import StoreError
+from ingest.schema import FILE_NAME, LOCK_NAME
 
 VAULT_FILE = FILE_NAME
 

@@ -13,8 +13,7 @@ from test_disk import digest
 
 from app.core.vault import KeyFile, open_keys
 from app.core.workspace import Workspace
-from ingest.database import FILE_NAME
-from ingest.schema import VERSION
+from ingest.schema import FILE_NAME, VERSION
 
 COMMANDS = (
     ("add", "small.pdf", "-c", COLLECTION),

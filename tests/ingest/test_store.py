@@ -8,8 +8,9 @@ import apsw
 import numpy as np
 import pytest
 
-from ingest.database import FILE_NAME, Database
+from ingest.database import Database
 from ingest.errors import NewerStore, StoreBusy, StoreError, StoreReadOnly, WrongKey
+from ingest.schema import FILE_NAME
 from ingest.store import NewDocument, Store
 from ingest.types import Box, Chunk, ChunkLine, Line, Page, TextSource
 
