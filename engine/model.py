@@ -14,7 +14,6 @@ from engine.checkpoint import Checkpoint
 from engine.config import ModelConfig, layer_capacity, read_config
 from engine.decoder import Decoder, DecoderWeights, LayerWeights
 from engine.errors import DamagedModel
-from engine.gguf_file import GgufCheckpoint, gguf_chat_template, gguf_config, gguf_tokenizer
 from engine.matrix import Joined, Matrix, Width
 from engine.native import kernels
 from engine.options import DEFAULTS, Event, Message, ModelFacts, Options
@@ -90,7 +89,7 @@ def load(
     planned.check()
     widths, context = planned.widths, planned.context
     source = open_source(path)
-    config = gguf_config(path) if path.is_file() else read_config(path)
+    config = open_config(path)
     weights = gather(config, source, widths)
     cache_type = torch.float32 if exact_cache or widths.layers == 32 else torch.bfloat16
     placement = _place(config, weights, context, cache_type, device)
@@ -122,13 +121,27 @@ def load(
 def open_source(path: Path) -> Source:
     """The model's tensors, whichever form it has."""
     if path.is_file():
+        # Here and below: only those who have a GGUF file wait for its library.
+        from engine.gguf_file import GgufCheckpoint
+
         return GgufCheckpoint(path)
     return PackedModel(path) if is_packed(path) else Checkpoint(path)
+
+
+def open_config(path: Path) -> ModelConfig:
+    """The model's configuration, whichever form it has."""
+    if path.is_file():
+        from engine.gguf_config import gguf_config
+
+        return gguf_config(path)
+    return read_config(path)
 
 
 def open_text(path: Path) -> Text | None:
     """The model's tokenizer and template; None if the folder has no tokenizer."""
     if path.is_file():
+        from engine.gguf_tokenizer import gguf_chat_template, gguf_tokenizer
+
         return Text(gguf_tokenizer(path), gguf_chat_template(path))
     return Text.open(path) if (path / "tokenizer.json").exists() else None
 

@@ -6,17 +6,20 @@ they part. Closing the generator stops before the next token; what was read stay
 
 import time
 from collections.abc import Generator, Sequence
+from typing import TYPE_CHECKING
 
 import torch
 
 from engine.cache import KVCache
 from engine.decoder import Decoder
 from engine.errors import PromptTooLong
-from engine.grammar import Grammar
 from engine.lookup import PromptLookup
 from engine.options import DEFAULTS, Event, Finished, Options, PromptRead, Reason, Written
 from engine.sampler import Sampler
 from engine.text import Text
+
+if TYPE_CHECKING:
+    from engine.grammar import Grammar
 
 
 class Session:
@@ -147,8 +150,11 @@ class _Writer:
         self.count = 0
         self._sampler = Sampler(options, prompt)
         self.lookup = PromptLookup(prompt) if options.lookup else None
-        self._grammar = None
+        self._grammar: Grammar | None = None
         if options.schema is not None:
+            # Few answers need the library, and it takes a while to import.
+            from engine.grammar import Grammar
+
             if text is None:
                 raise ValueError("a schema needs a tokenizer, and this model has none")
             self._grammar = Grammar(options.schema, text, options.thinking)
