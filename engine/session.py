@@ -153,11 +153,11 @@ class _Writer:
         self._grammar: Grammar | None = None
         if options.schema is not None:
             # Few answers need the library, and it takes a while to import.
-            from engine.grammar import Grammar
+            from engine import grammar
 
             if text is None:
                 raise ValueError("a schema needs a tokenizer, and this model has none")
-            self._grammar = Grammar(options.schema, text, options.thinking)
+            self._grammar = grammar.Grammar(options.schema, text, options.thinking)
         self._stream = text.stream(options, prompt) if text is not None else None
         self._stop_ids = text.stop_ids if text is not None else frozenset()
 
