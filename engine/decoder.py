@@ -6,70 +6,15 @@ norm; logits. Layers that share keys and values come last and store nothing, so 
 nobody wants do not pass through them.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-
 import torch
 
 from engine.cache import KVCache
 from engine.config import FULL, LayerConfig, ModelConfig
+from engine.decoder_weights import DecoderWeights, ExpertWeights, LayerWeights
+from engine.fused import FusedLayer, can_fuse
 from engine.layers import gelu_multiply, norm_rope, rms_norm, rope_frequencies, rope_turn, softcap
-from engine.matrix import Joined, Lookup, Matrix
+from engine.native import kernels
 from engine.placement import CPU, Placement
-
-
-@dataclass(frozen=True)
-class LayerWeights:
-    """One layer. Vectors are fp32; what a model does not have is None."""
-
-    input_norm: torch.Tensor
-    post_attention_norm: torch.Tensor
-    pre_feed_forward_norm: torch.Tensor
-    post_feed_forward_norm: torch.Tensor
-    qkv: Matrix | Joined  # queries, then keys and values where the layer owns them
-    query_norm: torch.Tensor
-    key_norm: torch.Tensor | None
-    output: Matrix | Joined
-    gate_up: Matrix | Joined
-    down: Matrix | Joined
-    scalar: float
-    per_layer: "PerLayerWeights | None"
-    experts: "ExpertWeights | None"
-
-
-@dataclass(frozen=True)
-class PerLayerWeights:
-    """A layer's share of the per-layer embeddings (E2B, E4B)."""
-
-    gate: Matrix | Joined
-    projection: Matrix | Joined
-    norm: torch.Tensor
-
-
-@dataclass(frozen=True)
-class ExpertWeights:
-    """A layer's mixture of experts (26B-A4B), beside its dense feed-forward."""
-
-    router: Matrix  # its input scale and hidden ** -0.5 folded in
-    expert_scale: torch.Tensor
-    gate_up: Sequence[Matrix | Joined]
-    down: Sequence[Matrix | Joined]
-    norm_dense: torch.Tensor
-    norm_in: torch.Tensor
-    norm_out: torch.Tensor
-
-
-@dataclass(frozen=True)
-class DecoderWeights:
-    """All of a model's weights."""
-
-    embedding: Matrix
-    head: Matrix
-    norm: torch.Tensor
-    layers: Sequence[LayerWeights]
-    table: Lookup | None = None
-    per_layer_projection: Matrix | None = None
-    per_layer_norm: torch.Tensor | None = None
 
 
 class Decoder:
@@ -87,6 +32,8 @@ class Decoder:
         self.frequencies = {
             kind: rope_frequencies(config.rope[kind], size) for kind, size in sizes.items()
         }
+        self._fused = [self._fuse(layer) for layer in config.layers]
+        self._workspace = torch.empty(0)
 
     def embed(self, ids: torch.Tensor) -> torch.Tensor:
         """Hidden states [rows, hidden] of token ids int64 [rows]."""
@@ -143,6 +90,9 @@ class Decoder:
     ) -> torch.Tensor:
         weights, epsilon = self.weights.layers[layer.index], self.config.epsilon
         x = self._moved(x, self.placement.layers[layer.index])
+        fused = self._fused[layer.index]
+        if fused and self.placement.layers[layer.kv_source] == CPU:
+            return self._fused_layer(layer, fused, x, per_layer, seen, cache)
         attended = self._attention(
             layer, weights, rms_norm(x, weights.input_norm, epsilon), seen, cache
         )
@@ -159,6 +109,41 @@ class Decoder:
         gated = gelu_multiply(weights.per_layer.gate(x), per_layer)
         projected = weights.per_layer.projection(gated)
         return rms_norm(projected, weights.per_layer.norm, epsilon, x, weights.scalar)
+
+    def _fuse(self, layer: LayerConfig) -> FusedLayer | None:
+        """The layer for the kernels, where they can run it."""
+        weights = self.weights.layers[layer.index]
+        here = self.placement.layers[layer.index] == CPU and kernels() is not None
+        return FusedLayer(self.config, layer, weights) if here and can_fuse(weights) else None
+
+    def _fused_layer(
+        self,
+        layer: LayerConfig,
+        fused: FusedLayer,
+        x: torch.Tensor,
+        per_layer: torch.Tensor | None,
+        seen: "_Seen",
+        cache: KVCache,
+    ) -> torch.Tensor:
+        """The same as the steps of :meth:`_layer`, to the bit, in two calls around attention."""
+        native = kernels()
+        assert native is not None
+        x = x.contiguous()
+        needed = x.shape[0] * fused.workspace
+        if self._workspace.numel() < needed:
+            self._workspace = torch.empty(needed)
+        turn = seen.turn(layer.kind, CPU)
+        rows = fused.rows(x, turn, per_layer, self._workspace)
+        qkv = fused.before(native, rows)
+        width, kv_width = self.config.heads * layer.head_size, layer.kv_heads * layer.head_size
+        if layer.owns_kv:
+            keys, values = qkv[:, width : width + kv_width], qkv[:, width + kv_width :]
+            cache.layers[layer.index].append(keys, values, seen.first)
+        low, high = seen.range(layer, CPU)
+        attended = cache.layers[layer.kv_source].attend(
+            qkv[:, :width], self.config.heads, low, high, self.config.attention_scale
+        )
+        return fused.after(native, rows, attended)
 
     def _attention(
         self,

@@ -12,10 +12,11 @@ import torch
 from engine.cache import KVCache
 from engine.checkpoint import Checkpoint
 from engine.config import ModelConfig, layer_capacity, read_config
-from engine.decoder import Decoder, DecoderWeights, LayerWeights
+from engine.decoder import Decoder
+from engine.decoder_weights import DecoderWeights, LayerWeights
 from engine.errors import DamagedModel
 from engine.matrix import Joined, Matrix, Width
-from engine.native import kernels
+from engine.native import claim_threads, kernels
 from engine.options import DEFAULTS, Event, Message, ModelFacts, Options
 from engine.packed import PackedModel, is_packed
 from engine.placement import CPU, Placement, place
@@ -93,7 +94,9 @@ def load(
     weights = gather(config, source, widths)
     cache_type = torch.float32 if exact_cache or widths.layers == 32 else torch.bfloat16
     placement = _place(config, weights, context, cache_type, device)
-    if not placement.only_cpu:
+    if placement.only_cpu:
+        claim_threads()
+    else:
         weights = _moved(weights, placement)
     decoder = Decoder(config, weights, placement)
     cache = KVCache(config, context, min(CHUNK, context), cache_type, placement, kv)

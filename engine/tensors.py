@@ -11,7 +11,7 @@ from typing import Protocol
 import torch
 
 from engine.config import LayerConfig, ModelConfig
-from engine.decoder import DecoderWeights, ExpertWeights, LayerWeights, PerLayerWeights
+from engine.decoder_weights import DecoderWeights, ExpertWeights, LayerWeights, PerLayerWeights
 from engine.errors import DamagedModel
 from engine.matrix import Joined, Lookup, Matrix, Width
 from engine.packing import pack

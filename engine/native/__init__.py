@@ -27,6 +27,8 @@ _SIGNATURES = {
     "softcap": [_P, _LONG, _FLOAT, _INT],
     "store_tiles": [_P, _LONG, _P, _LONG, _LONG, _LONG, _LONG, _INT, _P, _P],
     "attend": [_P, _INT],
+    "before_attention": [_P, _P, _P, _INT],
+    "after_attention": [_P, _P, _P, _P, _INT],
     "rotate": [_P, _LONG, _LONG, _P, _INT, _INT],
     "encode": [_P, _INT],
     "quantize": [_INT, _INT, _INT, _P, _LONG, _LONG, _P, _P, _INT],
@@ -91,6 +93,70 @@ class Encoding(ctypes.Structure):
         ("values", _P),
         ("key_scales", _P),
         ("value_scales", _P),
+    )
+
+
+class PackedMatrix(ctypes.Structure):
+    """``struct matrix`` of kernels.h."""
+
+    _fields_ = (
+        ("kind", _LONG),
+        ("outputs", _LONG),
+        ("inputs", _LONG),
+        ("data", _P),
+        ("scales", _P),
+        ("minima", _P),
+    )
+
+
+class PackedMatrices(ctypes.Structure):
+    """``struct matrices`` of kernels.h."""
+
+    _fields_ = (("count", _LONG), ("parts", PackedMatrix * 3))
+
+
+class Layer(ctypes.Structure):
+    """``struct layer`` of kernels.h. Whoever makes one keeps the tensors it points to."""
+
+    _fields_ = (
+        ("hidden", _LONG),
+        ("heads", _LONG),
+        ("kv_heads", _LONG),
+        ("head_size", _LONG),
+        ("feed_forward", _LONG),
+        ("per_layer_size", _LONG),
+        ("owns_kv", _LONG),
+        ("k_is_v", _LONG),
+        ("value_norm", _LONG),
+        ("epsilon", ctypes.c_double),
+        ("scalar", ctypes.c_double),
+        ("input_norm", _P),
+        ("post_attention_norm", _P),
+        ("pre_feed_forward_norm", _P),
+        ("post_feed_forward_norm", _P),
+        ("query_norm", _P),
+        ("key_norm", _P),
+        ("per_layer_norm", _P),
+        ("qkv", PackedMatrices),
+        ("output", PackedMatrices),
+        ("gate_up", PackedMatrices),
+        ("down", PackedMatrices),
+        ("per_layer_gate", PackedMatrices),
+        ("per_layer_projection", PackedMatrices),
+    )
+
+
+class LayerRows(ctypes.Structure):
+    """``struct layer_rows`` of kernels.h."""
+
+    _fields_ = (
+        ("rows", _LONG),
+        ("x", _P),
+        ("cosine", _P),
+        ("sine", _P),
+        ("per_layer", _P),
+        ("per_layer_stride", _LONG),
+        ("workspace", _P),
     )
 
 
@@ -192,6 +258,21 @@ class Kernels:
         self._attend(ctypes.addressof(job), self.threads)  # type: ignore[attr-defined]
         return out
 
+    def before_attention(self, layer: "Layer", rows: "LayerRows", qkv: torch.Tensor) -> None:
+        """Fills qkv [rows, queries, keys and values side by side]."""
+        self._before_attention(  # type: ignore[attr-defined]
+            ctypes.addressof(layer), ctypes.addressof(rows), qkv.data_ptr(), self.threads
+        )
+
+    def after_attention(
+        self, layer: "Layer", rows: "LayerRows", attended: torch.Tensor, out: torch.Tensor
+    ) -> None:
+        """Fills out [rows, hidden] from the layer's input and what was attended."""
+        self._after_attention(  # type: ignore[attr-defined]
+            ctypes.addressof(layer), ctypes.addressof(rows), attended.data_ptr(), out.data_ptr(),
+            self.threads,
+        )  # fmt: skip
+
     def rotate(self, x: torch.Tensor, signs: torch.Tensor, back: bool = False) -> None:
         """In place on [..., D], D a power of two: H (signs * x) / sqrt(D), or back from it."""
         size = x.shape[-1]
@@ -247,6 +328,12 @@ def kernels() -> Kernels | None:
         if library.muniment_use(name.encode()) and _agrees(found := Kernels(library, threads())):
             return found
     return None
+
+
+def claim_threads() -> None:
+    """Leaves torch one thread where the kernels do the work: two pools that spin slow each other."""
+    if kernels() is not None:
+        torch.set_num_threads(1)
 
 
 def threads() -> int:

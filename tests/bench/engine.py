@@ -77,11 +77,12 @@ def _ours(options: argparse.Namespace) -> dict[str, Any]:
 
     from engine.cache import KVCache
     from engine.decoder import Decoder
-    from engine.native import kernels
+    from engine.native import claim_threads, kernels
     from engine.tensors import matrices
     from tests.bench.shapes import shape_config, synthetic
 
     torch.set_num_threads(options.threads)
+    claim_threads()
     torch.manual_seed(0)
     config = shape_config(options.shape)
     weights = synthetic(config)

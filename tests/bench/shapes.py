@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 from engine.config import ModelConfig, parse_config
-from engine.decoder import DecoderWeights, ExpertWeights, LayerWeights, PerLayerWeights
+from engine.decoder_weights import DecoderWeights, ExpertWeights, LayerWeights, PerLayerWeights
 from engine.matrix import Matrix, Table
 from engine.packing import pack, packed_shapes
 

@@ -8,6 +8,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tiny import tiny_config
 
 from engine.cache import ExactLayer, KVCache
 from engine.codec import POSITIVE_LEVELS, levels, signs
@@ -17,7 +18,6 @@ from engine.native import Encoding, kernels
 from engine.sizes import cache_bytes
 from engine.widths import LEARN, KVBits
 from tests.bench.shapes import shape_config
-from tiny import tiny_config
 
 pytestmark = pytest.mark.skipif(kernels() is None, reason="the kernels are not built")
 

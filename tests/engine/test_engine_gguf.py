@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 from gguf import GGMLQuantizationType as Kind
+from tiny import VOCABULARY, tiny_model
 from transformers import PreTrainedModel
 
 from engine.cache import KVCache
@@ -28,7 +29,6 @@ from engine.gguf_file import (
 from engine.gguf_reader import GgufReader, StoredTensor
 from engine.matrix import Joined, Width
 from engine.tensors import Source, Widths, gather
-from tiny import VOCABULARY, tiny_model
 from tests.engine.tiny_gguf import round_to, write_gguf
 
 ROWS = 20

@@ -139,7 +139,7 @@ class TestService:
             events = engine.generate([5, 6, 7], Options(max_tokens=2000))
             next(events)
             os.kill(engine._child._process.pid, signal.SIGKILL)  # type: ignore[union-attr]
-            with pytest.raises(EngineStopped, match="SIGKILL|signal 9"):
+            with pytest.raises(EngineStopped, match=r"SIGKILL|signal 9"):
                 list(events)
             assert len(ids(list(engine.generate([5, 6], Options(max_tokens=2))))) == 2
 

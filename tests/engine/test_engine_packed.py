@@ -18,7 +18,8 @@ from tiny_zeros import write_zeros
 from engine.cache import KVCache
 from engine.checkpoint import Checkpoint
 from engine.config import read_config
-from engine.decoder import Decoder, DecoderWeights
+from engine.decoder import Decoder
+from engine.decoder_weights import DecoderWeights
 from engine.matrix import Joined, Matrix
 from engine.native import kernels
 from engine.packed import PackedModel, is_packed

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from tiny import VARIANTS, VOCABULARY, WINDOW, tiny_config, tiny_model, write_tiny
 from transformers import (
     Gemma4Config,
     Gemma4ForConditionalGeneration,
@@ -21,7 +22,6 @@ from engine.checkpoint import Checkpoint
 from engine.config import read_config
 from engine.decoder import Decoder
 from engine.tensors import Widths, gather
-from tiny import VARIANTS, VOCABULARY, WINDOW, tiny_config, tiny_model, write_tiny
 
 TOLERANCE = 1e-4
 
@@ -129,3 +129,15 @@ def test_a_unified_folder(tmp_path: Path) -> None:
     model.save_pretrained(tmp_path)
     opened, ids = Opened(tmp_path, model), tokens(20)
     assert (opened.read(ids) - opened.expected(ids)).abs().max() < TOLERANCE
+
+
+def test_fused_layers_are_their_steps_to_the_bit(opened: Opened) -> None:
+    if not any(opened.decoder._fused):
+        pytest.skip("this model's layers are not fused")
+    ids, fused = tokens(30), opened.decoder._fused
+    expected = opened.read(ids, 11, 1)
+    try:
+        opened.decoder._fused = [None] * len(fused)
+        assert torch.equal(opened.read(ids, 11, 1), expected)
+    finally:
+        opened.decoder._fused = fused

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from tiny import VARIANTS, VOCABULARY, write_tiny
 
 from engine.cache import KVCache
 from engine.checkpoint import Checkpoint
@@ -17,7 +18,6 @@ from engine.lookup import PromptLookup
 from engine.options import Event, Finished, Options, PromptRead, Written
 from engine.session import Session
 from engine.tensors import Widths, gather
-from tiny import VARIANTS, VOCABULARY, write_tiny
 
 
 class Tiny:

@@ -78,6 +78,18 @@ EXPORT void muniment_store_tiles(const float *keys, int64_t key_stride, const fl
 
 EXPORT void muniment_attend(const struct attention *job, int threads) { chosen->attend(job, threads); }
 
+EXPORT void muniment_before_attention(const struct layer *layer, const struct layer_rows *rows, float *qkv,
+                                      int threads)
+{
+    chosen->before_attention(layer, rows, qkv, threads);
+}
+
+EXPORT void muniment_after_attention(const struct layer *layer, const struct layer_rows *rows,
+                                     const float *attended, float *out, int threads)
+{
+    chosen->after_attention(layer, rows, attended, out, threads);
+}
+
 EXPORT void muniment_rotate(float *x, int64_t count, int64_t head_size, const float *signs, int back,
                             int threads)
 {

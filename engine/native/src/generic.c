@@ -11,9 +11,11 @@
 
 #include "linear.inc.h"
 
+#include "layer.inc.h"
+
 #include "quantize.inc.h"
 
 const struct kernels kernels_generic = {
     "generic", linear, rms_norm, gelu_multiply, norm_rope, softcap, store_tiles, attend,
-    rotate, encode, quantize,
+    before_attention, after_attention, rotate, encode, quantize,
 };

@@ -66,6 +66,38 @@ struct encoding {
     uint16_t *key_scales, *value_scales;
 };
 
+/* A packed matrix, as `linear` takes it. */
+struct matrix {
+    int64_t kind, outputs, inputs;
+    const void *data;
+    const uint16_t *scales, *minima;
+};
+
+/* Matrices of the same inputs whose outputs stand side by side. */
+struct matrices {
+    int64_t count;
+    struct matrix parts[3];
+};
+
+struct layer {
+    int64_t hidden, heads, kv_heads, head_size, feed_forward, per_layer_size;
+    int64_t owns_kv, k_is_v, value_norm;
+    double epsilon, scalar;
+    const float *input_norm, *post_attention_norm, *pre_feed_forward_norm, *post_feed_forward_norm;
+    const float *query_norm, *key_norm, *per_layer_norm;
+    struct matrices qkv, output, gate_up, down, per_layer_gate, per_layer_projection;
+};
+
+/* The rows a layer works on. */
+struct layer_rows {
+    int64_t rows;
+    const float *x;             /* [rows][hidden] */
+    const float *cosine, *sine; /* [rows][D/2] */
+    const float *per_layer;     /* [rows], stride per_layer_stride, of per_layer_size; or NULL */
+    int64_t per_layer_stride;
+    float *workspace; /* rows * (2 hidden + 3 feed forward) and rows * (2 hidden + 3 per layer) fit */
+};
+
 struct kernels {
     const char *name;
     /* y[rows][outputs] (row stride y_stride) = x[rows][inputs] times the weights */
@@ -89,6 +121,11 @@ struct kernels {
                         int64_t value_stride, int64_t rows, int64_t head_size, int64_t first,
                         int half, void *key_tiles, void *value_tiles);
     void (*attend)(const struct attention *job, int threads);
+    /* a layer before and after its attention; layer.inc.h */
+    void (*before_attention)(const struct layer *layer, const struct layer_rows *rows, float *qkv,
+                             int threads);
+    void (*after_attention)(const struct layer *layer, const struct layer_rows *rows,
+                            const float *attended, float *out, int threads);
     /* x[count][D] -> H (signs * x) / sqrt(D), or back: signs * (H x) / sqrt(D); D a power of two */
     void (*rotate)(float *x, int64_t count, int64_t head_size, const float *signs, int back,
                    int threads);

@@ -5,7 +5,7 @@
  * unpacked to bytes once per block of inputs, in the first-level cache, for all rows.
  */
 
-enum { BLOCK_GROUPS = 32, BLOCK = BLOCK_GROUPS * GROUP, ROW_BLOCK = 128 };
+enum { EACH_NUMBERS = 1 << 17, BLOCK_GROUPS = 32, BLOCK = BLOCK_GROUPS * GROUP, ROW_BLOCK = 128 };
 
 struct quantized_rows {
     int8_t *values; /* [rows][inputs] */
@@ -467,7 +467,8 @@ static void linear(int kind, const float *x, int64_t rows, int64_t inputs, const
 {
     struct linear_job job = {kind, x, rows, inputs, weights, scales, minima, y, outputs, y_stride,
                              {NULL, NULL}, CENTRED, -8.0f};
-    int64_t panels = (outputs + PANEL - 1) / PANEL, chunk = panels / (threads * 8);
+    /* Few enough outputs at a time that no thread waits long for another's last. */
+    int64_t panels = (outputs + PANEL - 1) / PANEL, chunk = EACH_NUMBERS / (inputs * PANEL);
     chunk = chunk < 1 ? 1 : chunk > 16 ? 16 : chunk;
     if (kind == WEIGHT_F32 || kind == WEIGHT_BF16) {
         muniment_parallel(threads, panels, chunk, float_panel, &job);

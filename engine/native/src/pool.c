@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-enum { MOST_THREADS = 256, SPINS = 4000 };
+enum { MOST_THREADS = 256, SPINS = 20000 };
 
 static pthread_mutex_t one_job = PTHREAD_MUTEX_INITIALIZER;
 static pthread_mutex_t sleeping = PTHREAD_MUTEX_INITIALIZER;
