@@ -331,7 +331,7 @@ def kernels() -> Kernels | None:
 
 
 def claim_threads() -> None:
-    """Leaves torch one thread where the kernels do the work: two pools that spin slow each other."""
+    """Leaves torch one thread where the kernels do the work: two spinning pools slow each other."""
     if kernels() is not None:
         torch.set_num_threads(1)
 
