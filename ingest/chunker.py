@@ -213,7 +213,8 @@ class _Writer:
         for piece in block:
             if self._pieces and self._tokens + piece.tokens + 1 > self._room:
                 self.close()
-                if piece not in header:
+                # A long row stands alone: with the header it would not fit the window.
+                if piece not in header and header_size + piece.tokens + 1 <= self._room:
                     self._pieces = [replace(row, header=True) for row in header]
                     self._tokens = header_size
             self._pieces.append(piece)

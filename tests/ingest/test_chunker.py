@@ -66,6 +66,13 @@ def test_every_line_lies_in_a_chunk_and_fits(pages: list[Page]) -> None:
             ) in "".join(held.split())
 
 
+def test_a_long_row_does_not_take_the_header_along() -> None:
+    rows = [line("a b c d e f a b c d", Role.TABLE_HEADER, 1, y=10)]
+    rows += [line(" ".join("abc" for _ in range(30)), Role.TABLE, 1, y=10.0 * n) for n in (2, 3, 4)]
+    for chunk in chunk_pages([page(1, *rows)], "A title", count, SIZES):
+        assert count([chunk.search_text])[0] <= SIZES.window
+
+
 @given(documents)
 @settings(max_examples=50, deadline=None)
 def test_chunks_are_in_reading_order_and_numbered(pages: list[Page]) -> None:
