@@ -17,8 +17,7 @@ from engine.gguf_blocks import check, numbers, packed
 from engine.gguf_config import gguf_config
 from engine.gguf_reader import GgufReader, StoredTensor
 from engine.gguf_tokenizer import gguf_chat_template, gguf_tokenizer
-from engine.matrix import Joined, Matrix, Table, Width, join
-from engine.packing import pack_table
+from engine.matrix import Joined, Matrix, Width, join
 
 __all__ = [
     "BlockTable",
@@ -134,11 +133,6 @@ class GgufCheckpoint:
     def table(self, name: str, rows: int, columns: int) -> BlockTable:
         """Left on disk as it is."""
         return BlockTable(self._checked(f"{name}.weight", (rows, columns)))
-
-    def packed_table(self, name: str, rows: int, columns: int, first: int, last: int) -> Table:
-        """Rows first to last of a table, rounded to 8 bits."""
-        tensor = self._checked(f"{name}.weight", (rows, columns))
-        return pack_table(numbers(tensor.kind, tensor.read(first, last - first)))
 
     def _checked(self, name: str, shape: tuple[int, ...]) -> StoredTensor:
         return self._stored(gguf_name(name), shape)
