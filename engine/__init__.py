@@ -4,6 +4,8 @@
 Importing this package loads no torch; ``engine.model.load`` does. See ``docs/architecture.md``.
 """
 
+from typing import TYPE_CHECKING, Any
+
 from engine.errors import (
     BadSchema,
     DamagedModel,
@@ -25,9 +27,11 @@ from engine.options import (
     PromptRead,
     Written,
 )
-from engine.planner import Plan, plan
 from engine.service import Engine
 from engine.widths import KVBits, Widths
+
+if TYPE_CHECKING:
+    from engine.planner import Plan, plan
 
 __all__ = [
     "BadSchema",
@@ -53,3 +57,12 @@ __all__ = [
     "Written",
     "plan",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    # The planner needs numpy, which whoever only asks for an answer does not.
+    if name in ("Plan", "plan"):
+        from engine import planner
+
+        return getattr(planner, name)
+    raise AttributeError(f"module 'engine' has no attribute {name!r}")
