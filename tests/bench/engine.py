@@ -29,6 +29,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--peer", help="a GGUF file for llama.cpp")
     parser.add_argument("--drafts", action="store_true", help="verify drafts that are all accepted")
+    parser.add_argument("--kv", metavar="K,V", help="bits of keys and values on global layers: 3,3")
     parser.add_argument("--json", action="store_true", help="only the last line")
     parser.add_argument("--side", choices=("ours", "peer"), help=argparse.SUPPRESS)
     options = parser.parse_args()
@@ -79,6 +80,7 @@ def _ours(options: argparse.Namespace) -> dict[str, Any]:
     from engine.decoder import Decoder
     from engine.native import claim_threads, kernels
     from engine.tensors import matrices
+    from engine.widths import KVBits
     from tests.bench.shapes import shape_config, synthetic
 
     torch.set_num_threads(options.threads)
@@ -87,11 +89,13 @@ def _ours(options: argparse.Namespace) -> dict[str, Any]:
     config = shape_config(options.shape)
     weights = synthetic(config)
     decoder = Decoder(config, weights)
-    cache = KVCache(config, options.prompt + options.decode * 4 + 64, options.chunk)
+    bits = KVBits(*map(int, options.kv.split(","))) if options.kv else None  # type: ignore[arg-type]
+    context = options.prompt + options.decode * 4 + 64
+    cache = KVCache(config, context, options.chunk, bits=bits)
     prompt = torch.tensor(_prompt(options.prompt, config.vocabulary))
     with torch.inference_mode():
         decoder.forward(prompt[:64], cache)
-        cache.truncate(0)
+        cache.clear()
         start = time.perf_counter()
         for first in range(0, options.prompt, options.chunk):
             part = prompt[first : first + options.chunk]
