@@ -14,8 +14,9 @@ import torch
 
 from engine.coded_cache import CodedLayer
 from engine.config import SEGMENT, LayerConfig, ModelConfig, layer_capacity
-from engine.native import TILE, Attention, Stored, kernels
+from engine.native import TILE, kernels
 from engine.placement import CPU, Placement
+from engine.tiles import Kept, Tiles, window_start
 from engine.widths import KVBits
 
 
@@ -41,46 +42,17 @@ class LayerCache(Protocol):
         """Bytes set aside."""
 
 
-class ExactLayer:
+class ExactLayer(Tiles):
     """Keys and values as they are, in tiles of 16 positions for the C kernel, fp32 or bf16."""
 
     def __init__(self, layer: LayerConfig, capacity: int, dtype: torch.dtype) -> None:
-        self.kv_heads, self.size, self.window = layer.kv_heads, layer.head_size, layer.window
-        shape = (self.kv_heads, -(-capacity // SEGMENT) * SEGMENT, self.size)
-        # Zeroed, since a position not yet written may be multiplied by a weight of zero.
-        self.keys = torch.zeros(shape, dtype=dtype)
-        self.values = torch.zeros(shape, dtype=dtype)
-        self.base = 0
-        self.length = 0
-
-    @property
-    def nbytes(self) -> int:
-        """Bytes set aside."""
-        return self.keys.nbytes + self.values.nbytes
-
-    def remembers(self, position: int) -> bool:
-        """Whether all that a query at this position sees before itself is still there."""
-        first = 0 if self.window is None else max(0, position - self.window + 1)
-        return self.base <= first and position <= self.length
-
-    def clear(self) -> None:
-        """Forgets everything."""
-        self.base = self.length = 0
+        super().__init__(layer, capacity, dtype, CPU)
 
     def append(self, keys: torch.Tensor, values: torch.Tensor, first: int) -> None:
         """Stores [rows, kv_heads * size] at positions first, first + 1, ..."""
-        native = kernels()
-        assert native is not None
-        rows = keys.shape[0]
-        if first + rows - self.base > self.keys.shape[1]:
-            self._forget(first)
-        for head in range(self.kv_heads):
-            columns = slice(head * self.size, (head + 1) * self.size)
-            native.store_tiles(
-                keys[:, columns], values[:, columns], first - self.base, self.keys[head],
-                self.values[head],
-            )  # fmt: skip
-        self.length = first + rows
+        if self.is_full(first, keys.shape[0]):
+            self.move(window_start(self.window, first) // SEGMENT * SEGMENT, first)
+        self.put(keys, values, first)
 
     def attend(
         self, q: torch.Tensor, heads: int, low: torch.Tensor, high: torch.Tensor, scale: float
@@ -88,75 +60,17 @@ class ExactLayer:
         """See :class:`LayerCache`."""
         native = kernels()
         assert native is not None
-        job = Attention(
-            q=q.data_ptr(),
-            q_stride=q.stride(0),
-            rows=q.shape[0],
-            heads=heads,
-            kv_heads=self.kv_heads,
-            head_size=self.size,
-            scale=scale,
-            keys=stored(self.keys),
-            values=stored(self.values),
-            base=self.base,
-            low=low.data_ptr(),
-            high=high.data_ptr(),
-        )
-        return native.attend(job)
-
-    def _forget(self, first: int) -> None:
-        """Moves what a query at ``first`` still sees to the front."""
-        if self.window is None:
-            raise RuntimeError("a global layer was given more positions than it was made for")
-        base = max(0, first - self.window + 1) // SEGMENT * SEGMENT
-        shift, keep = base - self.base, -(-first // TILE) * TILE - base
-        for part in (self.keys, self.values):
-            part[:, :keep] = part[:, shift : shift + keep].clone()
-        self.base = base
+        return native.attend(self.job(q, heads, low, high, scale))
 
 
-def stored(tiles: torch.Tensor) -> Stored:
-    """How the kernels find exact tiles [kv heads, capacity, size]."""
-    return Stored(kind=tiles.itemsize * 8, capacity=tiles.shape[1], rows=tiles.data_ptr())
-
-
-class TorchLayer:
+class TorchLayer(Kept):
     """Keys and values in torch tensors on any device, for where the C kernels do not run."""
-
-    def __init__(
-        self, layer: LayerConfig, capacity: int, dtype: torch.dtype, device: torch.device
-    ) -> None:
-        self.kv_heads, self.size, self.window = layer.kv_heads, layer.head_size, layer.window
-        shape = (self.kv_heads, -(-capacity // SEGMENT) * SEGMENT, self.size)
-        self.keys = torch.zeros(shape, dtype=dtype, device=device)
-        self.values = torch.zeros(shape, dtype=dtype, device=device)
-        self.base = 0
-        self.length = 0
-
-    @property
-    def nbytes(self) -> int:
-        """Bytes set aside."""
-        return self.keys.nbytes + self.values.nbytes
-
-    def remembers(self, position: int) -> bool:
-        """Whether all that a query at this position sees before itself is still there."""
-        first = 0 if self.window is None else max(0, position - self.window + 1)
-        return self.base <= first and position <= self.length
-
-    def clear(self) -> None:
-        """Forgets everything."""
-        self.base = self.length = 0
 
     def append(self, keys: torch.Tensor, values: torch.Tensor, first: int) -> None:
         """Stores [rows, kv_heads * size] at positions first, first + 1, ..."""
         rows = keys.shape[0]
-        if first + rows - self.base > self.keys.shape[1]:
-            if self.window is None:
-                raise RuntimeError("a global layer was given more positions than it was made for")
-            base = max(0, first - self.window + 1)
-            for part in (self.keys, self.values):
-                part[:, : first - base] = part[:, base - self.base : first - self.base].clone()
-            self.base = base
+        if self.is_full(first, rows):
+            self.move(window_start(self.window, first), first)
         where = slice(first - self.base, first - self.base + rows)
         self.keys[:, where] = keys.view(rows, self.kv_heads, self.size).transpose(0, 1)
         self.values[:, where] = values.view(rows, self.kv_heads, self.size).transpose(0, 1)

@@ -12,20 +12,18 @@ import torch
 from engine.codec import KeyStatistics, key_statistics, levels, signs
 from engine.config import CODE_PADDING, SEGMENT, LayerConfig, exact_tail
 from engine.native import TILE, Attention, Encoding, Stored, kernels
+from engine.placement import CPU
+from engine.tiles import Tiles
 from engine.widths import LEARN, RECENT, KVBits
 
 
-class CodedLayer:
+class CodedLayer(Tiles):
     """One layer: exact tiles of the newest positions, codes of all before them."""
 
-    window = None
-
     def __init__(self, layer: LayerConfig, capacity: int, chunk: int, bits: KVBits) -> None:
-        self.kv_heads, self.size, self.bits = layer.kv_heads, layer.head_size, bits
-        shape = (self.kv_heads, exact_tail(capacity, chunk), self.size)
-        self.keys = torch.zeros(shape, dtype=torch.bfloat16)
-        self.values = torch.zeros(shape, dtype=torch.bfloat16)
-        self.base = self.length = self.coded = 0
+        super().__init__(layer, exact_tail(capacity, chunk), torch.bfloat16, CPU)
+        self.bits = bits
+        self.coded = 0
         self._capacity = -(-capacity // SEGMENT) * SEGMENT
         self._rows: dict[str, torch.Tensor] = {}
         self._scales: dict[str, torch.Tensor] = {}
@@ -46,7 +44,7 @@ class CodedLayer:
     def nbytes(self) -> int:
         """Bytes set aside."""
         coded = [*self._rows.values(), *self._scales.values()]
-        return self.keys.nbytes + self.values.nbytes + sum(part.nbytes for part in coded)
+        return super().nbytes + sum(part.nbytes for part in coded)
 
     @property
     def coded_nbytes(self) -> int:
@@ -64,7 +62,8 @@ class CodedLayer:
 
     def clear(self) -> None:
         """Forgets everything."""
-        self.base = self.length = self.coded = 0
+        super().clear()
+        self.coded = 0
         self._energy = self._statistics = None
 
     def append(self, keys: torch.Tensor, values: torch.Tensor, first: int) -> None:
@@ -80,21 +79,13 @@ class CodedLayer:
             self._energy = None
         # What is read again is coded again.
         self.coded = min(self.coded, first // SEGMENT * SEGMENT)
-        if first + rows - self.base > self.keys.shape[1]:
-            self._forget(first)
+        if self.is_full(first, rows):
+            self.move(self._border(first), first)
         values = values.contiguous().view(rows, self.kv_heads, self.size).clone()
         native.rotate(values, signs(self.size))
         values = values.view(rows, -1)
-        for head in range(self.kv_heads):
-            columns = slice(head * self.size, (head + 1) * self.size)
-            native.store_tiles(
-                keys[:, columns],
-                values[:, columns],
-                first - self.base,
-                self.keys[head],
-                self.values[head],
-            )
-        self._first, self.length = first, first + rows
+        self.put(keys, values, first)
+        self._first = first
         self._fresh = True
 
     def attend(
@@ -111,35 +102,23 @@ class CodedLayer:
                 if self.length >= LEARN:
                     self._settle()
             self._code()
-        out = native.attend(self._job(q, heads, low, high, scale))
+        out = native.attend(self.job(q, heads, low, high, scale))
         split = out.view(-1, self.size)
         native.rotate(split, signs(self.size), back=True)
         return out
 
     def _border(self, position: int) -> int:
-        """What lies before it a query at this position sees coded."""
+        """A query at this position sees coded what lies before this."""
         if position < LEARN:
             return 0
         return max(0, (position + 1 - RECENT) // SEGMENT * SEGMENT)
 
-    def _job(
+    def job(
         self, q: torch.Tensor, heads: int, low: torch.Tensor, high: torch.Tensor, scale: float
     ) -> Attention:
+        """See :meth:`Tiles.job`; with the codes of what is coded."""
         q = q.contiguous()
-        job = Attention(
-            q=q.data_ptr(),
-            q_stride=q.stride(0),
-            rows=q.shape[0],
-            heads=heads,
-            kv_heads=self.kv_heads,
-            head_size=self.size,
-            scale=scale,
-            keys=Stored(kind=16, capacity=self.keys.shape[1], rows=self.keys.data_ptr()),
-            values=Stored(kind=16, capacity=self.keys.shape[1], rows=self.values.data_ptr()),
-            base=self.base,
-            low=low.data_ptr(),
-            high=high.data_ptr(),
-        )
+        job = super().job(q, heads, low, high, scale)
         kept: list[torch.Tensor] = [q, low, high]
         if self._statistics is not None and self.coded:
             native = kernels()
@@ -154,13 +133,13 @@ class CodedLayer:
             border = torch.tensor(borders, dtype=torch.int64)
             job.coded_q, job.bias = turned.data_ptr(), bias.data_ptr()
             job.border = border.data_ptr()
-            job.coded_keys = self._stored("keys", self.bits.keys)
-            job.coded_values = self._stored("values", self.bits.values)
+            job.coded_keys = self._codes("keys", self.bits.keys)
+            job.coded_values = self._codes("values", self.bits.values)
             kept += [bias, turned, border]
         job.kept = kept
         return job
 
-    def _stored(self, name: str, bits: int) -> Stored:
+    def _codes(self, name: str, bits: int) -> Stored:
         return Stored(
             kind=bits,
             capacity=self._capacity,
@@ -221,13 +200,3 @@ class CodedLayer:
                 )
             )
         self.coded = last
-
-    def _forget(self, first: int) -> None:
-        """Moves what a query at ``first`` still sees exactly to the front."""
-        base = self._border(first)
-        shift, keep = base - self.base, -(-first // TILE) * TILE - base
-        if shift <= 0:
-            raise RuntimeError("a layer was given more positions than it was made for")
-        for part in (self.keys, self.values):
-            part[:, :keep] = part[:, shift : shift + keep].clone()
-        self.base = base

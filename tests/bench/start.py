@@ -19,6 +19,7 @@ from typing import Any
 
 from tests.bench.common import parser_for, report
 from tests.bench.shapes import COMMON, SHAPES
+from tests.zeros import write_zero_tensors
 
 CHILD = """
 import json, resource, sys, time
@@ -59,15 +60,7 @@ def write_published(folder: Path, shape: str) -> None:
     shapes = {name: list(tensor.shape) for name, tensor in model.state_dict().items()}
     shapes.pop("lm_head.weight", None)
     config.save_pretrained(folder)
-    header, at = {}, 0
-    for name, sizes in shapes.items():
-        size = 2 * torch.Size(sizes).numel()
-        header[name] = {"dtype": "BF16", "shape": sizes, "data_offsets": [at, at + size]}
-        at += size
-    text = json.dumps(header).encode()
-    with (folder / "model.safetensors").open("wb") as file:
-        file.write(len(text).to_bytes(8, "little") + text)
-        file.truncate(8 + len(text) + at)
+    write_zero_tensors(folder / "model.safetensors", shapes)
     with tempfile.TemporaryDirectory() as scratch:
         gguf_tokenizer(gemma3_270m(Path(scratch))).save(str(folder / "tokenizer.json"))
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import torch
 from tiny import tiny_config
 from transformers import Gemma3ForCausalLM
+
+from tests.zeros import write_zero_tensors
 
 
 def write_zeros(folder: Path) -> None:
@@ -19,12 +20,4 @@ def write_zeros(folder: Path) -> None:
     del shapes["lm_head.weight"]
     folder.mkdir()
     config.save_pretrained(folder)
-    header, at = {}, 0
-    for name, shape in shapes.items():
-        size = 2 * torch.Size(shape).numel()
-        header[name] = {"dtype": "BF16", "shape": shape, "data_offsets": [at, at + size]}
-        at += size
-    text = json.dumps(header).encode()
-    with (folder / "model.safetensors").open("wb") as file:
-        file.write(len(text).to_bytes(8, "little") + text)
-        file.truncate(8 + len(text) + at)
+    write_zero_tensors(folder / "model.safetensors", shapes)
