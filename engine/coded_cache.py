@@ -7,6 +7,8 @@ how the text was cut into chunks. The exact tail is kept in tiles of bf16; its v
 rotated, so that one rotation of the result serves both.
 """
 
+from typing import TypeVar
+
 import torch
 
 from engine.codec import KeyStatistics, key_statistics, levels, signs
@@ -15,6 +17,13 @@ from engine.native import TILE, Attention, Encoding, Stored, kernels
 from engine.placement import CPU
 from engine.tiles import Tiles
 from engine.widths import LEARN, RECENT, KVBits
+
+_End = TypeVar("_End", int, torch.Tensor)
+
+
+def _border(end: _End) -> _End:
+    """A query that sees positions below ``end`` sees coded those below this."""
+    return (end > LEARN) * ((end - RECENT) // SEGMENT * SEGMENT)
 
 
 class CodedLayer(Tiles):
@@ -43,8 +52,7 @@ class CodedLayer(Tiles):
     @property
     def nbytes(self) -> int:
         """Bytes set aside."""
-        coded = [*self._rows.values(), *self._scales.values()]
-        return super().nbytes + sum(part.nbytes for part in coded)
+        return super().nbytes + self.coded_nbytes
 
     @property
     def coded_nbytes(self) -> int:
@@ -58,7 +66,7 @@ class CodedLayer(Tiles):
         if position < LEARN and self._statistics is not None and self._energy is None:
             # The statistics would have to be learned again, from queries that are gone.
             return position == 0
-        return self.base <= max(0, self._border(position))
+        return self.base <= _border(position + 1)
 
     def clear(self) -> None:
         """Forgets everything."""
@@ -80,7 +88,7 @@ class CodedLayer(Tiles):
         # What is read again is coded again.
         self.coded = min(self.coded, first // SEGMENT * SEGMENT)
         if self.is_full(first, rows):
-            self.move(self._border(first), first)
+            self.move(_border(first + 1), first)
         values = values.contiguous().view(rows, self.kv_heads, self.size).clone()
         native.rotate(values, signs(self.size))
         values = values.view(rows, -1)
@@ -107,12 +115,6 @@ class CodedLayer(Tiles):
         native.rotate(split, signs(self.size), back=True)
         return out
 
-    def _border(self, position: int) -> int:
-        """A query at this position sees coded what lies before this."""
-        if position < LEARN:
-            return 0
-        return max(0, (position + 1 - RECENT) // SEGMENT * SEGMENT)
-
     def job(
         self, q: torch.Tensor, heads: int, low: torch.Tensor, high: torch.Tensor, scale: float
     ) -> Attention:
@@ -129,8 +131,7 @@ class CodedLayer(Tiles):
             bias = (split * mean.unsqueeze(1)).sum(-1) * scale
             turned = (split / weight.unsqueeze(1)).contiguous()
             native.rotate(turned, signs(self.size))
-            borders = [self._border(int(end) - 1) for end in high]
-            border = torch.tensor(borders, dtype=torch.int64)
+            border = _border(high)
             job.coded_q, job.bias = turned.data_ptr(), bias.data_ptr()
             job.border = border.data_ptr()
             job.coded_keys = self._codes("keys", self.bits.keys)
