@@ -1,149 +1,149 @@
 """What a coded cache costs in quality, on real weights: KL divergence and agreement of the next
 token.
 
-``python -m tests.bench.kv_quality [--text FILE …] [--tokens 3072] [--model GGUF] [--json]``. The
-exact cache is fp32; each codec is the cache that ships. Tokens before the 1,025th are attended
-exactly by all. ``q8_0`` and ``q4_0`` round as llama.cpp does, ``turboquant`` is the same coding
-without centring and weighting. ``bits`` counts the bytes set aside for each number stored. Weights
-are fp32.
+``python -m tests.bench.kv_quality [--text FILE …] [--tokens 3072] [--only k3v3 …] [--json]``. The
+exact cache is fp32, and so are the weights. Every codec attends the first 1,024 tokens of a text
+exactly; what follows is measured. ``q8_0`` and ``q4_0`` are the formats of llama.cpp,
+``turboquant`` is TurboQuant alone (``kv_codecs`` has them all). ``bits`` counts the bytes set aside
+for each number stored. Two texts are measured unless ``--text`` names others, and the means given;
+the last line is one JSON object, with each text's figures under ``texts``.
 """
 
 from __future__ import annotations
 
 import json
 import tempfile
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
-from torch.nn import functional
 
-from engine import coded_cache
-from engine.cache import ExactLayer, KVCache
-from engine.codec import KeyStatistics
-from engine.config import LayerConfig
+from engine.cache import KVCache
 from engine.decoder import Decoder
 from engine.gguf_file import gguf_tokenizer
-from engine.widths import LEARN, KVBits
+from engine.widths import LEARN
 from tests.bench.common import parser_for
-from tests.bench.perplexity import gemma3_270m, licence_text, open_decoder
+from tests.bench.kv_codecs import NAMES, make_cache
+from tests.bench.perplexity import LICENCES, gemma3_270m, open_decoder
 
-CHUNK = 256
-
-
-class Rounded(ExactLayer):
-    """A layer whose keys and values are rounded in blocks of 32 on their way in, as llama.cpp
-    does."""
-
-    def __init__(self, layer: LayerConfig, capacity: int, bits: int) -> None:
-        super().__init__(layer, capacity, torch.float32)
-        self._bits = bits
-
-    def append(self, keys: torch.Tensor, values: torch.Tensor, first: int) -> None:
-        if first >= LEARN:
-            keys, values = self._rounded(keys), self._rounded(values)
-        super().append(keys, values, first)
-
-    def _rounded(self, x: torch.Tensor) -> torch.Tensor:
-        blocks = x.reshape(-1, 32)
-        if self._bits == 8:
-            scale = blocks.abs().amax(-1, keepdim=True) / 127
-            return (torch.round(blocks / scale) * scale).view(x.shape)
-        top = blocks.gather(1, blocks.abs().argmax(-1, keepdim=True)) / -8
-        return (torch.round(blocks / top).clamp(-8, 7) * top).view(x.shape)
+CHUNK = 128
+# Rows of logits compared at once: few enough to stay in the processor's cache.
+_ROWS = 4
+TEXTS = {
+    "GPL-3 + MPL-2.0": LICENCES,
+    "GFDL-1.3": (LICENCES[0].with_name("GFDL-1.3"),),
+}
 
 
-class Plain(coded_cache.CodedLayer):
-    """Coded without statistics."""
+@dataclass
+class Tally:
+    """Sums over the tokens measured."""
 
-    def _settle(self) -> None:
-        super()._settle()
-        zero = torch.zeros(self.kv_heads, self.size)
-        self._statistics = KeyStatistics(zero, torch.ones_like(zero))
+    bits: float
+    divergence: float = 0.0
+    agreed: int = 0
+    tokens: int = 0
 
+    def add(self, exact: torch.Tensor, given: torch.Tensor) -> None:
+        """Counts rows: exact [rows, vocabulary] log probabilities, given logits alike."""
+        for expected, got in zip(exact.split(_ROWS), given.split(_ROWS), strict=True):
+            got = got.log_softmax(-1)
+            self.agreed += int((got.argmax(-1) == expected.argmax(-1)).sum())
+            self.divergence += float(got.neg_().add_(expected).mul_(expected.exp()).sum())
+        self.tokens += len(given)
 
-def caches(decoder: Decoder, tokens: int) -> dict[str, tuple[KVCache, float]]:
-    """Every codec's cache and its bits for each number stored."""
-    config = decoder.config
-    found: dict[str, tuple[KVCache, float]] = {}
-
-    def fresh() -> KVCache:
-        return KVCache(config, tokens, CHUNK, torch.float32)
-
-    def with_layers(make: object) -> KVCache:
-        cache = fresh()
-        for layer in config.layers:
-            if layer.owns_kv and layer.window is None:
-                cache.layers[layer.index] = make(layer)  # type: ignore[operator]
-        return cache
-
-    found["q8_0"] = with_layers(lambda layer: Rounded(layer, tokens, 8)), 8.5
-    found["q4_0"] = with_layers(lambda layer: Rounded(layer, tokens, 4)), 4.5
-    for name, kind, bits in [
-        ("turboquant_k4v4", Plain, KVBits(4, 4)),
-        ("turboquant_k3v3", Plain, KVBits(3, 3)),
-        ("k8v8", coded_cache.CodedLayer, KVBits(8, 8)),
-        ("k4v4", coded_cache.CodedLayer, KVBits(4, 4)),
-        ("k4v3", coded_cache.CodedLayer, KVBits(4, 3)),
-        ("k3v3", coded_cache.CodedLayer, KVBits(3, 3)),
-        ("k2v2", coded_cache.CodedLayer, KVBits(2, 2)),
-    ]:
-        cache = with_layers(lambda layer, k=kind, b=bits: k(layer, tokens, CHUNK, b))
-        coded = [c for c in cache.layers.values() if isinstance(c, coded_cache.CodedLayer)]
-        numbers = sum(2 * c.kv_heads * c.size * (-(-tokens // 256) * 256) for c in coded)
-        found[name] = cache, 8 * sum(c.coded_nbytes for c in coded) / numbers
-    return found
+    def figures(self) -> dict[str, float]:
+        """KLD, agreement in percent, bits."""
+        return {
+            "kld": round(self.divergence / self.tokens, 5),
+            "top1": round(100 * self.agreed / self.tokens, 2),
+            "bits": round(self.bits, 3),
+        }
 
 
 @torch.inference_mode()
-def measure(decoder: Decoder, ids: list[int], only: list[str]) -> dict[str, dict[str, float]]:
-    """KLD and top-1 agreement of each codec with the exact cache, over the tokens after the
-    1,024th."""
+def measure(decoder: Decoder, ids: list[int], names: list[str]) -> dict[str, dict[str, float]]:
+    """Each codec's figures over the tokens after the 1,024th. One read of the text for all: what
+    the exact cache gives is computed once a chunk and not kept."""
     exact = KVCache(decoder.config, len(ids), CHUNK, torch.float32)
-    others = {n: c for n, c in caches(decoder, len(ids)).items() if not only or n in only}
-    divergence = dict.fromkeys(others, 0.0)
-    agreement = dict.fromkeys(others, 0)
-    counted = 0
+    made = {name: make_cache(decoder.config, name, len(ids), CHUNK) for name in names}
+    tallies = {name: Tally(bits) for name, (_, bits) in made.items()}
     for first in range(0, len(ids), CHUNK):
         part = torch.tensor(ids[first : first + CHUNK])
-        wanted = first >= LEARN
-        keep = len(part) if wanted else 0
-        expected = decoder.forward(part, exact, keep).log_softmax(-1)
-        counted += len(expected)
-        for name, (cache, _) in others.items():
-            got = decoder.forward(part, cache, keep).log_softmax(-1)
-            if wanted:
-                kld = functional.kl_div(got, expected, log_target=True, reduction="none").sum(-1)
-                divergence[name] += float(kld.sum())
-                agreement[name] += int((got.argmax(-1) == expected.argmax(-1)).sum())
+        keep = len(part) if first >= LEARN else 0
+        expected = decoder.forward(part, exact, keep)
+        for rows in expected.split(_ROWS):
+            rows.copy_(rows.log_softmax(-1))
+        for name, (cache, _) in made.items():
+            given = decoder.forward(part, cache, keep)
+            if keep:
+                tallies[name].add(expected, given)
+            del given
+    return {name: tally.figures() for name, tally in tallies.items()}
+
+
+def means(texts: dict[str, dict[str, dict[str, float]]]) -> dict[str, dict[str, float]]:
+    """The mean of each figure over the texts."""
+    first = next(iter(texts.values()))
     return {
         name: {
-            "kld": round(divergence[name] / counted, 5),
-            "top1": round(100 * agreement[name] / counted, 2),
-            "bits": round(bits, 3),
+            figure: round(sum(text[name][figure] for text in texts.values()) / len(texts), 5)
+            for figure in first[name]
         }
-        for name, (_, bits) in others.items()
+        for name in first
     }
 
 
 def main() -> None:
-    """Prints a table, and a JSON object last."""
-    parser = parser_for(__name__, __doc__)
-    parser.add_argument("--text", type=Path, nargs="+", help="default: GPL-3 and MPL-2.0")
-    parser.add_argument("--tokens", type=int, default=3072)
+    """Prints a table for each text and the means, and a JSON object last."""
+    parser = parser_for("kv_quality", __doc__ or "")
+    parser.add_argument("--text", type=Path, nargs="+", help="files, read as one text")
+    parser.add_argument("--tokens", type=int, default=3072, help="of each text")
     parser.add_argument("--model", type=Path, help="a GGUF file; default Gemma 3 270M")
-    parser.add_argument("--only", nargs="+", default=[], help="some codecs")
+    parser.add_argument("--only", nargs="+", default=NAMES, choices=NAMES, metavar="CODEC")
     options = parser.parse_args()
-    texts = [path.read_text(encoding="utf-8") for path in options.text or []]
+    if options.tokens <= LEARN:
+        parser.error(f"the first {LEARN:,} tokens are not measured: ask for more than that")
+    files = {"text": tuple(options.text)} if options.text else TEXTS
+    texts: dict[str, dict[str, dict[str, float]]] = {}
     with tempfile.TemporaryDirectory() as folder:
         path = options.model or gemma3_270m(Path(folder))
+        tokenizer = gguf_tokenizer(path)
+        given = {name: _read(tokenizer, paths, options.tokens) for name, paths in files.items()}
         decoder = open_decoder(path, 32)
-        ids = gguf_tokenizer(path).encode("".join(texts) or licence_text()).ids[: options.tokens]
-        found = measure(decoder, ids, options.only)
-    if not options.json:
-        print(f"{'codec':18} {'KLD':>9} {'top-1':>7} {'bits':>6}")
-        for name, row in found.items():
-            print(f"{name:18} {row['kld']:9.5f} {row['top1']:6.2f}% {row['bits']:6.3f}")
-    print(json.dumps(found))
+        for name, ids in given.items():
+            texts[name] = measure(decoder, ids, options.only)
+            _show(f"{name}, {len(ids):,} tokens", texts[name])
+    found = means(texts)
+    if len(texts) > 1:
+        _show("mean", found)
+    print(json.dumps({**found, "texts": texts}))
+
+
+def _read(tokenizer: Any, paths: tuple[Path, ...], tokens: int) -> list[int]:
+    """The first tokens of files; says so where there are fewer."""
+    names = ", ".join(path.name for path in paths)
+    try:
+        text = "".join(path.read_text(encoding="utf-8") for path in paths)
+    except (OSError, UnicodeDecodeError) as error:
+        raise SystemExit(f"{names}: The text cannot be read: {error}") from None
+    ids: list[int] = tokenizer.encode(text).ids[:tokens]
+    if len(ids) <= LEARN:
+        raise SystemExit(
+            f"{names}: The text has {len(ids):,} tokens. The first {LEARN:,} are not measured: "
+            "give a longer text."
+        )
+    if len(ids) < tokens:
+        print(f"{names}: The text has {len(ids):,} tokens, not {tokens:,}; all are measured.")
+    return ids
+
+
+def _show(title: str, rows: dict[str, dict[str, float]]) -> None:
+    print(f"{title}\n{'codec':18} {'KLD':>9} {'top-1':>7} {'bits':>6}")
+    for name, row in rows.items():
+        print(f"{name:18} {row['kld']:9.5f} {row['top1']:6.2f}% {row['bits']:6.3f}")
+    print(flush=True)
 
 
 if __name__ == "__main__":
