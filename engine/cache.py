@@ -12,7 +12,9 @@ from typing import Protocol
 
 import torch
 
+from engine.codec_torch import can_code
 from engine.coded_cache import CodedLayer
+from engine.coded_torch import CodedTorchLayer
 from engine.config import SEGMENT, LayerConfig, ModelConfig, layer_capacity
 from engine.native import TILE, kernels
 from engine.placement import CPU, Placement
@@ -121,6 +123,8 @@ class KVCache:
                 self.layers[layer.index] = CodedLayer(layer, context, chunk, bits)
             elif native:
                 self.layers[layer.index] = ExactLayer(layer, capacity, dtype)
+            elif bits and layer.window is None and can_code(layer.head_size):
+                self.layers[layer.index] = CodedTorchLayer(layer, context, chunk, bits, device)
             else:
                 self.layers[layer.index] = TorchLayer(layer, capacity, dtype, device)
 
