@@ -4,7 +4,10 @@ and with the coded one?
 ``python -m tests.bench.passkey [--lengths 4096 8192 16384 30720] [--kv 3,3] [--trials 5] [--json]``
 hides "The pass key is 56148. Remember it. 56148 is the pass key." in licences, at depths spread
 evenly over the trials, and lets Gemma 3 270M (the base model, so no chat) complete "What is the
-pass key? The pass key is". Right is a greedy answer that begins with the five digits. Both caches
+pass key? The pass key is". Right is a greedy answer that begins with the five digits. The line of
+a length counts answers after that question and a space, which is a token of its own and is
+followed by digits; ``in_words`` counts them without the space, where the model may also go on in
+words ("is the key that …"), which says more of its style than of what it remembers. Both caches
 read the same prompts, of exactly the length, in chunks of 512; weights are packed in 4 bits.
 """
 
@@ -31,6 +34,8 @@ from tests.bench.perplexity import LICENCES, gemma3_270m, open_decoder
 CHUNK = 512
 NEEDLE = "\n\nThe pass key is {key}. Remember it. {key} is the pass key.\n\n"
 QUESTION = "\n\nWhat is the pass key? The pass key is"
+# With the space first: the shorter question is the beginning of the longer.
+QUESTIONS = {"digits": QUESTION + " ", "in_words": QUESTION}
 # A space and five digits, a token each, and one more to see that the number ends.
 ANSWER = 7
 FILLER = (
@@ -40,9 +45,9 @@ FILLER = (
 
 @dataclass(frozen=True)
 class Trial:
-    """A prompt and the five digits hidden in it, at a depth from 0 to 1."""
+    """A text, and the five digits hidden in it at a depth from 0 to 1."""
 
-    prompt: list[int]
+    text: list[int]
     key: str
     depth: float
 
@@ -56,6 +61,7 @@ class Prompts:
         text = "\n\n".join((folder / name).read_text(encoding="utf-8") for name in FILLER)
         self._filler = self._ids(text)
         self._begin = tokenizer.encode("").ids
+        self.questions = {name: self._ids(question) for name, question in QUESTIONS.items()}
 
     def trial(self, length: int, number: int, trials: int) -> Trial:
         """One of a length's trials: another key, another depth, and a text that begins elsewhere.
@@ -64,8 +70,9 @@ class Prompts:
         """
         chance = random.Random(f"{length} {number}")
         key = str(chance.randrange(10_000, 100_000))
-        needle, question = self._ids(NEEDLE.format(key=key)), self._ids(QUESTION)
-        room = length - len(self._begin) - len(needle) - len(question)
+        needle = self._ids(NEEDLE.format(key=key))
+        question = max(map(len, self.questions.values()))
+        room = length - len(self._begin) - len(needle) - question
         if not 0 <= room <= len(self._filler):
             most = length - room + len(self._filler)
             raise SystemExit(f"a prompt of {length:,} tokens; at most {most:,} are possible")
@@ -73,8 +80,8 @@ class Prompts:
         turned = self._filler[first:] + self._filler[:first]
         depth = (number + 0.5) / trials
         cut = int(room * depth)
-        prompt = self._begin + turned[:cut] + needle + turned[cut:room] + question
-        return Trial(prompt, key, depth)
+        text = self._begin + turned[:cut] + needle + turned[cut:room]
+        return Trial(text, key, depth)
 
     def _ids(self, text: str) -> list[int]:
         found: list[int] = self._tokenizer.encode(text, add_special_tokens=False).ids
@@ -82,16 +89,20 @@ class Prompts:
 
 
 @torch.inference_mode()
-def answer(decoder: Decoder, prompt: list[int], bits: KVBits | None) -> list[int]:
-    """The tokens that follow greedily."""
-    cache = KVCache(decoder.config, len(prompt) + ANSWER, CHUNK, bits=bits)
-    given = torch.tensor(prompt)
-    for part in given[:-1].split(CHUNK):
-        decoder.forward(part, cache, keep=0)
-    written = [prompt[-1]]
-    while len(written) <= ANSWER:
-        written.append(int(decoder.forward(torch.tensor(written[-1:]), cache).argmax()))
-    return written[1:]
+def answer(decoder: Decoder, cache: KVCache, text: list[int], question: list[int]) -> list[int]:
+    """The tokens that follow greedily; the text is read again only if the cache has lost it."""
+    if cache.length and cache.can_return_to(len(text)):
+        cache.truncate(len(text))
+    else:
+        cache.clear()
+        for part in torch.tensor(text).split(CHUNK):
+            decoder.forward(part, cache, keep=0)
+    given = question
+    written: list[int] = []
+    while len(written) < ANSWER:
+        written.append(int(decoder.forward(torch.tensor(given), cache).argmax()))
+        given = written[-1:]
+    return written
 
 
 def is_right(text: str, key: str) -> bool:
@@ -114,22 +125,30 @@ def main() -> None:
         tokenizer = gguf_tokenizer(path)
         decoder = open_decoder(path, 4)
         prompts = Prompts(tokenizer)
-    result: dict[str, Any] = {"trials": options.trials}
+    right = {
+        question: {str(length): dict.fromkeys(caches, 0) for length in options.lengths}
+        for question in QUESTIONS
+    }
     for length in options.lengths:
-        right = dict.fromkeys(caches, 0)
         for number in range(options.trials):
             trial = prompts.trial(length, number, options.trials)
             for name, width in caches.items():
-                start = time.perf_counter()
-                text = tokenizer.decode(answer(decoder, trial.prompt, width))
-                right[name] += is_right(text, trial.key)
-                seconds = time.perf_counter() - start
-                print(
-                    f"{length:6} depth {trial.depth:.0%} {name:6} {trial.key} {text!r} "
-                    f"{seconds:.1f} s",
-                    flush=True,
-                )
-        result[str(length)] = right
+                cache = KVCache(decoder.config, length + ANSWER, CHUNK, bits=width)
+                for question, ids in prompts.questions.items():
+                    start = time.perf_counter()
+                    text = tokenizer.decode(answer(decoder, cache, trial.text, ids))
+                    right[question][str(length)][name] += is_right(text, trial.key)
+                    seconds = time.perf_counter() - start
+                    print(
+                        f"{length:6} depth {trial.depth:3.0%} {name:6} {question:8} {trial.key} "
+                        f"{text!r} {seconds:.1f} s",
+                        flush=True,
+                    )
+    result: dict[str, Any] = {
+        "trials": options.trials,
+        **right["digits"],
+        "in_words": right["in_words"],
+    }
     report("passkey", result, options.json)
 
 
