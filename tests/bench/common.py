@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import random
 import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -116,3 +117,23 @@ def name_of(pid: int) -> str:
     except OSError:
         words = ["ended"]
     return f"{pid} {words[-1][-60:]}"
+
+
+def prompt_ids(length: int, vocabulary: int) -> list[int]:
+    """A random prompt, always the same."""
+    return random.Random(0).choices(range(1000, min(200_000, vocabulary)), k=length)
+
+
+def status_bytes(*names: str) -> dict[str, int]:
+    """Lines of this process's own status on Linux (VmHWM, RssAnon, …), in bytes."""
+    found = {}
+    for line in Path("/proc/self/status").read_text().splitlines():
+        name, _, value = line.partition(":")
+        if name in names:
+            found[name] = int(value.split()[0]) * 1024
+    return found
+
+
+def own_memory() -> dict[str, int]:
+    """The most memory this process has held, in MB, mapped files among it."""
+    return {"peak_memory_mb": status_bytes("VmHWM")["VmHWM"] // (1 << 20)}

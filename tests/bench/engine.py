@@ -1,25 +1,51 @@
 """Times the engine on a published shape with synthetic packed weights, beside llama.cpp if asked.
 
 ``python -m tests.bench.engine --shape e2b --prompt 2048 --decode 64 --json`` times ours; with
-``--peer MODEL.gguf`` each run is paired with one of llama.cpp (llama-cpp-python) in a process of
-its own, alternating, both with the same number of threads. The last line is one JSON object with
-medians.
+``--peer MODEL.gguf`` each run is paired with one of llama.cpp (llama-cpp-python), ``--peer-kv``
+names its cache and ``--peer-state`` spares it reading again. ``--kv 3,3`` codes our keys and values
+of global layers, ``--beside-exact`` pairs that with our own bf16 cache. Each side runs in a process
+of its own, in turn, with the same number of threads. The last line is one JSON object with medians,
+and medians of the pairs' ratios.
 """
 
 import argparse
 import json
 import os
-import random
-import resource
 import statistics
 import subprocess
 import sys
 import time
 from typing import Any
 
+from tests.bench.common import own_memory, prompt_ids
+from tests.bench.engine_peer import CACHE_TYPES, peer
+
 
 def main() -> None:
-    """Parses the command line, runs the pairs and prints what they gave."""
+    """Parses the command line, runs the sides in turn and prints what they gave."""
+    options = _parser().parse_args()
+    if options.beside_exact and not options.kv:
+        raise SystemExit("--beside-exact compares a coded cache: say which with --kv")
+    if options.side:
+        print(json.dumps(peer(options) if options.side == "peer" else _ours(options)))
+        return
+    sides = ["peer"] * bool(options.peer) + ["exact"] * options.beside_exact + ["ours"]
+    runs: dict[str, list[dict[str, Any]]] = {side: [] for side in sides}
+    for _ in range(options.runs):
+        for side in sides:
+            runs[side].append(_child(side))
+        if not options.json:
+            print(json.dumps({side: runs[side][-1] for side in sides}), flush=True)
+    result = {**runs["ours"][-1], **_medians(runs["ours"])}
+    for side in sides[:-1]:
+        result[side] = {**runs[side][-1], **_medians(runs[side])}
+        name = {"peer": "", "exact": "kv_"}[side]
+        for step in ("prefill", "decode"):
+            result[f"{name}{step}_ratio"] = _ratio(runs["ours"], runs[side], step)
+    print(json.dumps(result))
+
+
+def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m tests.bench.engine", description=__doc__)
     parser.add_argument("--shape", default="e2b")
     parser.add_argument("--prompt", type=int, default=2048)
@@ -28,36 +54,31 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--peer", help="a GGUF file for llama.cpp")
+    parser.add_argument(
+        "--peer-kv", choices=CACHE_TYPES, default="f16", help="llama.cpp's keys and values"
+    )
+    parser.add_argument(
+        "--peer-state",
+        metavar="FILE",
+        help="llama.cpp reads once and keeps what it read there; its reading speed stays that one",
+    )
     parser.add_argument("--drafts", action="store_true", help="verify drafts that are all accepted")
     parser.add_argument("--kv", metavar="K,V", help="bits of keys and values on global layers: 3,3")
+    parser.add_argument("--beside-exact", action="store_true", help="our own bf16 cache in turn")
     parser.add_argument("--json", action="store_true", help="only the last line")
-    parser.add_argument("--side", choices=("ours", "peer"), help=argparse.SUPPRESS)
-    options = parser.parse_args()
-    if options.side:
-        print(json.dumps(_ours(options) if options.side == "ours" else _peer(options)))
-        return
-    ours, peer = [], []
-    for _ in range(options.runs):
-        if options.peer:
-            peer.append(_child("peer"))
-        ours.append(_child("ours"))
-        if not options.json:
-            print(
-                json.dumps({"ours": ours[-1], **({"peer": peer[-1]} if peer else {})}), flush=True
-            )
-    result = {**ours[-1], **_medians(ours)}
-    if peer:
-        result["peer"] = _medians(peer)
-        for name in ("prefill", "decode"):
-            pairs = zip(ours, peer, strict=True)
-            ratios = [a[f"{name}_tokens_per_s"] / b[f"{name}_tokens_per_s"] for a, b in pairs]
-            result[f"{name}_ratio"] = round(statistics.median(ratios), 2)
-    print(json.dumps(result))
+    parser.add_argument("--side", choices=("ours", "exact", "peer"), help=argparse.SUPPRESS)
+    return parser
 
 
 def _medians(runs: list[dict[str, Any]]) -> dict[str, float]:
     names = [name for name in runs[0] if name.endswith("_per_s")]
     return {name: round(statistics.median(run[name] for run in runs), 2) for name in names}
+
+
+def _ratio(ours: list[dict[str, Any]], others: list[dict[str, Any]], step: str) -> float:
+    """The median of the pairs' ratios of tokens a second."""
+    name = f"{step}_tokens_per_s"
+    return round(statistics.median(a[name] / b[name] for a, b in zip(ours, others, strict=True)), 3)
 
 
 def _child(side: str) -> dict[str, Any]:
@@ -66,10 +87,6 @@ def _child(side: str) -> dict[str, Any]:
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
     result: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     return result
-
-
-def _prompt(length: int, vocabulary: int) -> list[int]:
-    return random.Random(0).choices(range(1000, min(200_000, vocabulary)), k=length)
 
 
 def _ours(options: argparse.Namespace) -> dict[str, Any]:
@@ -89,10 +106,11 @@ def _ours(options: argparse.Namespace) -> dict[str, Any]:
     config = shape_config(options.shape)
     weights = synthetic(config)
     decoder = Decoder(config, weights)
-    bits = KVBits(*map(int, options.kv.split(","))) if options.kv else None  # type: ignore[arg-type]
+    coded = options.kv if options.side == "ours" else None
+    bits = KVBits(*map(int, coded.split(","))) if coded else None  # type: ignore[arg-type]
     context = options.prompt + options.decode * 4 + 64
     cache = KVCache(config, context, options.chunk, bits=bits)
-    prompt = torch.tensor(_prompt(options.prompt, config.vocabulary))
+    prompt = torch.tensor(prompt_ids(options.prompt, config.vocabulary))
     with torch.inference_mode():
         decoder.forward(prompt[:64], cache)
         cache.clear()
@@ -124,36 +142,9 @@ def _ours(options: argparse.Namespace) -> dict[str, Any]:
         "decode_tokens_per_s": round(written / (end - read), 2),
         "weights_gb": round(moved / 1e9, 3),
         "weights_gb_per_s": round(moved / 1e9 * options.decode / (end - read), 2),
-        "peak_memory_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
-    }
-
-
-def _peer(options: argparse.Namespace) -> dict[str, Any]:
-    from llama_cpp import Llama
-
-    model = Llama(
-        options.peer,
-        n_ctx=options.prompt + options.decode + 64,
-        n_batch=512,
-        n_ubatch=512,
-        n_threads=options.threads,
-        n_threads_batch=options.threads,
-        flash_attn=True,
-        swa_full=False,
-        verbose=False,
-    )
-    prompt = _prompt(options.prompt, model.n_vocab())
-    model.eval(prompt[:64])
-    model.reset()
-    start = time.perf_counter()
-    model.eval(prompt)
-    read = time.perf_counter()
-    for _ in range(options.decode):
-        model.eval([prompt[-1]])
-    end = time.perf_counter()
-    return {
-        "prefill_tokens_per_s": round(options.prompt / (read - start), 2),
-        "decode_tokens_per_s": round(options.decode / (end - read), 2),
+        "kv": bits.name if bits else "bf16",
+        "cache_mb": round(cache.nbytes / (1 << 20), 1),
+        **own_memory(),
     }
 
 

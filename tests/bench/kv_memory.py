@@ -1,0 +1,154 @@
+"""The memory of long contexts, on a published shape with synthetic weights.
+
+``python -m tests.bench.kv_memory --shape e2b --tokens 131072 [--kv 3,3] [--json]`` reads so many
+random tokens. ``peak_mib`` is the most anonymous memory of the process while it reads; ``rest_mib``
+is what is left of it without weights and cache: Python, torch and the workspace of reading. Weights
+are anonymous here, where a packed model maps them from its file; the per-layer table is mapped here
+too and not counted.
+
+``--allocate`` reads nothing: it makes the cache of a shape for so many tokens, writes to all of it
+and counts what that took, as its tensors say and as the kernel does.
+"""
+
+from __future__ import annotations
+
+import argparse
+import threading
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+
+from engine.cache import KVCache
+from engine.config import ModelConfig
+from engine.decoder import Decoder
+from engine.native import claim_threads
+from engine.tensors import matrices
+from engine.widths import KVBits
+from tests.bench.common import parser_for, prompt_ids, report, status_bytes
+from tests.bench.shapes import SHAPES, shape_config, synthetic
+
+MIB = 1 << 20
+
+
+class AnonymousWatch:
+    """Notes the most anonymous memory that this process holds; ``peak`` in bytes."""
+
+    def __init__(self, seconds: float = 0.02) -> None:
+        self.peak = anonymous()
+        self._seconds = seconds
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._watch, daemon=True)
+
+    def __enter__(self) -> AnonymousWatch:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        self._thread.join()
+        self.peak = max(self.peak, anonymous())
+
+    def _watch(self) -> None:
+        while not self._stop.wait(self._seconds):
+            self.peak = max(self.peak, anonymous())
+
+
+def anonymous() -> int:
+    """Bytes of this process that no file lies behind."""
+    return status_bytes("RssAnon")["RssAnon"]
+
+
+def read(config: ModelConfig, options: argparse.Namespace, bits: KVBits | None) -> dict[str, Any]:
+    """Reads the tokens and says what that took."""
+    started_with = anonymous()
+    weights = synthetic(config)
+    weight_bytes = sum(matrix.nbytes for matrix in matrices(weights))
+    decoder = Decoder(config, weights)
+    cache = KVCache(config, options.tokens, options.chunk, bits=bits)
+    given = torch.tensor(prompt_ids(options.tokens, config.vocabulary))
+    start = time.perf_counter()
+    with AnonymousWatch() as watch, torch.inference_mode():
+        for part in given.split(options.chunk):
+            last = cache.length + len(part) == options.tokens
+            decoder.forward(part, cache, keep=1 if last else 0)
+            if cache.length % (16 * options.chunk) == 0:
+                seconds = time.perf_counter() - start
+                print(f"{cache.length:,} tokens in {seconds:,.0f} s", flush=True)
+    seconds = time.perf_counter() - start
+    return {
+        "seconds": round(seconds, 1),
+        "tokens_per_s": round(options.tokens / seconds, 1),
+        "peak_mib": watch.peak // MIB,
+        "weights_mib": weight_bytes // MIB,
+        "cache_mib": round(cache.nbytes / MIB, 1),
+        "rest_mib": (watch.peak - weight_bytes - cache.nbytes) // MIB,
+        "of_it_before_loading_mib": started_with // MIB,
+    }
+
+
+def allocate(
+    config: ModelConfig, options: argparse.Namespace, bits: KVBits | None
+) -> dict[str, Any]:
+    """Makes the cache and writes to all of it."""
+    before = anonymous()
+    cache = KVCache(config, options.tokens, options.chunk, bits=bits)
+    for part in tensors_of(cache):
+        part.view(torch.uint8).fill_(1)
+    taken = anonymous() - before
+    wide = [layer for layer in config.layers if layer.owns_kv and layer.window is None]
+    # Keys and values, as many as an exact cache holds.
+    numbers = 2 * options.tokens * sum(layer.kv_heads * layer.head_size for layer in wide)
+    held = sum(sum(map(_nbytes, tensors_of(cache.layers[layer.index]))) for layer in wide)
+    return {
+        "taken_mib": round(taken / MIB, 1),
+        "cache_says_mib": round(cache.nbytes / MIB, 1),
+        "sliding_layers_mib": round((sum(map(_nbytes, tensors_of(cache))) - held) / MIB, 1),
+        "global_layers_gib": round(held / (1 << 30), 4),
+        "global_layers_bits_per_number": round(8 * held / numbers, 3),
+        "times_smaller_than_bf16": round(2 * numbers / held, 2),
+    }
+
+
+def tensors_of(thing: object) -> Iterator[torch.Tensor]:
+    """Every tensor that an object holds, in attributes, lists and dictionaries."""
+    if isinstance(thing, torch.Tensor):
+        yield thing
+    elif isinstance(thing, dict):
+        for part in thing.values():
+            yield from tensors_of(part)
+    elif isinstance(thing, list | tuple):
+        for part in thing:
+            yield from tensors_of(part)
+    elif hasattr(thing, "__dict__") and type(thing).__module__.startswith("engine."):
+        yield from tensors_of(vars(thing))
+
+
+def _nbytes(tensor: torch.Tensor) -> int:
+    return tensor.nbytes
+
+
+def main() -> None:
+    """Reads or allocates, and prints what that took."""
+    parser = parser_for("kv_memory", __doc__ or "")
+    parser.add_argument("--shape", default="e2b", choices=SHAPES)
+    parser.add_argument("--tokens", type=int, default=131_072)
+    parser.add_argument("--kv", metavar="K,V", help="bits of keys and values on global layers: 3,3")
+    parser.add_argument("--chunk", type=int, default=512)
+    parser.add_argument("--allocate", action="store_true", help="make the cache, read nothing")
+    options = parser.parse_args()
+    claim_threads()
+    config = shape_config(options.shape)
+    bits = KVBits(*map(int, options.kv.split(","))) if options.kv else None  # type: ignore[arg-type]
+    result = {
+        "shape": options.shape,
+        "tokens": options.tokens,
+        "kv": bits.name if bits else "bf16",
+        **(allocate if options.allocate else read)(config, options, bits),
+    }
+    report("kv_memory", result, options.json)
+
+
+if __name__ == "__main__":
+    main()
