@@ -6,7 +6,8 @@
  * merged afterwards, in the same order by the same arithmetic.
  */
 
-enum { QUERY_ROWS = 6 };
+/* Rows multiplied at once, and rows that share the unpacking of a segment. */
+enum { QUERY_ROWS = 6, GROUP_ROWS = 48 };
 
 /* to[r][16] = q[r] times one tile of keys, D rows from `row` on. */
 #define SCORES(R, KIND)                                                                            \
@@ -59,6 +60,17 @@ enum { QUERY_ROWS = 6 };
 FOR_KINDS(SCORES)
 FOR_KINDS(VALUES)
 
+/* `count` rows, `step` apart, as floats one after another. */
+#define UNPACK(KIND)                                                                               \
+    static void unpack_##KIND(const void *rows, int64_t row, int64_t step, int64_t count,          \
+                              const float *levels, float *to)                                      \
+    {                                                                                              \
+        for (int64_t i = 0; i < count; i++)                                                        \
+            for (int l = 0; l < LANES; l++)                                                        \
+                store(to + i * 16 + l * WIDTH, row_##KIND(rows, row + i * step, l, levels));       \
+    }
+UNPACK(code2) UNPACK(code3) UNPACK(code4) UNPACK(int8) UNPACK(bf16) UNPACK(f32)
+
 typedef void scores_kernel(const float *const *, const void *, int64_t, int64_t, const float *,
                            float *const *);
 typedef void values_kernel(const float *const *, const void *, int64_t, int64_t, int64_t,
@@ -71,6 +83,10 @@ typedef void values_kernel(const float *const *, const void *, int64_t, int64_t,
     {EACH_COUNT(NAME, code2), EACH_COUNT(NAME, code3), EACH_COUNT(NAME, code4),                    \
      EACH_COUNT(NAME, int8),  EACH_COUNT(NAME, bf16),  EACH_COUNT(NAME, f32)}
 
+typedef void unpack_kernel(const void *, int64_t, int64_t, int64_t, const float *, float *);
+
+static unpack_kernel *const all_unpack[6] = {unpack_code2, unpack_code3, unpack_code4,
+                                             unpack_int8,  unpack_bf16,  unpack_f32};
 static scores_kernel *const all_scores[6][QUERY_ROWS] = EACH_KIND(scores);
 static values_kernel *const all_values[6][QUERY_ROWS] = EACH_KIND(values);
 
@@ -79,26 +95,34 @@ INLINE int kind_index(int64_t kind)
     return kind <= 4 ? (int)kind - 2 : kind == ROW_INT8 ? 3 : kind == ROW_BF16 ? 4 : 5;
 }
 
-/* Up to six query rows of one key head. */
-struct query_block {
+/* Query rows of one key head that look at a segment together. */
+struct query_group {
     int count;
-    const float *q[QUERY_ROWS];
-    int64_t low[QUERY_ROWS], high[QUERY_ROWS]; /* within the store: position - its first */
-    float bias[QUERY_ROWS];
+    const float *q[GROUP_ROWS];
+    int64_t low[GROUP_ROWS], high[GROUP_ROWS]; /* within the store: position - its first */
+    float bias[GROUP_ROWS];
 };
 
-/* One segment's share for a block: peak[r], mass[r] and out[r][D], unnormalised. `from` is where the
- * segment begins in the store. */
-static void attend_segment(const struct query_block *block, const struct stored *keys,
+/* How many rows the block that begins at `row` multiplies at once: blocks of nearly the same size. */
+INLINE int block_size(int row, int count)
+{
+    int blocks = (count - row + QUERY_ROWS - 1) / QUERY_ROWS;
+    return (count - row + blocks - 1) / blocks;
+}
+
+/* One segment's share for a group: peak[r], mass[r] and out[r][D], unnormalised. `from` is where the
+ * segment begins in the store. A tile is unpacked once where more than one block of rows looks at it. */
+static void attend_segment(const struct query_group *group, const struct stored *keys,
                            const struct stored *values, int64_t kv, int64_t head_size, float scale,
                            int64_t from, float *peak, float *mass, float *const *out)
 {
-    float scores[QUERY_ROWS][SEGMENT] __attribute__((aligned(64)));
-    int count = block->count;
+    float scores[GROUP_ROWS][SEGMENT] __attribute__((aligned(64)));
+    float unpacked[LARGEST_HEAD * 16] __attribute__((aligned(64)));
+    int count = group->count, several = count > QUERY_ROWS;
     int64_t first = from + SEGMENT, last = from;
     for (int r = 0; r < count; r++) {
-        int64_t a = block->low[r] > from ? block->low[r] : from;
-        int64_t b = block->high[r] < from + SEGMENT ? block->high[r] : from + SEGMENT;
+        int64_t a = group->low[r] > from ? group->low[r] : from;
+        int64_t b = group->high[r] < from + SEGMENT ? group->high[r] : from + SEGMENT;
         first = a < b && a < first ? a : first;
         last = a < b && b > last ? b : last;
     }
@@ -113,11 +137,19 @@ static void attend_segment(const struct query_block *block, const struct stored 
     const void *value_rows =
         (const char *)values->rows + (size_t)(kv * head_rows) * row_bytes(values->kind);
 
-    scores_kernel *multiply = all_scores[kind_index(keys->kind)][count - 1];
+    int kind = several ? kind_index(ROW_F32) : kind_index(keys->kind);
     for (int64_t t = 0; t < tiles; t++) {
-        float *to[QUERY_ROWS];
-        for (int r = 0; r < count; r++) to[r] = scores[r] + t * TILE;
-        multiply(block->q, key_rows, (first_tile + t) * head_size, head_size, keys->levels, to);
+        int64_t row = (first_tile + t) * head_size;
+        if (several)
+            all_unpack[kind_index(keys->kind)](key_rows, row, 1, head_size, keys->levels, unpacked);
+        for (int r = 0; r < count;) {
+            int size = block_size(r, count);
+            float *to[QUERY_ROWS];
+            for (int i = 0; i < size; i++) to[i] = scores[r + i] + t * TILE;
+            all_scores[kind][size - 1](group->q + r, several ? unpacked : key_rows, several ? 0 : row,
+                                       head_size, keys->levels, to);
+            r += size;
+        }
     }
 
     /* Sums run over all lanes of whole tiles aligned by position; what a row does not see weighs
@@ -129,16 +161,16 @@ static void attend_segment(const struct query_block *block, const struct stored 
     if (is_coded(values->kind))
         for (int64_t i = 0; i < length; i += WIDTH)
             store(value_scale + i, load_fp16(values->scales + kv * values->capacity + start + i));
-    const float *weights[QUERY_ROWS];
+    const float *weights[GROUP_ROWS];
     for (int r = 0; r < count; r++) {
         float *s = scores[r];
         if (is_coded(keys->kind)) {
             for (int64_t i = 0; i < length; i += WIDTH)
-                store(s + i, load(s + i) * load(key_scale + i) + block->bias[r]);
+                store(s + i, load(s + i) * load(key_scale + i) + group->bias[r]);
         } else {
             for (int64_t i = 0; i < length; i += WIDTH) store(s + i, load(s + i) * scale);
         }
-        int64_t low = block->low[r] - start, high = block->high[r] - start;
+        int64_t low = group->low[r] - start, high = group->high[r] - start;
         for (int64_t i = 0; i < low && i < length; i++) s[i] = -INFINITY;
         for (int64_t i = high > 0 ? high : 0; i < length; i++) s[i] = -INFINITY;
         vec top = splat(-INFINITY);
@@ -158,11 +190,21 @@ static void attend_segment(const struct query_block *block, const struct stored 
         weights[r] = s;
     }
 
-    values_kernel *add = all_values[kind_index(values->kind)][count - 1];
+    kind = several ? kind_index(ROW_F32) : kind_index(values->kind);
     for (int64_t channel = 0; channel < head_size; channel += 16) {
-        float *to[QUERY_ROWS];
-        for (int r = 0; r < count; r++) to[r] = out[r] + channel;
-        add(weights, value_rows, first_tile * head_size + channel, head_size, tiles, values->levels, to);
+        int64_t row = first_tile * head_size + channel;
+        if (several)
+            for (int64_t t = 0; t < tiles; t++)
+                all_unpack[kind_index(values->kind)](value_rows, row + t * head_size, 1, TILE,
+                                                     values->levels, unpacked + t * TILE * 16);
+        for (int r = 0; r < count;) {
+            int size = block_size(r, count);
+            float *to[QUERY_ROWS];
+            for (int i = 0; i < size; i++) to[i] = out[r + i] + channel;
+            all_values[kind][size - 1](weights + r, several ? unpacked : value_rows, several ? 0 : row,
+                                       several ? TILE : head_size, tiles, values->levels, to);
+            r += size;
+        }
     }
 }
 
@@ -178,51 +220,52 @@ INLINE void merge_share(float *peak, float *mass, float *out, float share_peak, 
     *peak = top;
 }
 
+/* Pairs of a row and one of its heads, by key head: pair = row * (heads a key head) + head. */
 struct attend_job {
     const struct attention *a;
-    int64_t blocks, first_segment, segments;
-    float *shares; /* [kv head, block, segment][QUERY_ROWS][peak, mass, out[D]], or NULL */
+    int64_t heads_each, pairs, groups, first_segment, segments;
+    float *totals; /* [kv head][pair][peak, mass] of what has been merged */
+    float *shares; /* [group][segment of this turn][GROUP_ROWS][peak, mass, out[D]], or NULL */
+    int64_t turn_first, turn_segments;
 };
 
-/* The rows of a block, as (row, head) pairs of one key head: row * group + head within the group. */
-INLINE int block_rows(const struct attend_job *job, int64_t item, int64_t *pairs)
+INLINE int group_size(const struct attend_job *job, int64_t item)
 {
-    int64_t group = job->a->heads / job->a->kv_heads;
-    int64_t i = item % job->blocks * QUERY_ROWS, all = job->a->rows * group;
-    int count = 0;
-    for (; i < all && count < QUERY_ROWS; i++) pairs[count++] = i;
-    return count;
+    int64_t left = job->pairs - item % job->groups * GROUP_ROWS;
+    return (int)(left < GROUP_ROWS ? left : GROUP_ROWS);
 }
 
-/* One block's share of one segment. Rows that see the segment coded and rows that see it exact are two
- * blocks; a row is in one of them. */
+/* One group's share of one segment. Rows that see the segment coded and rows that see it exact are
+ * two groups; a row is in one of them. */
 static void segment_share(const struct attend_job *job, int64_t item, int64_t segment, float *peak,
                           float *mass, float *const *out)
 {
     const struct attention *a = job->a;
-    int64_t kv = item / job->blocks, group = a->heads / a->kv_heads, pairs[QUERY_ROWS];
-    int count = block_rows(job, item, pairs);
+    int64_t kv = item / job->groups, first_pair = item % job->groups * GROUP_ROWS;
     int64_t start = (job->first_segment + segment) * SEGMENT;
+    int count = group_size(job, item);
     for (int coded = 0; coded < 2; coded++) {
-        struct query_block block = {0};
-        int which[QUERY_ROWS];
-        float *to[QUERY_ROWS], peaks[QUERY_ROWS], masses[QUERY_ROWS];
+        struct query_group group;
+        int which[GROUP_ROWS];
+        float *to[GROUP_ROWS], peaks[GROUP_ROWS], masses[GROUP_ROWS];
         int64_t base = coded ? 0 : a->base;
+        group.count = 0;
         for (int r = 0; r < count; r++) {
-            int64_t row = pairs[r] / group, head = kv * group + pairs[r] % group;
+            int64_t row = (first_pair + r) / job->heads_each;
+            int64_t head = kv * job->heads_each + (first_pair + r) % job->heads_each;
             if ((a->border && start < a->border[row]) != coded) continue;
-            int n = block.count++;
+            int n = group.count++;
             which[n] = r;
             to[n] = out[r];
-            block.q[n] = (coded ? a->coded_q : a->q) + row * a->q_stride + head * a->head_size;
-            block.low[n] = a->low[row] - base;
-            block.high[n] = a->high[row] - base;
-            block.bias[n] = coded && a->bias ? a->bias[row * a->heads + head] : 0;
+            group.q[n] = (coded ? a->coded_q : a->q) + row * a->q_stride + head * a->head_size;
+            group.low[n] = a->low[row] - base;
+            group.high[n] = a->high[row] - base;
+            group.bias[n] = coded && a->bias ? a->bias[row * a->heads + head] : 0;
         }
-        if (!block.count) continue;
-        attend_segment(&block, coded ? &a->coded_keys : &a->keys, coded ? &a->coded_values : &a->values,
+        if (!group.count) continue;
+        attend_segment(&group, coded ? &a->coded_keys : &a->keys, coded ? &a->coded_values : &a->values,
                        kv, a->head_size, (float)a->scale, start - base, peaks, masses, to);
-        for (int n = 0; n < block.count; n++) {
+        for (int n = 0; n < group.count; n++) {
             peak[which[n]] = peaks[n];
             mass[which[n]] = masses[n];
         }
@@ -232,51 +275,58 @@ static void segment_share(const struct attend_job *job, int64_t item, int64_t se
 static void attend_share(void *context, int64_t task)
 {
     const struct attend_job *job = context;
-    int64_t width = job->a->head_size + 2;
-    float *slot = job->shares + task * QUERY_ROWS * width, peak[QUERY_ROWS] = {0};
-    float mass[QUERY_ROWS] = {0}, *out[QUERY_ROWS];
-    for (int r = 0; r < QUERY_ROWS; r++) out[r] = slot + r * width + 2;
-    segment_share(job, task / job->segments, task % job->segments, peak, mass, out);
-    for (int r = 0; r < QUERY_ROWS; r++) {
+    int64_t width = job->a->head_size + 2, item = task / job->turn_segments;
+    float *slot = job->shares + task * GROUP_ROWS * width, peak[GROUP_ROWS] = {0};
+    float mass[GROUP_ROWS] = {0}, *out[GROUP_ROWS];
+    for (int r = 0; r < GROUP_ROWS; r++) out[r] = slot + r * width + 2;
+    segment_share(job, item, job->turn_first + task % job->turn_segments, peak, mass, out);
+    for (int r = 0; r < group_size(job, item); r++) {
         slot[r * width] = peak[r];
         slot[r * width + 1] = mass[r];
     }
 }
 
-static void attend_block(void *context, int64_t item)
+/* Merges this turn's segments into a group's totals, or computes them on the way. */
+static void attend_group(void *context, int64_t item)
 {
     const struct attend_job *job = context;
     const struct attention *a = job->a;
-    int64_t width = a->head_size + 2, group = a->heads / a->kv_heads, pairs[QUERY_ROWS];
-    int count = block_rows(job, item, pairs);
-    float total_peak[QUERY_ROWS], total_mass[QUERY_ROWS], peak[QUERY_ROWS], mass[QUERY_ROWS];
-    float local[QUERY_ROWS][LARGEST_HEAD] __attribute__((aligned(64)));
-    float *share[QUERY_ROWS], *out[QUERY_ROWS];
+    int64_t width = a->head_size + 2, kv = item / job->groups;
+    int64_t first_pair = item % job->groups * GROUP_ROWS;
+    int count = group_size(job, item);
+    float peak[GROUP_ROWS], mass[GROUP_ROWS];
+    float local[GROUP_ROWS][LARGEST_HEAD] __attribute__((aligned(64)));
+    float *share[GROUP_ROWS], *out[GROUP_ROWS];
+    float *total = job->totals + (kv * job->pairs + first_pair) * 2;
     for (int r = 0; r < count; r++) {
-        int64_t row = pairs[r] / group, head = item / job->blocks * group + pairs[r] % group;
-        total_peak[r] = -INFINITY;
-        total_mass[r] = 0;
+        int64_t row = (first_pair + r) / job->heads_each;
+        int64_t head = kv * job->heads_each + (first_pair + r) % job->heads_each;
         share[r] = local[r];
         out[r] = a->out + row * a->out_stride + head * a->head_size;
-        memset(out[r], 0, (size_t)a->head_size * sizeof(float));
+        if (job->turn_first == 0) {
+            total[r * 2] = -INFINITY;
+            total[r * 2 + 1] = 0;
+            memset(out[r], 0, (size_t)a->head_size * sizeof(float));
+        }
     }
-    for (int64_t segment = 0; segment < job->segments; segment++) {
+    for (int64_t segment = 0; segment < job->turn_segments; segment++) {
         if (job->shares) {
-            float *slot = job->shares + (item * job->segments + segment) * QUERY_ROWS * width;
+            float *slot = job->shares + (item * job->turn_segments + segment) * GROUP_ROWS * width;
             for (int r = 0; r < count; r++) {
                 peak[r] = slot[r * width];
                 mass[r] = slot[r * width + 1];
                 share[r] = slot + r * width + 2;
             }
         } else {
-            segment_share(job, item, segment, peak, mass, share);
+            segment_share(job, item, job->turn_first + segment, peak, mass, share);
         }
         for (int r = 0; r < count; r++)
-            merge_share(&total_peak[r], &total_mass[r], out[r], peak[r], mass[r], share[r],
+            merge_share(&total[r * 2], &total[r * 2 + 1], out[r], peak[r], mass[r], share[r],
                         a->head_size);
     }
+    if (job->turn_first + job->turn_segments < job->segments) return;
     for (int r = 0; r < count; r++) {
-        float inverse = total_mass[r] > 0 ? 1.0f / total_mass[r] : 0.0f;
+        float inverse = total[r * 2 + 1] > 0 ? 1.0f / total[r * 2 + 1] : 0.0f;
         for (int64_t d = 0; d < a->head_size; d++) out[r][d] *= inverse;
     }
 }
@@ -288,19 +338,33 @@ static void attend(const struct attention *a, int threads)
         least = a->low[r] < least ? a->low[r] : least;
         most = a->high[r] > most ? a->high[r] : most;
     }
-    struct attend_job job = {a, 0, 0, 0, NULL};
-    job.blocks = (a->rows * (a->heads / a->kv_heads) + QUERY_ROWS - 1) / QUERY_ROWS;
+    struct attend_job job = {.a = a, .heads_each = a->heads / a->kv_heads};
+    job.pairs = a->rows * job.heads_each;
+    job.groups = (job.pairs + GROUP_ROWS - 1) / GROUP_ROWS;
     job.first_segment = least / SEGMENT;
     job.segments = most > least ? (most + SEGMENT - 1) / SEGMENT - job.first_segment : 0;
-    int64_t items = a->kv_heads * job.blocks;
-    /* Few blocks: each segment of each is a task, and they are merged afterwards. */
+    job.turn_segments = job.segments;
+    int64_t items = a->kv_heads * job.groups;
+    float few[2 * GROUP_ROWS * 4];
+    int small = a->kv_heads * job.pairs <= GROUP_ROWS * 4;
+    job.totals = small ? few : malloc((size_t)(a->kv_heads * job.pairs * 2) * sizeof(float));
+    /* Few groups: some segments of each are tasks, and they are merged afterwards, turn by turn. */
     if (threads > 1 && items < 4 * threads && job.segments > 1) {
-        size_t numbers = (size_t)(items * job.segments * QUERY_ROWS * (a->head_size + 2));
-        job.shares = malloc(numbers * sizeof(float));
-        if (job.shares) muniment_parallel(threads, items * job.segments, 1, attend_share, &job);
+        int64_t numbers = GROUP_ROWS * (a->head_size + 2), most_numbers = 1 << 22;
+        int64_t turn = most_numbers / (items * numbers);
+        job.turn_segments = turn < 2 ? 2 : turn < job.segments ? turn : job.segments;
+        job.shares = malloc((size_t)(items * job.turn_segments * numbers) * sizeof(float));
     }
-    muniment_parallel(threads, items, 1, attend_block, &job);
+    int64_t turn = job.turn_segments;
+    do {
+        int64_t left = job.segments - job.turn_first;
+        job.turn_segments = left < turn ? left : turn;
+        if (job.shares) muniment_parallel(threads, items * job.turn_segments, 1, attend_share, &job);
+        muniment_parallel(threads, items, 1, attend_group, &job);
+        job.turn_first += job.turn_segments;
+    } while (job.turn_first < job.segments);
     free(job.shares);
+    if (!small) free(job.totals);
 }
 
 static void store_tiles(const float *keys, int64_t key_stride, const float *values,
