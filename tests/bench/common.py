@@ -13,6 +13,8 @@ from typing import Any
 
 import numpy as np
 
+from engine.widths import KVBits
+
 
 def pdfs(folder: Path, most: int | None = None) -> list[Path]:
     """The PDFs below a folder by name; with ``most``, that many spread evenly over all."""
@@ -30,6 +32,14 @@ def parser_for(module: str, description: str) -> argparse.ArgumentParser:
     )
     parser.add_argument("--json", action="store_true", help="print one line of JSON at the end")
     return parser
+
+
+def kv_bits(given: str) -> KVBits:
+    """``3,3`` on a command line: bits of keys and of values."""
+    widths = given.split(",")
+    if len(widths) != 2 or any(width not in ("2", "3", "4", "8") for width in widths):
+        raise argparse.ArgumentTypeError(f"{given!r} is not two of 2, 3, 4 and 8, as in 3,3")
+    return KVBits(*map(int, widths))  # type: ignore[arg-type]
 
 
 def report(name: str, result: Mapping[str, Any], as_json: bool) -> None:

@@ -17,7 +17,7 @@ import sys
 import time
 from typing import Any
 
-from tests.bench.common import own_memory, prompt_ids
+from tests.bench.common import kv_bits, own_memory, prompt_ids
 from tests.bench.engine_peer import CACHE_TYPES, peer
 
 
@@ -63,7 +63,9 @@ def _parser() -> argparse.ArgumentParser:
         help="llama.cpp reads once and keeps what it read there; its reading speed stays that one",
     )
     parser.add_argument("--drafts", action="store_true", help="verify drafts that are all accepted")
-    parser.add_argument("--kv", metavar="K,V", help="bits of keys and values on global layers: 3,3")
+    parser.add_argument(
+        "--kv", type=kv_bits, metavar="K,V", help="bits of keys and values on global layers: 3,3"
+    )
     parser.add_argument("--beside-exact", action="store_true", help="our own bf16 cache in turn")
     parser.add_argument("--json", action="store_true", help="only the last line")
     parser.add_argument("--side", choices=("ours", "exact", "peer"), help=argparse.SUPPRESS)
@@ -97,7 +99,6 @@ def _ours(options: argparse.Namespace) -> dict[str, Any]:
     from engine.decoder import Decoder
     from engine.native import claim_threads, kernels
     from engine.tensors import matrices
-    from engine.widths import KVBits
     from tests.bench.shapes import shape_config, synthetic
 
     torch.set_num_threads(options.threads)
@@ -106,8 +107,7 @@ def _ours(options: argparse.Namespace) -> dict[str, Any]:
     config = shape_config(options.shape)
     weights = synthetic(config)
     decoder = Decoder(config, weights)
-    coded = options.kv if options.side == "ours" else None
-    bits = KVBits(*map(int, coded.split(","))) if coded else None  # type: ignore[arg-type]
+    bits = options.kv if options.side == "ours" else None
     context = options.prompt + options.decode * 4 + 64
     cache = KVCache(config, context, options.chunk, bits=bits)
     prompt = torch.tensor(prompt_ids(options.prompt, config.vocabulary))

@@ -26,7 +26,7 @@ from engine.decoder import Decoder
 from engine.native import claim_threads
 from engine.tensors import matrices
 from engine.widths import KVBits
-from tests.bench.common import parser_for, prompt_ids, report, status_bytes
+from tests.bench.common import kv_bits, parser_for, prompt_ids, report, status_bytes
 from tests.bench.shapes import SHAPES, shape_config, synthetic
 
 MIB = 1 << 20
@@ -134,18 +134,19 @@ def main() -> None:
     parser = parser_for("kv_memory", __doc__ or "")
     parser.add_argument("--shape", default="e2b", choices=SHAPES)
     parser.add_argument("--tokens", type=int, default=131_072)
-    parser.add_argument("--kv", metavar="K,V", help="bits of keys and values on global layers: 3,3")
+    parser.add_argument(
+        "--kv", type=kv_bits, metavar="K,V", help="bits of keys and values on global layers: 3,3"
+    )
     parser.add_argument("--chunk", type=int, default=512)
     parser.add_argument("--allocate", action="store_true", help="make the cache, read nothing")
     options = parser.parse_args()
     claim_threads()
     config = shape_config(options.shape)
-    bits = KVBits(*map(int, options.kv.split(","))) if options.kv else None  # type: ignore[arg-type]
     result = {
         "shape": options.shape,
         "tokens": options.tokens,
-        "kv": bits.name if bits else "bf16",
-        **(allocate if options.allocate else read)(config, options, bits),
+        "kv": options.kv.name if options.kv else "bf16",
+        **(allocate if options.allocate else read)(config, options, options.kv),
     }
     report("kv_memory", result, options.json)
 

@@ -105,7 +105,9 @@ def main() -> None:
     options = parser.parse_args()
     if options.tokens <= LEARN:
         parser.error(f"the first {LEARN:,} tokens are not measured: ask for more than that")
-    files = {"text": tuple(options.text)} if options.text else TEXTS
+    files = TEXTS
+    if options.text:
+        files = {" + ".join(path.name for path in options.text): tuple(options.text)}
     texts: dict[str, dict[str, dict[str, float]]] = {}
     with tempfile.TemporaryDirectory() as folder:
         path = options.model or gemma3_270m(Path(folder))

@@ -28,7 +28,7 @@ from engine.cache import KVCache
 from engine.decoder import Decoder
 from engine.gguf_file import gguf_tokenizer
 from engine.widths import KVBits
-from tests.bench.common import parser_for, report
+from tests.bench.common import kv_bits, parser_for, report
 from tests.bench.perplexity import LICENCES, gemma3_270m, open_decoder
 
 CHUNK = 512
@@ -74,8 +74,11 @@ class Prompts:
         question = max(map(len, self.questions.values()))
         room = length - len(self._begin) - len(needle) - question
         if not 0 <= room <= len(self._filler):
-            most = length - room + len(self._filler)
-            raise SystemExit(f"a prompt of {length:,} tokens; at most {most:,} are possible")
+            least = length - room
+            raise SystemExit(
+                f"a prompt of {length:,} tokens; from {least:,} to "
+                f"{least + len(self._filler):,} are possible"
+            )
         first = chance.randrange(len(self._filler))
         turned = self._filler[first:] + self._filler[:first]
         depth = (number + 0.5) / trials
@@ -114,12 +117,11 @@ def main() -> None:
     """Counts right answers for each length and cache."""
     parser = parser_for("passkey", __doc__ or "")
     parser.add_argument("--lengths", type=int, nargs="+", default=[4096, 8192, 16384, 30720])
-    parser.add_argument("--kv", metavar="K,V", default="3,3", help="bits of keys and of values")
+    parser.add_argument("--kv", type=kv_bits, metavar="K,V", default="3,3", help="bits of a number")
     parser.add_argument("--trials", type=int, default=5, help="prompts of each length")
     parser.add_argument("--model", type=Path, help="a GGUF file; default Gemma 3 270M")
     options = parser.parse_args()
-    bits = KVBits(*map(int, options.kv.split(",")))  # type: ignore[arg-type]
-    caches: dict[str, KVBits | None] = {"exact": None, bits.name: bits}
+    caches: dict[str, KVBits | None] = {"exact": None, options.kv.name: options.kv}
     with tempfile.TemporaryDirectory() as folder:
         path = options.model or gemma3_270m(Path(folder))
         tokenizer = gguf_tokenizer(path)
