@@ -36,7 +36,7 @@ class CodedLayer(Tiles):
         self._capacity = -(-capacity // SEGMENT) * SEGMENT
         self._rows: dict[str, torch.Tensor] = {}
         self._scales: dict[str, torch.Tensor] = {}
-        if capacity > LEARN:
+        if capacity >= LEARN:
             for name, width in (("keys", bits.keys), ("values", bits.values)):
                 numbers = self.kv_heads * self._capacity * self.size
                 self._rows[name] = torch.zeros(

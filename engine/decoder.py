@@ -55,6 +55,18 @@ class Decoder:
         int64 [rows], where sliding layers see further than the row itself: the end of the image the
         row is part of. keep = 0 only fills the cache and gives an empty [0, vocabulary].
         """
+        x = self.states(ids, cache, keep, hidden, high)
+        return self.logits(x) if keep else torch.empty(0, self.config.vocabulary)
+
+    def states(
+        self,
+        ids: torch.Tensor,
+        cache: KVCache,
+        keep: int = 1,
+        hidden: torch.Tensor | None = None,
+        high: torch.Tensor | None = None,
+    ) -> torch.Tensor:
+        """As :meth:`forward`, but what the last layer gives: [keep, hidden], for :meth:`logits`."""
         config, rows, first = self.config, ids.shape[0], cache.length
         if first + rows > cache.context or rows > cache.chunk:
             raise ValueError(
@@ -71,14 +83,20 @@ class Decoder:
             x = self._layer(layer, x, extra, seen, cache)
         cache.length = first + rows
         if keep == 0:
-            return torch.empty(0, config.vocabulary)
+            return x[:0]
         if own < len(config.layers):
             x, seen = x[-keep:], seen.last(keep)
             per_layer = self._per_layer(ids[-keep:], embedded[-keep:], own, len(config.layers))
             for layer in config.layers[own:]:
                 extra = None if per_layer is None else per_layer[:, layer.index - own]
                 x = self._layer(layer, x, extra, seen, cache)
-        return self._logits(x[-keep:])
+        return x[-keep:]
+
+    def logits(self, x: torch.Tensor) -> torch.Tensor:
+        """fp32 [rows, vocabulary], on the CPU, of the last layer's rows."""
+        x = self._moved(x, self.placement.ends).contiguous()
+        x = rms_norm(x, self.weights.norm, self.config.epsilon)
+        return softcap(self.weights.head(x).float().cpu(), self.config.softcap)
 
     def _layer(
         self,
@@ -216,11 +234,6 @@ class Decoder:
         context = rms_norm(context, weights.per_layer_norm, self.config.epsilon)
         looked_up = weights.table.rows(ids, first * size, last * size).view(len(ids), -1, size)
         return (context + looked_up.to(context.dtype) * float(size**0.5)) * 2**-0.5
-
-    def _logits(self, x: torch.Tensor) -> torch.Tensor:
-        x = self._moved(x, self.placement.ends).contiguous()
-        x = rms_norm(x, self.weights.norm, self.config.epsilon)
-        return softcap(self.weights.head(x).float().cpu(), self.config.softcap)
 
 
 class _Seen:

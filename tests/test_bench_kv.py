@@ -1,0 +1,70 @@
+"""What the coded cache is compared with rounds as it says, and the page shows what is measured."""
+
+from __future__ import annotations
+
+import json
+import runpy
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from gguf import GGMLQuantizationType as Kind
+from gguf.quants import dequantize, quantize
+
+from tests.bench.kv_codecs import block_rounded, hadamard, rotated_rounded, turboquant
+from tests.bench.kv_quality import Tally, means
+
+DOCS = Path(__file__).resolve().parents[1] / "docs"
+
+
+@pytest.mark.parametrize(("bits", "kind"), [(4, Kind.Q4_0), (8, Kind.Q8_0)])
+def test_blocks_are_rounded_as_ggml_does(bits: int, kind: Kind) -> None:
+    x = torch.randn(64, 256, generator=torch.Generator().manual_seed(bits))
+    x[0] = 0
+    expected = torch.from_numpy(dequantize(quantize(x.numpy(), kind), kind))
+    assert torch.allclose(block_rounded(x, bits), expected, atol=1e-6)
+
+
+def test_rotations_undo_themselves() -> None:
+    x = torch.randn(8, 256, generator=torch.Generator().manual_seed(0))
+    assert torch.allclose(x @ hadamard(256) @ hadamard(256), x, atol=1e-5)
+    error = (rotated_rounded(x, 8, 64) - x).norm() / x.norm()
+    assert error < 0.01
+
+
+def test_turboquant_keeps_lengths_and_errs_as_its_levels_do() -> None:
+    x = torch.randn(256, 256, generator=torch.Generator().manual_seed(0))
+    for bits, distortion in ((3, 0.0345), (4, 0.0095)):
+        got = turboquant(x, bits)
+        assert torch.allclose(got.norm(dim=-1), x.norm(dim=-1), rtol=2e-3)
+        assert ((got - x).square().sum() / x.square().sum()).item() == pytest.approx(
+            distortion, rel=0.05
+        )
+
+
+def test_a_tally_is_the_divergence() -> None:
+    exact = torch.randn(5, 100).log_softmax(-1)
+    given = torch.randn(5, 100)
+    tally = Tally(3.0)
+    tally.add(exact, given)
+    wanted = (exact.exp() * (exact - given.log_softmax(-1))).sum(-1).mean()
+    assert tally.figures()["kld"] == pytest.approx(float(wanted), abs=1e-4)
+    same = Tally(3.0)
+    same.add(exact, exact.clone())
+    assert same.figures() == {"kld": pytest.approx(0, abs=1e-5), "top1": 100.0, "bits": 3.0}
+
+
+def test_means_are_over_texts() -> None:
+    texts = {"a": {"k3v3": {"kld": 0.01}}, "b": {"k3v3": {"kld": 0.03}}}
+    assert means(texts) == {"k3v3": {"kld": 0.02}}
+
+
+def test_the_page_and_its_plot_are_up_to_date(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(DOCS))
+    made = runpy.run_path(str(DOCS / "make_kv.py"), run_name="docs")
+    figures = json.loads(made["FIGURES"].read_text(encoding="utf-8"))
+    page = made["PAGE"].read_text(encoding="utf-8")
+    assert made["page"](page, figures) == page, "run `python docs/make_kv.py`"
+    assert made["plot"](figures["quality"]) == made["PICTURE"].read_text(encoding="utf-8")
+    sys.modules.pop("plot_kv", None)
