@@ -181,7 +181,8 @@ def main() -> None:
         keep(figures, json.loads(Path(name).read_text(encoding="utf-8").splitlines()[-1]))
     FIGURES.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
     PAGE.write_text(page(PAGE.read_text(encoding="utf-8"), figures), encoding="utf-8")
-    PICTURE.write_text(plot(figures["quality"]), encoding="utf-8")
+    if "quality" in figures:
+        PICTURE.write_text(plot(figures["quality"]), encoding="utf-8")
 
 
 if __name__ == "__main__":
