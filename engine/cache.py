@@ -133,6 +133,12 @@ class KVCache:
         """Bytes set aside for all layers."""
         return sum(layer.nbytes for layer in self.layers.values())
 
+    @property
+    def coded(self) -> list[CodedLayer | CodedTorchLayer]:
+        """The layers whose keys and values are coded."""
+        kinds = CodedLayer | CodedTorchLayer
+        return [layer for layer in self.layers.values() if isinstance(layer, kinds)]
+
     def can_return_to(self, length: int) -> bool:
         """Whether everything a next token at ``length`` would see is still remembered."""
         return length <= self.length and all(

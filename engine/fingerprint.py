@@ -14,6 +14,7 @@ from typing import BinaryIO
 
 from engine.errors import DamagedModel
 from engine.packed_notes import NOTES
+from engine.safetensors_file import SafetensorsFolder
 
 # Raised when another rule gives other fingerprints.
 _RULE = b"muniment fingerprint 1"
@@ -29,8 +30,10 @@ def fingerprint(path: Path) -> str:
     """64 hexadecimal digits for a published folder, a packed folder or a GGUF file.
 
     The same for a copy elsewhere; a split GGUF model counts with all of its parts. Raises
-    DamagedModel if a file is missing or cannot be read.
+    DamagedModel if a file is missing or cannot be read, UnsupportedModel for pickle files.
     """
+    if not path.exists():
+        raise DamagedModel(str(path), "There is no such model.", "Name a model's folder or file.")
     whole = hashlib.sha256(_RULE)
     where = path
     try:
@@ -60,12 +63,10 @@ def _settings(path: Path) -> list[Path]:
 
 def _weights(path: Path) -> list[Path]:
     if path.is_dir():
-        found = sorted(path.glob("*.safetensors"))
-        if not found:
-            raise DamagedModel(
-                str(path), "There are no safetensors files in it.", "Choose the model's folder."
-            )
-        return found
+        # Says what is wrong where there are none.
+        return sorted(path.glob("*.safetensors")) or [
+            entry.path for entry in SafetensorsFolder(path).entries.values()
+        ]
     part = _PART.search(path.name)
     if part is None:
         return [path]

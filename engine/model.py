@@ -6,6 +6,7 @@ A model is a published checkpoint folder, a packed folder (``muniment models pac
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Literal
 
 import torch
 
@@ -15,6 +16,7 @@ from engine.config import ModelConfig, layer_capacity, read_config
 from engine.decoder import Decoder
 from engine.decoder_weights import DecoderWeights, LayerWeights
 from engine.errors import DamagedModel
+from engine.kv_table import read_table
 from engine.matrix import Joined, Matrix, Width
 from engine.native import claim_threads, kernels
 from engine.options import DEFAULTS, Event, Message, ModelFacts, Options
@@ -72,17 +74,25 @@ def load(
     bits: Width | None = None,
     device: str = "auto",
     exact_cache: bool = False,
-    kv: KVBits | None = None,
+    kv: KVBits | Literal["auto"] | None = None,
+    tables: Path | None = None,
 ) -> Model:
     """Opens a model after checking that it fits.
 
     context: most tokens of prompt and answer together; None takes what the plan chose. memory:
     bytes that may be used; None takes what is free. bits: width of the weights of a published
     checkpoint; 32 computes in fp32 throughout. exact_cache: keys and values in fp32 instead of
-    bf16. kv: bits of keys and values on global layers; None keeps them as they are. Raises
-    MemoryExceeded with the numbers before anything is loaded, ModelError for bad files.
+    bf16. kv: bits of keys and values on global layers; None keeps them as they are, "auto" takes
+    what was measured to be enough (:mod:`engine.kv_table`). tables: where such tables lie besides
+    the model. Raises MemoryExceeded with the numbers before anything is loaded, ModelError for bad
+    files.
     """
     path = Path(where)
+    notes = []
+    if kv == "auto":
+        stored = read_table(path, tables)
+        kv = stored.kv
+        notes.append(stored.note)
     widths = Widths(bits, bits) if bits else None
     planned = plan(
         path, memory=memory, context=context, widths=widths, exact_cache=exact_cache, kv=kv
@@ -102,8 +112,11 @@ def load(
     cache = KVCache(config, context, min(CHUNK, context), cache_type, placement, kv)
     text = open_text(path)
     native = kernels()
+    if kv and not cache.coded:
+        notes.append("Keys and values cannot be coded here; they are kept exactly.")
+    if not native:
+        notes.append("The fast kernels are not built: writing is several times slower.")
     names = sorted({str(d) for d in [placement.ends, *placement.layers.values()]})
-    slow = "The fast kernels are not built: writing is several times slower."
     facts = ModelFacts(
         name=path.name,
         family=config.family,
@@ -116,7 +129,8 @@ def load(
         cache_bytes=cache.nbytes,
         kernels=native.name if native else "torch",
         device=", ".join(names),
-        notes=() if native else (slow,),
+        notes=tuple(note for note in notes if note),
+        kv=kv.name if kv and cache.coded else "exact",
     )
     return Model(facts, config, decoder, Session(decoder, cache, text), path, text)
 

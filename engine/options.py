@@ -91,7 +91,10 @@ Event = PromptRead | Written | Finished
 
 @dataclass(frozen=True)
 class ModelFacts:
-    """What a loaded model is: for showing, without torch."""
+    """What a loaded model is: for showing, without torch.
+
+    ``kv`` is the width of keys and values on global layers: ``exact``, or as ``k3v3``.
+    """
 
     name: str
     family: str
@@ -105,3 +108,4 @@ class ModelFacts:
     kernels: str
     device: str
     notes: tuple[str, ...] = field(default=())
+    kv: str = "exact"

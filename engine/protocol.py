@@ -1,20 +1,21 @@
 """What the two sides of the engine's pipe say to each other: plain data, without torch.
 
 The far side handles files from elsewhere. So the near side takes from the pipe only the kinds of
-three light modules, and unpickling imports nothing else.
+four light modules, and unpickling imports nothing else.
 """
 
 import io
 import pickle
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
-from typing import Any
+from typing import Any, Literal
 
 from engine.options import Event, Message, ModelFacts, Options
+from engine.widths import KVBits
 
 Prompt = str | tuple[int, ...] | tuple[Message, ...]
 
-_MODULES = frozenset({"engine.errors", "engine.options", "engine.protocol"})
+_MODULES = frozenset({"engine.errors", "engine.options", "engine.protocol", "engine.widths"})
 _BUILTINS = frozenset({"ValueError", "set", "frozenset"})
 
 
@@ -22,7 +23,8 @@ _BUILTINS = frozenset({"ValueError", "set", "frozenset"})
 class Load:
     """Near to far, first of all: the model to load, with what, after which guard.
 
-    ``factory`` and ``guard`` are import paths, ``package.module:function``.
+    ``factory`` and ``guard`` are import paths, ``package.module:function``. ``kv`` and ``tables``
+    are those of :func:`engine.model.load`.
     """
 
     folder: str
@@ -31,6 +33,8 @@ class Load:
     device: str
     factory: str
     guard: str | None
+    kv: KVBits | Literal["auto"] | None = "auto"
+    tables: str | None = None
 
 
 @dataclass(frozen=True)

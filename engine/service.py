@@ -17,6 +17,7 @@ from multiprocessing import Pipe
 from multiprocessing.connection import Connection
 from pathlib import Path
 from types import TracebackType
+from typing import Literal
 
 from engine.errors import EngineBusy, EngineStopped
 from engine.options import Event, Message, ModelFacts, Options
@@ -32,6 +33,7 @@ from engine.protocol import (
     receive,
     send,
 )
+from engine.widths import KVBits
 
 _CLOSE_SECONDS = 5
 _DEFAULT = Options()
@@ -42,7 +44,9 @@ class Engine:
     """A model folder or file, run in a process of its own.
 
     ``memory`` is in bytes. ``guard`` names a function, ``package.module:function``, that the child
-    calls before it imports anything heavy; ``factory`` what loads the model there.
+    calls before it imports anything heavy; ``factory`` what loads the model there. ``kv`` is the
+    width of keys and values, by default the smallest that was measured to be enough; ``tables`` is
+    a folder with measurements, for models whose own place cannot be written.
 
     One answer at a time: while one is being read, a second request raises EngineBusy. Methods may
     be called from any thread. After :meth:`close` the next request starts a child again.
@@ -57,8 +61,11 @@ class Engine:
         *,
         guard: str | None = None,
         factory: str = "engine.model:load",
+        kv: KVBits | Literal["auto"] | None = "auto",
+        tables: Path | str | None = None,
     ) -> None:
-        self._order = Load(str(folder), context, memory, device, factory, guard)
+        kept = None if tables is None else str(tables)
+        self._order = Load(str(folder), context, memory, device, factory, guard, kv, kept)
         self._numbers = itertools.count(1)
         self._turn = threading.Lock()
         self._starting = threading.Lock()

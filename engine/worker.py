@@ -114,7 +114,12 @@ def _load(order: Load) -> Model:
     if order.guard is not None:
         _imported(order.guard)()
     model: Model = _imported(order.factory)(
-        Path(order.folder), context=order.context, memory=order.memory, device=order.device
+        Path(order.folder),
+        context=order.context,
+        memory=order.memory,
+        device=order.device,
+        kv=order.kv,
+        tables=None if order.tables is None else Path(order.tables),
     )
     return model
 

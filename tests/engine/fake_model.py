@@ -9,10 +9,11 @@ import sys
 import time
 from collections.abc import Generator
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from engine.errors import DamagedModel, MemoryExceeded, PromptTooLong
 from engine.options import Event, Finished, ModelFacts, Options, PromptRead, Written
+from engine.widths import KVBits
 
 guarded = False
 
@@ -78,7 +79,15 @@ class FakeModel:
             self.log.write_text(f"stopped after {computed}")
 
 
-def load(folder: Path, *, context: int | None, memory: int | None, device: str) -> FakeModel:
+def load(
+    folder: Path,
+    *,
+    context: int | None,
+    memory: int | None,
+    device: str,
+    kv: KVBits | Literal["auto"] | None,
+    tables: Path | None,
+) -> FakeModel:
     """As ``engine.model.load``."""
     match folder.name:
         case "damaged":
@@ -87,4 +96,4 @@ def load(folder: Path, *, context: int | None, memory: int | None, device: str) 
             raise MemoryExceeded(str(folder), "It takes 99 GB.", "Choose a smaller one.")
         case "deadly":
             os.kill(os.getpid(), 9)
-    return FakeModel(folder, (context, memory, device))
+    return FakeModel(folder, (context, memory, device, kv, tables))

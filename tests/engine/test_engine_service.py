@@ -21,6 +21,7 @@ from engine.errors import (
 )
 from engine.options import Finished, Message, Options, PromptRead, Written
 from engine.service import Engine
+from engine.widths import KVBits
 
 FAKE = "tests.engine.fake_model"
 
@@ -61,12 +62,19 @@ def _echo(engine: Engine, prompt: str = "Hello") -> str:
 
 def test_facts_and_settings_cross(tmp_path: Path) -> None:
     with _engine(
-        tmp_path, context=100, memory=2**33, device="cpu", guard=f"{FAKE}:guard"
+        tmp_path, context=100, memory=2**33, device="cpu", guard=f"{FAKE}:guard", tables=tmp_path
     ) as engine:
         facts = engine.facts()
         assert facts.name == tmp_path.name
-        assert facts.notes[1:] == ("100", str(2**33), "cpu", "True", "False")
+        given = ("100", str(2**33), "cpu", "auto", str(tmp_path))
+        assert facts.notes[1:] == (*given, "True", "False")
         assert int(facts.notes[0]) != os.getpid()
+
+
+def test_the_width_of_keys_and_values_crosses(tmp_path: Path) -> None:
+    for kv in (KVBits(4, 3), None):
+        with _engine(tmp_path, kv=kv) as engine:
+            assert engine.facts().notes[4] == str(kv)
 
 
 @pytest.mark.parametrize(
