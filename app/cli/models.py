@@ -9,13 +9,16 @@ from typing import Annotated, Any, Literal, cast
 
 import typer
 
+from app.cli.kv import measure_with_bar, name_in_use, print_table, table_fields
 from app.cli.opening import open_workspace
 from app.cli.options import EXIT_FAILED, EXIT_INTERRUPTED, Json
-from app.cli.output import error_fields, print_error, print_json
+from app.cli.output import error_fields, print_error, print_json, stderr
 from app.cli.program import app
 from app.cli.progress import Progress
 from app.core.events import Progressed
-from engine.errors import MemoryExceeded
+from app.core.measuring import keep_kv, stored_kv
+from engine.errors import EngineError, MemoryExceeded
+from engine.kv_table import LIMIT, with_limit
 
 models = typer.Typer(help="Language models: pack them, and see what they take.")
 app.add_typer(models, name="models")
@@ -65,9 +68,15 @@ def pack(
     source: Annotated[Path, typer.Argument(help="The folder of a published model.")],
     destination: Annotated[Path, typer.Argument(help="The folder to write; it must be new.")],
     bits: Annotated[Bits, typer.Option(help="Bits a weight.")] = Bits.FOUR,
+    measure: Annotated[
+        bool, typer.Option(help="Measure then what keys and values in few bits cost it.")
+    ] = True,
     json_: Json = False,
 ) -> None:
-    """Pack a model: smaller, and opened in seconds. Nothing is left behind if it fails."""
+    """Pack a model: smaller, and opened in seconds. Nothing is left behind if it fails.
+
+    What is packed can be used from then on, also when the measuring after it fails or is stopped.
+    """
     from engine.packer import pack_folder
     from engine.widths import Widths
 
@@ -83,10 +92,32 @@ def pack(
             progress.say("Stopped; nothing was left behind.")
             raise typer.Exit(EXIT_INTERRUPTED) from None
     size = sum(path.stat().st_size for path in destination.iterdir())
+    told = {"packed": str(destination), "bits": width, "bytes": size}
+    if not json_:
+        print(f"{destination}: {size / 1e9:,.2f} GB, {width} bits a weight.", flush=True)
+    stopped = False
+    try:
+        found = _measured(destination, quiet=json_) if measure else {"kv": None}
+    except KeyboardInterrupt:
+        _say("Measuring was stopped; the packed model is whole. `muniment models kv` measures it.")
+        found, stopped = {"kv": None}, True
     if json_:
-        print_json({"packed": str(destination), "bits": width, "bytes": size})
-    else:
-        print(f"{destination}: {size / 1e9:,.2f} GB, {width} bits a weight.")
+        print_json({**told, **found})
+    if stopped:
+        raise typer.Exit(EXIT_INTERRUPTED)
+
+
+def _measured(packed: Path, *, quiet: bool) -> dict[str, Any]:
+    """What ``pack`` says of a packed model's keys and values; not being able to is no failure."""
+    try:
+        table = measure_with_bar(packed, LIMIT, quiet=quiet)
+    except EngineError as error:
+        _say("It could not be measured: keys and values stay exact.")
+        print_error(error)
+        return {"kv": None, "not_measured": error_fields(error)}
+    if not quiet:
+        print_table(table)
+    return table_fields(table)
 
 
 @models.command()
@@ -104,7 +135,8 @@ def plan(
     """Say what a model takes in memory, and whether it fits."""
     from engine.planner import plan as plan_model
 
-    planned = plan_model(model, None if memory is None else round(memory * 1e9), context)
+    room, stored = None if memory is None else round(memory * 1e9), stored_kv(model)
+    planned = plan_model(model, room, context, kv=stored.kv)
     refused: MemoryExceeded | None = None
     try:
         planned.check()
@@ -112,9 +144,10 @@ def plan(
         refused = error
     if json_:
         told = {"error": error_fields(refused)} if refused else {}
-        print_json({**_plan_fields(planned), **told})
+        print_json({**_plan_fields(planned), "kv": name_in_use(stored), **told})
     else:
         print(planned.summary())
+        print(f"{'KV width':<16}{name_in_use(stored):>10}")
     if refused:
         print_error(refused)
         raise typer.Exit(EXIT_FAILED)
@@ -125,13 +158,57 @@ def info(model: AModel, json_: Json = False) -> None:
     """Say what a model is."""
     from engine.info import inspect_model
 
-    found = inspect_model(model)
-    fields = {**asdict(found), "towers": list(found.towers)}
+    found, stored = inspect_model(model), stored_kv(model)
+    fields = {
+        **asdict(found),
+        "towers": list(found.towers),
+        "kv": name_in_use(stored),
+        "kv_note": stored.note or None,
+    }
     if json_:
         print_json(fields)
         return
     for name, value in fields.items():
         print(f"{name.replace('_', ' '):<16} {_shown(value)}")
+
+
+@models.command()
+def kv(
+    model: AModel,
+    again: Annotated[
+        bool, typer.Option("--again", help="Measure even if there are figures.")
+    ] = False,
+    limit: Annotated[
+        float | None,
+        typer.Option(min=0, help="Mean KLD that is accepted from now on; 0.03 at first."),
+    ] = None,
+    json_: Json = False,
+) -> None:
+    """Say what keys and values in few bits cost a model, and which width is in use.
+
+    Measured when there are no figures, which takes minutes: the KL divergence of the next token's
+    distribution from the exact cache, and how often the likeliest token is the same.
+    """
+    stored = stored_kv(model)
+    table = stored.table
+    measured = again or table is None
+    if measured:
+        if not again and not json_:
+            _say(stored.note)
+        kept = table.limit if table else LIMIT
+        try:
+            table = measure_with_bar(model, kept if limit is None else limit, quiet=json_)
+        except KeyboardInterrupt:
+            _say("Stopped; nothing was changed.")
+            raise typer.Exit(EXIT_INTERRUPTED) from None
+    elif table and limit is not None and limit != table.limit:
+        table = with_limit(table, limit)
+        keep_kv(model, table)
+    assert table is not None
+    if json_:
+        print_json({"model": str(model), "measured": measured, **table_fields(table)})
+    else:
+        print_table(table)
 
 
 def _plan_fields(planned: Any) -> dict[str, Any]:
@@ -140,6 +217,11 @@ def _plan_fields(planned: Any) -> dict[str, Any]:
     fields["widths"] = {"layers": planned.widths.layers, "embedding": planned.widths.embedding}
     fields["weights"] = {str(bits): size for bits, size in planned.weights}
     return {**fields, "needed": planned.needed, "fits": planned.fits}
+
+
+def _say(line: str) -> None:
+    """A line on standard error."""
+    stderr.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
 def _shown(value: object) -> str:
