@@ -15,6 +15,7 @@ import torch
 from engine.codec_torch import can_code
 from engine.coded_cache import CodedLayer
 from engine.coded_torch import CodedTorchLayer
+from engine.coding import Coding
 from engine.config import SEGMENT, LayerConfig, ModelConfig, layer_capacity
 from engine.native import TILE, kernels
 from engine.placement import CPU, Placement
@@ -118,13 +119,14 @@ class KVCache:
             capacity = layer_capacity(layer, context, chunk)
             device = placement.layers[layer.index] if placement else CPU
             native = kernels() if device.type == "cpu" and layer.head_size % TILE == 0 else None
-            turnable = layer.head_size & (layer.head_size - 1) == 0
-            if native and bits and layer.window is None and turnable:
-                self.layers[layer.index] = CodedLayer(layer, context, chunk, bits)
+            if bits and layer.window is None and can_code(layer.head_size):
+                self.layers[layer.index] = (
+                    CodedLayer(layer, context, chunk, bits)
+                    if native
+                    else CodedTorchLayer(layer, context, chunk, bits, device)
+                )
             elif native:
                 self.layers[layer.index] = ExactLayer(layer, capacity, dtype)
-            elif bits and layer.window is None and can_code(layer.head_size):
-                self.layers[layer.index] = CodedTorchLayer(layer, context, chunk, bits, device)
             else:
                 self.layers[layer.index] = TorchLayer(layer, capacity, dtype, device)
 
@@ -134,10 +136,16 @@ class KVCache:
         return sum(layer.nbytes for layer in self.layers.values())
 
     @property
-    def coded(self) -> list[CodedLayer | CodedTorchLayer]:
+    def coded(self) -> list[Coding]:
         """The layers whose keys and values are coded."""
-        kinds = CodedLayer | CodedTorchLayer
-        return [layer for layer in self.layers.values() if isinstance(layer, kinds)]
+        return [layer for layer in self.layers.values() if isinstance(layer, Coding)]
+
+    @property
+    def coded_bits(self) -> float:
+        """Bits set aside for a number in the coded layers, of which there are some."""
+        positions = -(-self.context // SEGMENT) * SEGMENT
+        numbers = sum(2 * layer.kv_heads * layer.size * positions for layer in self.coded)
+        return 8 * sum(layer.coded_nbytes for layer in self.coded) / numbers
 
     def can_return_to(self, length: int) -> bool:
         """Whether everything a next token at ``length`` would see is still remembered."""

@@ -1,7 +1,7 @@
 """A global layer's keys and values in few bits, for where the C kernels do not run.
 
 Plain torch on any device, behind the interface of ``cache.py``; which positions are coded, and how,
-is as in ``coded_cache.py``. Attention goes over blocks of positions with a running softmax (Milakov
+is in ``coding.py``. Attention goes over blocks of positions with a running softmax (Milakov
 and Gimelshein, 2018) and unpacks one block at a time, for all queries of a head at once.
 
 Nothing here waits for the device: how far to read follows from lengths, what a query sees from
@@ -10,82 +10,42 @@ masks.
 
 import torch
 
-from engine.codec import KeyStatistics, key_statistics
 from engine.codec_torch import decode, encode, rotate, rotation
-from engine.coded_cache import _border
-from engine.config import SEGMENT, LayerConfig, exact_tail
-from engine.tiles import Kept
+from engine.coding import Coding, border
+from engine.config import LayerConfig
 from engine.widths import LEARN, Bits, KVBits
 
 # Positions unpacked at once, a multiple of a segment.
 BLOCK = 1024
 
 
-class CodedTorchLayer(Kept):
+class CodedTorchLayer(Coding):
     """One layer: exact keys and values of the newest positions, codes of all before them."""
 
     def __init__(
         self, layer: LayerConfig, capacity: int, chunk: int, bits: KVBits, device: torch.device
     ) -> None:
-        super().__init__(layer, exact_tail(capacity, chunk), torch.bfloat16, device)
-        self.bits = bits
-        self.coded = 0
+        super().__init__(layer, capacity, chunk, bits, device)
         self._keys: _Codes | None = None
         self._values: _Codes | None = None
-        if capacity > LEARN:
-            places = -(-capacity // SEGMENT) * SEGMENT
-            self._keys = _Codes(self.kv_heads, places, self.size, bits.keys, device)
-            self._values = _Codes(self.kv_heads, places, self.size, bits.values, device)
-        # Squares of the queries at each of the first positions, until these stand.
-        self._energy: torch.Tensor | None = None
-        self._statistics: KeyStatistics | None = None
-        self._fresh, self._first = False, 0
-
-    @property
-    def nbytes(self) -> int:
-        """Bytes set aside."""
-        return super().nbytes + self.coded_nbytes
+        if self.places:
+            self._keys = _Codes(self.kv_heads, self.places, self.size, bits.keys, device)
+            self._values = _Codes(self.kv_heads, self.places, self.size, bits.values, device)
 
     @property
     def coded_nbytes(self) -> int:
         """Bytes set aside for codes and their scales."""
         return sum(codes.nbytes for codes in (self._keys, self._values) if codes)
 
-    def remembers(self, position: int) -> bool:
-        """Whether all that a query at this position sees before itself is still there."""
-        if position > self.length:
-            return False
-        if position < LEARN and self._statistics is not None and self._energy is None:
-            # The statistics would have to be learned again, from queries that are gone.
-            return position == 0
-        return self.base <= _border(position + 1)
-
-    def clear(self) -> None:
-        """Forgets everything."""
-        super().clear()
-        self.coded = 0
-        self._energy = self._statistics = None
-
     def append(self, keys: torch.Tensor, values: torch.Tensor, first: int) -> None:
         """Stores [rows, kv_heads * size] at positions first, first + 1, ..."""
-        if first == 0 and self.length:
-            self.clear()
         rows = keys.shape[0]
-        if first < LEARN:
-            self._statistics, self.coded = None, 0
-        else:
-            self._energy = None
-        # What is read again is coded again.
-        self.coded = min(self.coded, first // SEGMENT * SEGMENT)
-        if self.is_full(first, rows):
-            self.move(_border(first + 1), first)
+        self.make_room(first, rows)
         where = slice(first - self.base, first - self.base + rows)
         turned = rotate(values.reshape(rows, self.kv_heads, self.size).float())
         self.keys[:, where] = keys.reshape(rows, self.kv_heads, self.size).transpose(0, 1)
         self.values[:, where] = turned.transpose(0, 1)
         self.length = first + rows
-        self._first = first
-        self._fresh = True
 
     def attend(
         self, q: torch.Tensor, heads: int, low: torch.Tensor, high: torch.Tensor, scale: float
@@ -94,24 +54,17 @@ class CodedTorchLayer(Kept):
         rows, group = q.shape[0], heads // self.kv_heads
         split = q.reshape(rows, self.kv_heads, group, self.size).float()
         del low
-        # The layer's own queries come first; layers that share its keys ask afterwards.
-        if self._fresh:
-            self._fresh = False
-            if self._statistics is None:
-                self._learn(split[: max(0, LEARN - self._first)])
-                if self.length >= LEARN:
-                    self._settle()
-            self._code()
+        self.code_what_is_read(split)
         # Queries of a head one under another: [kv heads, group * rows, size].
         split = split.permute(1, 2, 0, 3).reshape(self.kv_heads, group * rows, self.size)
         high = high.repeat(group).unsqueeze(-1)
         softmax = _RunningSoftmax(split)
-        if self._statistics is not None and self.coded:
-            border = _border(high)
+        if self.statistics is not None and self.coded:
+            coded = border(high)
             # No query's border lies before that of the first row appended.
-            sure = _border(self._first + 1)
-            self._attend_coded(softmax, split, border, sure, scale)
-            self._attend_exact(softmax, split, border, high, sure, scale)
+            sure = border(self.first + 1)
+            self._attend_coded(softmax, split, coded, sure, scale)
+            self._attend_exact(softmax, split, coded, high, sure, scale)
         else:
             self._attend_exact(softmax, split, torch.zeros_like(high), high, 0, scale)
         out = softmax.result() @ rotation(self.size, q.device).T
@@ -122,16 +75,16 @@ class CodedTorchLayer(Kept):
         self,
         softmax: "_RunningSoftmax",
         q: torch.Tensor,
-        border: torch.Tensor,
+        coded: torch.Tensor,
         sure: int,
         scale: float,
     ) -> None:
-        """Positions below ``border`` [queries, 1]; all queries see those below ``sure``."""
-        assert self._keys and self._values and self._statistics
-        mean, weight = self._statistics.mean, self._statistics.weight
+        """Positions below ``coded`` [queries, 1]; all queries see those below ``sure``."""
+        assert self._keys and self._values and self.statistics
+        mean, weight = self.statistics.mean, self.statistics.weight
         bias = (q * mean.unsqueeze(1)).sum(-1, keepdim=True) * scale
         turned = q / weight.unsqueeze(1) @ rotation(self.size, q.device)
-        last = _border(self.length)
+        last = border(self.length)
         for start in range(0, last, BLOCK):
             where = slice(start, min(start + BLOCK, last))
             key_scales, value_scales = self._keys.scales[:, where], self._values.scales[:, where]
@@ -139,7 +92,7 @@ class CodedTorchLayer(Kept):
             scores = scores.mul_(key_scales.unsqueeze(1) * scale).add_(bias)
             if where.stop > sure:
                 positions = torch.arange(start, where.stop, device=q.device)
-                scores.masked_fill_(positions >= border, float("-inf"))
+                scores.masked_fill_(positions >= coded, float("-inf"))
             values = decode(self._values.rows[:, where], self.bits.values)
             softmax.add(scores, values, value_scales)
 
@@ -147,44 +100,31 @@ class CodedTorchLayer(Kept):
         self,
         softmax: "_RunningSoftmax",
         q: torch.Tensor,
-        border: torch.Tensor,
+        coded: torch.Tensor,
         high: torch.Tensor,
         first: int,
         scale: float,
     ) -> None:
-        """Positions from ``first`` on, of them ``border`` <= position < ``high`` [queries, 1]."""
+        """Positions from ``first`` on, of them ``coded`` <= position < ``high`` [queries, 1]."""
         for start in range(first, self.length, BLOCK):
             end = min(start + BLOCK, self.length)
             where = slice(start - self.base, end - self.base)
             scores = (q @ self.keys[:, where].float().transpose(1, 2)).mul_(scale)
             positions = torch.arange(start, end, device=q.device)
-            scores.masked_fill_((positions < border) | (positions >= high), float("-inf"))
+            scores.masked_fill_((positions < coded) | (positions >= high), float("-inf"))
             softmax.add(scores, self.values[:, where].float())
 
-    def _learn(self, q: torch.Tensor) -> None:
-        """Remembers how strongly q [rows, kv heads, group, size] looks at each channel."""
-        if self._energy is None:
-            self._energy = torch.zeros(LEARN, self.kv_heads, self.size, device=q.device)
-        self._energy[self._first : self._first + len(q)] = q.square().sum(2)
+    def key_sum(self) -> torch.Tensor:
+        """See :meth:`Coding.key_sum`."""
+        return self.keys[:, :LEARN].float().sum(1)
 
-    def _settle(self) -> None:
-        """The statistics are known from here on; summed at once, so that chunks do not matter."""
-        assert self._energy is not None
-        key_sum = self.keys[:, :LEARN].float().sum(1)
-        self._statistics = key_statistics(key_sum, self._energy.sum(0), LEARN, self.bits.keys)
-
-    def _code(self) -> None:
-        """Codes the whole segments that have been read and are not coded yet."""
-        last = self.length // SEGMENT * SEGMENT
-        if self._statistics is None or last <= self.coded:
-            return
-        if not (self._keys and self._values):
-            return
+    def code(self, last: int) -> None:
+        """See :meth:`Coding.code`."""
+        assert self._keys and self._values and self.statistics
         where = slice(self.coded - self.base, last - self.base)
-        mean, weight = self._statistics.mean.unsqueeze(1), self._statistics.weight.unsqueeze(1)
+        mean, weight = self.statistics.mean.unsqueeze(1), self.statistics.weight.unsqueeze(1)
         self._keys.put(rotate((self.keys[:, where].float() - mean) * weight), self.coded)
         self._values.put(self.values[:, where].float(), self.coded)
-        self.coded = last
 
 
 class _Codes:

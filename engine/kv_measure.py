@@ -21,7 +21,7 @@ from engine.decoder import Decoder
 from engine.errors import DamagedModel, UnsupportedModel
 from engine.fingerprint import fingerprint
 from engine.kv_table import LIMIT, Form, KVRow, KVTable
-from engine.model import Model, load, open_text
+from engine.model import Model, load, open_config, open_text
 from engine.options import Message
 from engine.planner import plan
 from engine.text import Text
@@ -67,8 +67,7 @@ def measure_model(
             "Copy tokenizer.json and the chat template beside the weights.",
         )
     ids, form = token_ids(tokenizer, text)
-    longest = plan(path, memory=memory).longest_context
-    planned = plan(path, memory=memory, context=min(len(ids), longest))
+    planned = plan(path, memory=memory, context=min(len(ids), open_config(path).context))
     planned.check()
     ids = ids[: planned.context]
     if len(ids) <= LEARN + SEGMENT:
@@ -109,14 +108,21 @@ def measure(
         for layer in wide:
             del cache.layers[layer.index]
         coded = fresh(wide, kv)
-        bits = _coded_bits(model.path, coded)
+        if not coded.coded:
+            raise UnsupportedModel(
+                str(model.path),
+                "Its keys and values cannot be coded: the size of its heads is no power of two.",
+                "Use the model as it is, with exact keys and values.",
+            )
+        bits = coded.coded_bits
         coded.layers.update(cache.layers)
         coded.clear()
         cache = coded
         tally = Tally()
         for expected, given in zip(exact, _read(decoder, cache, ids), strict=True):
             if len(expected):
-                tally.add(_logits(decoder, expected), _logits(decoder, given))
+                known = log_probabilities(_logits(decoder, expected))
+                tally.add(known, _logits(decoder, given))
             yield KVProgress(done * len(ids) + cache.length, total)
         if not math.isfinite(tally.kld):
             raise DamagedModel(
@@ -124,6 +130,15 @@ def measure(
             )
         rows.append(KVRow(kv, round(tally.kld, 6), round(tally.top1, 2), round(bits, 3)))
     return tuple(rows)
+
+
+@torch.inference_mode()
+def log_probabilities(logits: torch.Tensor) -> torch.Tensor:
+    """log softmax of [rows, vocabulary], in place."""
+    for first in range(0, len(logits), _ROWS):
+        rows = logits[first : first + _ROWS]
+        rows.copy_(rows.log_softmax(-1))
+    return logits
 
 
 @dataclass
@@ -136,10 +151,10 @@ class Tally:
 
     @torch.inference_mode()
     def add(self, exact: torch.Tensor, given: torch.Tensor) -> None:
-        """Takes logits [rows, vocabulary]."""
-        for first in range(0, len(exact), _ROWS):
+        """Takes rows: exact log probabilities and given logits, both [rows, vocabulary]."""
+        for first in range(0, len(given), _ROWS):
             rows = slice(first, first + _ROWS)
-            expected, got = exact[rows].log_softmax(-1), given[rows].log_softmax(-1)
+            expected, got = exact[rows], given[rows].log_softmax(-1)
             self.agreed += int((got.argmax(-1) == expected.argmax(-1)).sum())
             self.divergence += float(got.neg_().add_(expected).mul_(expected.exp()).sum())
         self.rows += len(given)
@@ -192,16 +207,3 @@ def _read(
 def _logits(decoder: Decoder, states: torch.Tensor) -> torch.Tensor:
     with torch.inference_mode():
         return decoder.logits(states)
-
-
-def _coded_bits(path: Path, cache: KVCache) -> float:
-    """Bits set aside for a number in the coded layers."""
-    if not cache.coded:
-        raise UnsupportedModel(
-            str(path),
-            "Its keys and values cannot be coded: the size of its heads is no power of two.",
-            "Use the model as it is, with exact keys and values.",
-        )
-    positions = -(-cache.context // SEGMENT) * SEGMENT
-    numbers = sum(2 * layer.kv_heads * layer.size * positions for layer in cache.coded)
-    return 8 * sum(layer.coded_nbytes for layer in cache.coded) / numbers

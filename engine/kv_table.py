@@ -9,7 +9,7 @@ import contextlib
 import json
 import math
 import os
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal, cast, get_args
 
@@ -135,11 +135,6 @@ def write_table(model: Path, table: KVTable, folder: Path | None = None) -> Path
         with contextlib.suppress(OSError):
             path.unlink()
     return beside
-
-
-def with_limit(table: KVTable, limit: float) -> KVTable:
-    """The same figures with another limit."""
-    return replace(table, limit=limit)
 
 
 def table_text(table: KVTable) -> str:

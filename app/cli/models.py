@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, Literal, cast
@@ -18,7 +18,7 @@ from app.cli.progress import Progress
 from app.core.events import Progressed
 from app.core.measuring import keep_kv, stored_kv
 from engine.errors import EngineError, MemoryExceeded
-from engine.kv_table import LIMIT, with_limit
+from engine.kv_table import LIMIT
 
 models = typer.Typer(help="Language models: pack them, and see what they take.")
 app.add_typer(models, name="models")
@@ -202,7 +202,7 @@ def kv(
             _say("Stopped; nothing was changed.")
             raise typer.Exit(EXIT_INTERRUPTED) from None
     elif table and limit is not None and limit != table.limit:
-        table = with_limit(table, limit)
+        table = replace(table, limit=limit)
         keep_kv(model, table)
     assert table is not None
     if json_:

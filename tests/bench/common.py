@@ -7,9 +7,9 @@ import json
 import os
 import random
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
@@ -57,22 +57,15 @@ def spread(seconds: Sequence[float]) -> dict[str, float]:
     return {"p50_ms": round(float(p50), 1), "p95_ms": round(float(p95), 1)}
 
 
-class MemoryWatch:
-    """Notes the most memory that a process and all below it hold; ``peak`` in bytes.
+class Watch:
+    """Looks at something again and again, in a thread of its own, until the block ends."""
 
-    The sum of proportional set sizes, in which pages shared between processes count once. Where
-    the kernel does not tell it, as of a guest to anyone but root, the resident size stands in,
-    which is more.
-    """
-
-    def __init__(self, root: int, seconds: float = 0.25) -> None:
-        self.peak = 0
-        self.peak_of: dict[str, int] = {}
-        self._root, self._seconds = root, seconds
+    def __init__(self, look: Callable[[], None], seconds: float) -> None:
+        self._look, self._seconds = look, seconds
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._watch, daemon=True)
 
-    def __enter__(self) -> MemoryWatch:
+    def __enter__(self) -> Self:
         self._thread.start()
         return self
 
@@ -82,10 +75,28 @@ class MemoryWatch:
 
     def _watch(self) -> None:
         while not self._stop.wait(self._seconds):
-            sizes = {pid: memory_of(pid) for pid in family(self._root)}
-            if (total := sum(sizes.values())) > self.peak:
-                self.peak = total
-                self.peak_of = {name_of(pid): size for pid, size in sizes.items()}
+            self._look()
+
+
+class MemoryWatch(Watch):
+    """Notes the most memory that a process and all below it hold; ``peak`` in bytes.
+
+    The sum of proportional set sizes, in which pages shared between processes count once. Where
+    the kernel does not tell it, as of a guest to anyone but root, the resident size stands in,
+    which is more.
+    """
+
+    def __init__(self, root: int, seconds: float = 0.25) -> None:
+        super().__init__(self._note, seconds)
+        self.peak = 0
+        self.peak_of: dict[str, int] = {}
+        self._root = root
+
+    def _note(self) -> None:
+        sizes = {pid: memory_of(pid) for pid in family(self._root)}
+        if (total := sum(sizes.values())) > self.peak:
+            self.peak = total
+            self.peak_of = {name_of(pid): size for pid, size in sizes.items()}
 
 
 def family(root: int) -> list[int]:

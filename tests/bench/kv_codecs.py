@@ -15,11 +15,11 @@ from typing import Protocol
 
 import torch
 
+from engine import codec_torch
 from engine.cache import ExactLayer, KVCache
-from engine.codec import levels, signs
-from engine.coded_cache import CodedLayer
-from engine.config import SEGMENT, LayerConfig, ModelConfig
-from engine.widths import LEARN, Bits, KVBits
+from engine.config import LayerConfig, ModelConfig
+from engine.kv_measure import CANDIDATES
+from engine.widths import LEARN, Bits
 
 
 class Rounding(Protocol):
@@ -45,10 +45,7 @@ def block_rounded(x: torch.Tensor, bits: int) -> torch.Tensor:
 @cache
 def hadamard(size: int) -> torch.Tensor:
     """fp32 [size, size], orthonormal and its own inverse."""
-    matrix = torch.ones(1, 1)
-    while len(matrix) < size:
-        matrix = torch.cat([torch.cat([matrix, matrix], 1), torch.cat([matrix, -matrix], 1)])
-    return matrix * size**-0.5
+    return codec_torch.hadamard(torch.eye(size)) * size**-0.5
 
 
 def rotated_rounded(x: torch.Tensor, bits: int, size: int) -> torch.Tensor:
@@ -59,13 +56,9 @@ def rotated_rounded(x: torch.Tensor, bits: int, size: int) -> torch.Tensor:
 
 def turboquant(x: torch.Tensor, bits: Bits) -> torch.Tensor:
     """TurboQuant without its second stage: rotated, Lloyd-Max levels, the vector's own length."""
-    size = x.shape[-1]
-    norm = x.norm(dim=-1, keepdim=True).clamp_min(1e-30)
-    turned = (x / norm * signs(size)) @ hadamard(size) * size**0.5
-    levels_, _ = levels(bits).unique().sort()
-    codes = levels_[torch.bucketize(turned, (levels_[1:] + levels_[:-1]) / 2)]
-    codes *= (norm / codes.norm(dim=-1, keepdim=True)).half().float()
-    return codes @ hadamard(size) * signs(size)
+    rows, scales = codec_torch.encode(codec_torch.rotate(x), bits)
+    turned = codec_torch.decode(rows, bits) * scales.float().unsqueeze(-1)
+    return turned @ codec_torch.rotation(x.shape[-1], x.device).T
 
 
 class RoundedLayer(ExactLayer):
@@ -95,29 +88,24 @@ class RoundedLayer(ExactLayer):
         super().append(keys, values, first)
 
 
-OURS = [KVBits(2, 2), KVBits(3, 2), KVBits(3, 3), KVBits(4, 3), KVBits(4, 4), KVBits(8, 8)]
+OURS = {bits.name: bits for bits in CANDIDATES}
 NAMES = [
-    *(bits.name for bits in OURS),
+    *OURS,
     "q8_0", "q4_0", "q4_0_rotated", "turboquant_k3v3", "turboquant_k4v4",
 ]  # fmt: skip
 
 
 def make_cache(config: ModelConfig, name: str, tokens: int, chunk: int) -> tuple[KVCache, float]:
     """A codec's cache and the bits it sets aside for each number it stores."""
-    cache = KVCache(config, tokens, chunk, torch.float32)
-    numbers, nbytes, bits = 0, 0, 0.0
+    if name in OURS:
+        cache = KVCache(config, tokens, chunk, torch.float32, bits=OURS[name])
+        return cache, cache.coded_bits
+    cache, bits = KVCache(config, tokens, chunk, torch.float32), 0.0
     for layer in config.layers:
-        if not layer.owns_kv or layer.window is not None:
-            continue
-        if name in [ours.name for ours in OURS]:
-            coded = CodedLayer(layer, tokens, chunk, KVBits(*map(int, name[1::2])))  # type: ignore[arg-type]
-            numbers += 2 * layer.kv_heads * layer.head_size * (-(-tokens // SEGMENT) * SEGMENT)
-            nbytes += coded.coded_nbytes
-            cache.layers[layer.index] = coded
-        else:
+        if layer.owns_kv and layer.window is None:
             keys, values, bits = _roundings(name, layer.head_size)
             cache.layers[layer.index] = RoundedLayer(layer, tokens, keys, values)
-    return cache, 8 * nbytes / numbers if numbers else bits
+    return cache, bits
 
 
 def _roundings(name: str, size: int) -> tuple[Rounding, Rounding, float]:

@@ -13,7 +13,6 @@ and counts what that took, as its tensors say and as the kernel does.
 from __future__ import annotations
 
 import argparse
-import threading
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -26,33 +25,25 @@ from engine.decoder import Decoder
 from engine.native import claim_threads
 from engine.tensors import matrices
 from engine.widths import KVBits
-from tests.bench.common import kv_bits, parser_for, prompt_ids, report, status_bytes
+from tests.bench.common import Watch, kv_bits, parser_for, prompt_ids, report, status_bytes
 from tests.bench.shapes import SHAPES, shape_config, synthetic
 
 MIB = 1 << 20
 
 
-class AnonymousWatch:
+class AnonymousWatch(Watch):
     """Notes the most anonymous memory that this process holds; ``peak`` in bytes."""
 
     def __init__(self, seconds: float = 0.02) -> None:
+        super().__init__(self._note, seconds)
         self.peak = anonymous()
-        self._seconds = seconds
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._watch, daemon=True)
-
-    def __enter__(self) -> AnonymousWatch:
-        self._thread.start()
-        return self
 
     def __exit__(self, *_: object) -> None:
-        self._stop.set()
-        self._thread.join()
-        self.peak = max(self.peak, anonymous())
+        super().__exit__()
+        self._note()
 
-    def _watch(self) -> None:
-        while not self._stop.wait(self._seconds):
-            self.peak = max(self.peak, anonymous())
+    def _note(self) -> None:
+        self.peak = max(self.peak, anonymous())
 
 
 def anonymous() -> int:

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import json
 import tempfile
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,44 +21,17 @@ import torch
 from engine.cache import KVCache
 from engine.decoder import Decoder
 from engine.gguf_file import gguf_tokenizer
+from engine.kv_measure import Tally, log_probabilities
 from engine.widths import LEARN
 from tests.bench.common import parser_for
 from tests.bench.kv_codecs import NAMES, make_cache
 from tests.bench.perplexity import LICENCES, gemma3_270m, open_decoder
 
 CHUNK = 128
-# Rows of logits compared at once: few enough to stay in the processor's cache.
-_ROWS = 4
 TEXTS = {
     "GPL-3 + MPL-2.0": LICENCES,
     "GFDL-1.3": (LICENCES[0].with_name("GFDL-1.3"),),
 }
-
-
-@dataclass
-class Tally:
-    """Sums over the tokens measured."""
-
-    bits: float
-    divergence: float = 0.0
-    agreed: int = 0
-    tokens: int = 0
-
-    def add(self, exact: torch.Tensor, given: torch.Tensor) -> None:
-        """Counts rows: exact [rows, vocabulary] log probabilities, given logits alike."""
-        for expected, got in zip(exact.split(_ROWS), given.split(_ROWS), strict=True):
-            got = got.log_softmax(-1)
-            self.agreed += int((got.argmax(-1) == expected.argmax(-1)).sum())
-            self.divergence += float(got.neg_().add_(expected).mul_(expected.exp()).sum())
-        self.tokens += len(given)
-
-    def figures(self) -> dict[str, float]:
-        """KLD, agreement in percent, bits."""
-        return {
-            "kld": round(self.divergence / self.tokens, 5),
-            "top1": round(100 * self.agreed / self.tokens, 2),
-            "bits": round(self.bits, 3),
-        }
 
 
 @torch.inference_mode()
@@ -68,19 +40,22 @@ def measure(decoder: Decoder, ids: list[int], names: list[str]) -> dict[str, dic
     the exact cache gives is computed once a chunk and not kept."""
     exact = KVCache(decoder.config, len(ids), CHUNK, torch.float32)
     made = {name: make_cache(decoder.config, name, len(ids), CHUNK) for name in names}
-    tallies = {name: Tally(bits) for name, (_, bits) in made.items()}
+    tallies = {name: Tally() for name in made}
     for first in range(0, len(ids), CHUNK):
         part = torch.tensor(ids[first : first + CHUNK])
         keep = len(part) if first >= LEARN else 0
-        expected = decoder.forward(part, exact, keep)
-        for rows in expected.split(_ROWS):
-            rows.copy_(rows.log_softmax(-1))
+        expected = log_probabilities(decoder.forward(part, exact, keep))
         for name, (cache, _) in made.items():
             given = decoder.forward(part, cache, keep)
             if keep:
                 tallies[name].add(expected, given)
             del given
-    return {name: tally.figures() for name, tally in tallies.items()}
+    return {name: figures(tallies[name], bits) for name, (_, bits) in made.items()}
+
+
+def figures(tally: Tally, bits: float) -> dict[str, float]:
+    """KLD, agreement in per cent, bits."""
+    return {"kld": round(tally.kld, 5), "top1": round(tally.top1, 2), "bits": round(bits, 3)}
 
 
 def means(texts: dict[str, dict[str, dict[str, float]]]) -> dict[str, dict[str, float]]:

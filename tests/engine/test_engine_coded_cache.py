@@ -8,6 +8,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from kv_rows import ALL_BITS, HEADS, KV_HEADS, LAYER, SIZE, numbers, read
 from tiny import tiny_config
 
 from engine.cache import ExactLayer, KVCache
@@ -20,36 +21,6 @@ from engine.widths import LEARN, KVBits
 from tests.bench.shapes import shape_config
 
 pytestmark = pytest.mark.skipif(kernels() is None, reason="the kernels are not built")
-
-HEADS, KV_HEADS, SIZE = 6, 2, 64
-LAYER = LayerConfig(0, FULL, SIZE, KV_HEADS, 0, None, False, 0)
-ALL_BITS = [KVBits(8, 8), KVBits(4, 4), KVBits(4, 3), KVBits(3, 3), KVBits(2, 2)]
-
-
-def numbers(count: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """Queries, keys and values, channels of different sizes, keys away from zero."""
-    generator = torch.Generator().manual_seed(0)
-    width = KV_HEADS * SIZE
-    scale = torch.rand(width, generator=generator) * 3
-    keys = torch.randn(count, width, generator=generator) * scale + 2
-    values = torch.randn(count, width, generator=generator)
-    loud = torch.rand(SIZE, generator=generator).repeat(HEADS)
-    return torch.randn(count, HEADS * SIZE, generator=generator) * loud, keys, values
-
-
-def read(layer: CodedLayer | ExactLayer, count: int, chunks: list[int]) -> torch.Tensor:
-    """What attention gives for every row, appended in these chunks."""
-    q, keys, values = numbers(count)
-    found, first = [], 0
-    for size in [*chunks, count]:
-        last = min(first + size, count)
-        if first == last:
-            break
-        layer.append(keys[first:last], values[first:last], first)
-        high = torch.arange(first, last) + 1
-        found.append(layer.attend(q[first:last], HEADS, torch.zeros_like(high), high, 0.125))
-        first = last
-    return torch.cat(found)
 
 
 def test_the_levels_are_those_of_lloyd_and_max() -> None:
@@ -172,7 +143,7 @@ def test_going_back_and_on_gives_the_same() -> None:
     found = []
     for first in range(0, count, 51):
         last = min(first + 51, count)
-        rows = min(8, layer._capacity - last)
+        rows = min(8, layer.places - last)
         layer.append(
             torch.cat([keys[first:last], wrong[:rows]]),
             torch.cat([values[first:last], wrong[:rows]]),
@@ -208,3 +179,10 @@ def test_three_bits_take_little_more_than_three() -> None:
     layer = CodedLayer(whole, 131_072, 512, KVBits(3, 3))
     stored = 2 * whole.kv_heads * whole.head_size * 131_072
     assert 8 * layer.coded_nbytes / stored <= 3.25
+
+
+def test_a_cache_that_ends_where_coding_begins_stays_exact() -> None:
+    layer = CodedLayer(LAYER, LEARN, 512, KVBits(3, 3))
+    exact = read(ExactLayer(LAYER, LEARN, torch.float32), LEARN, [512] * 2)
+    assert torch.allclose(read(layer, LEARN, [512] * 2), exact, atol=0.05)
+    assert layer.coded_nbytes == 0

@@ -12,6 +12,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from kv_rows import ALL_BITS, HEADS, KV_HEADS, LAYER, SIZE, numbers, read
 from tiny import tiny_config, write_tiny
 
 from engine.cache import KVCache, TorchLayer
@@ -19,50 +20,19 @@ from engine.codec import levels, signs
 from engine.codec_torch import decode, encode, hadamard, pack, rotate, rotation, unpack
 from engine.coded_cache import CodedLayer
 from engine.coded_torch import BLOCK, CodedTorchLayer
-from engine.config import FULL, LayerConfig, parse_config
+from engine.config import parse_config
 from engine.native import kernels
 from engine.placement import CPU
 from engine.sizes import cache_bytes
 from engine.widths import LEARN, Bits, KVBits
 
-HEADS, KV_HEADS, SIZE = 6, 2, 64
-LAYER = LayerConfig(0, FULL, SIZE, KV_HEADS, 0, None, False, 0)
-ALL_BITS = [KVBits(8, 8), KVBits(4, 4), KVBits(4, 3), KVBits(3, 3), KVBits(2, 2)]
 WIDTHS: list[Bits] = [2, 3, 4, 8]
 COUNT = 2300
 CHUNKS = [[512] * 5, [100, 1, 255, 512, 300, 7, *[1] * 20, *[64] * 40], [500, *[511] * 4]]
 
 
-def numbers(count: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """Queries, keys and values, channels of different sizes, keys away from zero."""
-    generator = torch.Generator().manual_seed(0)
-    width = KV_HEADS * SIZE
-    scale = torch.rand(width, generator=generator) * 3
-    keys = torch.randn(count, width, generator=generator) * scale + 2
-    values = torch.randn(count, width, generator=generator)
-    loud = torch.rand(SIZE, generator=generator).repeat(HEADS)
-    return torch.randn(count, HEADS * SIZE, generator=generator) * loud, keys, values
-
-
 def made(bits: KVBits, count: int = COUNT, chunk: int = 512) -> CodedTorchLayer:
     return CodedTorchLayer(LAYER, count, chunk, bits, CPU)
-
-
-def read(
-    layer: CodedTorchLayer | CodedLayer | TorchLayer, count: int, chunks: list[int]
-) -> torch.Tensor:
-    """What attention gives for every row, appended in these chunks."""
-    q, keys, values = numbers(count)
-    found, first = [], 0
-    for size in [*chunks, count]:
-        last = min(first + size, count)
-        if first == last:
-            break
-        layer.append(keys[first:last], values[first:last], first)
-        high = torch.arange(first, last) + 1
-        found.append(layer.attend(q[first:last], HEADS, torch.zeros_like(high), high, 0.125))
-        first = last
-    return torch.cat(found)
 
 
 def difference(found: torch.Tensor, expected: torch.Tensor) -> float:

@@ -345,9 +345,7 @@ static void attend(const struct attention *a, int threads)
     job.segments = most > least ? (most + SEGMENT - 1) / SEGMENT - job.first_segment : 0;
     job.turn_segments = job.segments;
     int64_t items = a->kv_heads * job.groups;
-    float few[2 * GROUP_ROWS * 4];
-    int small = a->kv_heads * job.pairs <= GROUP_ROWS * 4;
-    job.totals = small ? few : malloc((size_t)(a->kv_heads * job.pairs * 2) * sizeof(float));
+    job.totals = malloc((size_t)(a->kv_heads * job.pairs * 2) * sizeof(float));
     /* Few groups: some segments of each are tasks, and they are merged afterwards, turn by turn. */
     if (threads > 1 && items < 4 * threads && job.segments > 1) {
         int64_t numbers = GROUP_ROWS * (a->head_size + 2), most_numbers = 1 << 22;
@@ -364,7 +362,7 @@ static void attend(const struct attention *a, int threads)
         job.turn_first += job.turn_segments;
     } while (job.turn_first < job.segments);
     free(job.shares);
-    if (!small) free(job.totals);
+    free(job.totals);
 }
 
 static void store_tiles(const float *keys, int64_t key_stride, const float *values,
