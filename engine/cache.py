@@ -44,6 +44,25 @@ class LayerCache(Protocol):
     def nbytes(self) -> int:
         """Bytes set aside."""
 
+    @property
+    def layout(self) -> str:
+        """How it is stored; layers of another layout do not understand its bytes."""
+
+    def history(self, first: int, last: int) -> dict[str, torch.Tensor]:
+        """What is stored for good; this and the rest for snapshots: :class:`engine.tiles.Kept`."""
+
+    def tail(self, position: int) -> dict[str, torch.Tensor]:
+        """The rest that is needed to go on from a position."""
+
+    def settled(self, position: int) -> int:
+        """Where the history up to a position ends."""
+
+    def stand(self, position: int) -> None:
+        """Forgets everything and is ready to be filled up to a position."""
+
+    def snapshot_nbytes(self) -> tuple[float, float]:
+        """Bytes of a tail, about, and of a position's history."""
+
 
 class ExactLayer(Tiles):
     """Keys and values as they are, in tiles of 16 positions for the C kernel, fp32 or bf16."""
@@ -146,6 +165,38 @@ class KVCache:
         positions = -(-self.context // SEGMENT) * SEGMENT
         numbers = sum(2 * layer.kv_heads * layer.size * positions for layer in self.coded)
         return 8 * sum(layer.coded_nbytes for layer in self.coded) / numbers
+
+    @property
+    def layout(self) -> list[str]:
+        """How each layer is stored: only a cache of the same layout understands its bytes."""
+        return [f"{index} {layer.layout}" for index, layer in self.layers.items()]
+
+    def history(self, before: int, position: int) -> dict[str, torch.Tensor]:
+        """Views of what is stored for good up to ``position`` and was not yet at ``before``."""
+        return {
+            f"{index}.{name}": part
+            for index, layer in self.layers.items()
+            for name, part in layer.history(layer.settled(before), layer.settled(position)).items()
+        }
+
+    def tail(self, position: int) -> dict[str, torch.Tensor]:
+        """Views of the rest that is needed to go on from ``position``."""
+        return {
+            f"{index}.{name}": part
+            for index, layer in self.layers.items()
+            for name, part in layer.tail(position).items()
+        }
+
+    def stand(self, position: int) -> None:
+        """Forgets everything; up to ``position`` the caller fills the views."""
+        for layer in self.layers.values():
+            layer.stand(position)
+        self.length = position
+
+    def snapshot_nbytes(self) -> tuple[float, float]:
+        """Bytes of a tail, about, and of a position's history."""
+        each = [layer.snapshot_nbytes() for layer in self.layers.values()]
+        return sum(tail for tail, _ in each), sum(history for _, history in each)
 
     def can_return_to(self, length: int) -> bool:
         """Whether everything a next token at ``length`` would see is still remembered."""

@@ -31,6 +31,16 @@ class KeyStatistics:
     mean: torch.Tensor
     weight: torch.Tensor
 
+    @property
+    def parts(self) -> dict[str, torch.Tensor]:
+        """All of them by name."""
+        return {"mean": self.mean, "weight": self.weight}
+
+    @classmethod
+    def unknown(cls, kv_heads: int, size: int, device: torch.device) -> "KeyStatistics":
+        """Zeros, to be filled."""
+        return cls(*torch.zeros(2, kv_heads, size, device=device))
+
 
 @cache
 def levels(bits: int) -> torch.Tensor:

@@ -92,6 +92,18 @@ class CodedLayer(Coding, Tiles):
             levels=levels(bits).data_ptr(),
         )
 
+    def history(self, first: int, last: int) -> dict[str, torch.Tensor]:
+        """See :meth:`Coding.history`."""
+        if first >= last:
+            return {}
+        found = {}
+        for name, bits in (("keys", self.bits.keys), ("values", self.bits.values)):
+            rows = self._rows[name][:-CODE_PADDING].view(self.kv_heads, -1)
+            a, b = (place * self.size * bits // 8 for place in (first, last))
+            found[name] = rows[:, a:b]
+            found[f"{name}.scales"] = self._scales[name][:, first:last]
+        return found
+
     def key_sum(self) -> torch.Tensor:
         """See :meth:`Coding.key_sum`."""
         tiles = self.keys[:, :LEARN].reshape(self.kv_heads, LEARN // TILE, self.size, TILE)

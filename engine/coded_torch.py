@@ -114,6 +114,17 @@ class CodedTorchLayer(Coding):
             scores.masked_fill_((positions < coded) | (positions >= high), float("-inf"))
             softmax.add(scores, self.values[:, where].float())
 
+    def history(self, first: int, last: int) -> dict[str, torch.Tensor]:
+        """See :meth:`Coding.history`."""
+        if first >= last:
+            return {}
+        assert self._keys and self._values
+        found = {}
+        for name, codes in (("keys", self._keys), ("values", self._values)):
+            found[name] = codes.rows[:, first:last]
+            found[f"{name}.scales"] = codes.scales[:, first:last]
+        return found
+
     def key_sum(self) -> torch.Tensor:
         """See :meth:`Coding.key_sum`."""
         return self.keys[:, :LEARN].float().sum(1)

@@ -45,9 +45,18 @@ class Coding(Kept, ABC):
         return super().nbytes + self.coded_nbytes
 
     @property
+    def layout(self) -> str:
+        """See :attr:`Kept.layout`."""
+        return f"{super().layout}, {self.bits.name}"
+
+    @property
     @abstractmethod
     def coded_nbytes(self) -> int:
         """Bytes set aside for codes and their scales."""
+
+    @abstractmethod
+    def history(self, first: int, last: int) -> dict[str, torch.Tensor]:
+        """See :meth:`Kept.history`: codes and their scales."""
 
     @abstractmethod
     def key_sum(self) -> torch.Tensor:
@@ -71,6 +80,27 @@ class Coding(Kept, ABC):
         super().clear()
         self.coded = 0
         self._energy = self.statistics = None
+
+    def settled(self, position: int) -> int:
+        """See :meth:`Kept.settled`."""
+        return border(position + 1)
+
+    def tail(self, position: int) -> dict[str, torch.Tensor]:
+        """See :meth:`Kept.tail`; from the position on where statistics stand."""
+        assert self.statistics is not None
+        return super().tail(position) | self.statistics.parts
+
+    def stand(self, position: int) -> None:
+        """See :meth:`Kept.stand`."""
+        super().stand(position)
+        self.base = self.coded = border(position + 1)
+        self.statistics = KeyStatistics.unknown(self.kv_heads, self.size, self.keys.device)
+        self._fresh = False
+
+    def snapshot_nbytes(self) -> tuple[float, float]:
+        """See :meth:`Kept.snapshot_nbytes`."""
+        exact = super().nbytes / self.keys.shape[1]
+        return exact * (RECENT + SEGMENT), self.coded_nbytes / max(1, self.places)
 
     def make_room(self, first: int, rows: int) -> None:
         """Before ``rows`` exact positions from ``first`` on are stored."""

@@ -16,18 +16,23 @@ from engine.config import ModelConfig, layer_capacity, read_config
 from engine.decoder import Decoder
 from engine.decoder_weights import DecoderWeights, LayerWeights
 from engine.errors import DamagedModel
+from engine.fingerprint import fingerprint
 from engine.kv_table import read_table
 from engine.matrix import Joined, Matrix, Width
 from engine.native import claim_threads, kernels
-from engine.options import DEFAULTS, Event, Message, ModelFacts, Options
+from engine.options import DEFAULTS, Event, Message, ModelFacts, Options, SnapshotPlace
 from engine.packed import PackedModel, is_packed
 from engine.placement import CPU, Placement, place
 from engine.planner import plan
 from engine.session import Session
 from engine.sizes import CHUNK
+from engine.snapshots import Snapshots
 from engine.tensors import Source, Widths, gather, matrices
 from engine.text import Text
 from engine.widths import KVBits
+
+# Tokens at the end of what is kept that may depend on what follows.
+_LOOSE_END = 8
 
 
 @dataclass(frozen=True)
@@ -45,7 +50,12 @@ class Model:
         self, prompt: Sequence[Message] | Sequence[int] | str, options: Options = DEFAULTS
     ) -> Generator[Event, None, None]:
         """Writes after token ids, a plain text, or a conversation in the model's own template."""
-        return self.session.generate(self.tokens(prompt, options.thinking), options)
+        tokens = self.tokens(prompt, options.thinking)
+        return self.session.generate(tokens, options, self._kept(prompt, tokens, options))
+
+    def forget(self, owner: str) -> None:
+        """Forgets what was read last if it was this owner's; its files are for others to delete."""
+        self.session.forget(owner)
 
     def tokens(
         self, prompt: Sequence[Message] | Sequence[int] | str, thinking: bool = False
@@ -65,6 +75,29 @@ class Model:
             return self.text.encode(prompt)
         return self.text.chat([m for m in prompt if isinstance(m, Message)], thinking)
 
+    def _kept(
+        self, prompt: Sequence[Message] | Sequence[int] | str, tokens: list[int], options: Options
+    ) -> int:
+        """How many of the prompt's tokens ``options.keep`` means."""
+        keep = options.keep
+        if keep is None:
+            return 0
+        if isinstance(prompt, str):
+            cut = self.tokens(prompt[: keep.characters])
+        elif all(isinstance(part, Message) for part in prompt):
+            messages = [part for part in prompt if isinstance(part, Message)][: keep.message + 1]
+            last = messages[-1]
+            messages[-1] = replace(last, content=last.content[: keep.characters])
+            cut = self.tokens(messages, options.thinking)
+        else:
+            return len(tokens[: keep.characters])
+        same = next(
+            (i for i, (a, b) in enumerate(zip(tokens, cut, strict=False)) if a != b),
+            min(len(tokens), len(cut)),
+        )
+        # The last tokens may be others where another text follows.
+        return max(0, same - _LOOSE_END)
+
 
 def load(
     where: Path | str,
@@ -76,6 +109,7 @@ def load(
     exact_cache: bool = False,
     kv: KVBits | Literal["auto"] | None = None,
     tables: Path | None = None,
+    snapshots: SnapshotPlace | None = None,
 ) -> Model:
     """Opens a model after checking that it fits.
 
@@ -84,8 +118,8 @@ def load(
     checkpoint; 32 computes in fp32 throughout. exact_cache: keys and values in fp32 instead of
     bf16. kv: bits of keys and values on global layers; None keeps them as they are, "auto" takes
     what was measured to be enough (:mod:`engine.kv_table`). tables: where such tables lie besides
-    the model. Raises MemoryExceeded with the numbers before anything is loaded, ModelError for bad
-    files.
+    the model. snapshots: where what ``Options.keep`` names stays read. Raises MemoryExceeded with
+    the numbers before anything is loaded, ModelError for bad files.
     """
     path = Path(where)
     notes = []
@@ -132,7 +166,12 @@ def load(
         notes=tuple(note for note in notes if note),
         kv=kv.name if kv and cache.coded else "exact",
     )
-    return Model(facts, config, decoder, Session(decoder, cache, text), path, text)
+    kept = None
+    if snapshots:
+        kept = Snapshots(
+            snapshots, f"{fingerprint(path)} {widths.layers} {widths.embedding}", cache
+        )
+    return Model(facts, config, decoder, Session(decoder, cache, text, kept), path, text)
 
 
 def open_source(path: Path) -> Source:

@@ -15,13 +15,38 @@ class Message:
 
 
 @dataclass(frozen=True)
+class Keep:
+    """What of a prompt is worth keeping on disk: its first part, up to the end of a document.
+
+    ``owner`` names whose it is, so that it is deleted with it. Kept are the messages before
+    ``message`` and its first ``characters``; of a plain text its first characters, of token ids so
+    many of them. None takes all of them.
+    """
+
+    owner: str
+    message: int = 0
+    characters: int | None = None
+
+
+@dataclass(frozen=True)
+class SnapshotPlace:
+    """A folder for what has been read, the key its files are encrypted with (32 bytes), and the
+    most bytes they may take; those used least recently go first."""
+
+    folder: str
+    key: bytes = field(repr=False)
+    budget: int = 10 << 30
+
+
+@dataclass(frozen=True)
 class Options:
     """How to write.
 
     temperature 0 is greedy. top_k 0, top_p 1, min_p 0 and repetition_penalty 1 switch those off.
     ``stop`` strings end the answer and are not part of it. ``schema`` is a JSON schema the answer
     must follow. ``lookup`` drafts from the prompt; it changes the speed and never what is written
-    greedily.
+    greedily. ``keep`` says what of the prompt is read once for all; it needs a model opened with a
+    place for snapshots.
     """
 
     max_tokens: int = 1024
@@ -35,6 +60,7 @@ class Options:
     thinking: bool = False
     schema: dict[str, Any] | None = None
     lookup: bool = True
+    keep: Keep | None = None
 
     def __post_init__(self) -> None:
         checks = {
@@ -53,11 +79,17 @@ class Options:
 
 @dataclass(frozen=True)
 class PromptRead:
-    """So many of the prompt's tokens have been read; ``reused`` came from what was read before."""
+    """So many of the prompt's tokens have been read.
+
+    ``reused`` came from what was read before, ``restored`` of them from disk. ``note`` says what a
+    person should know of what is kept on disk: that it was damaged, or could not be written.
+    """
 
     tokens: int
     of: int
     reused: int = 0
+    restored: int = 0
+    note: str = ""
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from typing import Any, Literal
 
-from engine.options import Event, Message, ModelFacts, Options
+from engine.options import Event, Message, ModelFacts, Options, SnapshotPlace
 from engine.widths import KVBits
 
 Prompt = str | tuple[int, ...] | tuple[Message, ...]
@@ -23,8 +23,8 @@ _BUILTINS = frozenset({"ValueError", "set", "frozenset"})
 class Load:
     """Near to far, first of all: the model to load, with what, after which guard.
 
-    ``factory`` and ``guard`` are import paths, ``package.module:function``. ``kv`` and ``tables``
-    are those of :func:`engine.model.load`.
+    ``factory`` and ``guard`` are import paths, ``package.module:function``. ``kv``, ``tables`` and
+    ``snapshots`` are those of :func:`engine.model.load`.
     """
 
     folder: str
@@ -35,6 +35,7 @@ class Load:
     guard: str | None
     kv: KVBits | Literal["auto"] | None = "auto"
     tables: str | None = None
+    snapshots: SnapshotPlace | None = None
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,14 @@ class Generate:
     request: int
     prompt: Prompt
     options: Options
+
+
+@dataclass(frozen=True)
+class Forget:
+    """Near to far: what was read of this owner is to leave memory. Answered by Ended."""
+
+    request: int
+    owner: str
 
 
 @dataclass(frozen=True)

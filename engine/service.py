@@ -20,11 +20,12 @@ from types import TracebackType
 from typing import Literal
 
 from engine.errors import EngineBusy, EngineStopped
-from engine.options import Event, Message, ModelFacts, Options
+from engine.options import Event, Message, ModelFacts, Options, SnapshotPlace
 from engine.protocol import (
     Cancel,
     Ended,
     Failed,
+    Forget,
     Generate,
     Load,
     Loaded,
@@ -33,6 +34,7 @@ from engine.protocol import (
     receive,
     send,
 )
+from engine.snapshot_folder import SnapshotFolder
 from engine.widths import KVBits
 
 _CLOSE_SECONDS = 5
@@ -46,7 +48,8 @@ class Engine:
     ``memory`` is in bytes. ``guard`` names a function, ``package.module:function``, that the child
     calls before it imports anything heavy; ``factory`` what loads the model there. ``kv`` is the
     width of keys and values, by default the smallest that was measured to be enough; ``tables`` is
-    a folder with measurements, for models whose own place cannot be written.
+    a folder with measurements, for models whose own place cannot be written. ``snapshots`` is where
+    what ``Options.keep`` names stays read; without, it is read each time.
 
     One answer at a time: while one is being read, a second request raises EngineBusy. Methods may
     be called from any thread. After :meth:`close` the next request starts a child again.
@@ -63,9 +66,13 @@ class Engine:
         factory: str = "engine.model:load",
         kv: KVBits | Literal["auto"] | None = "auto",
         tables: Path | str | None = None,
+        snapshots: SnapshotPlace | None = None,
     ) -> None:
         kept = None if tables is None else str(tables)
-        self._order = Load(str(folder), context, memory, device, factory, guard, kv, kept)
+        self._order = Load(
+            str(folder), context, memory, device, factory, guard, kv, kept, snapshots
+        )
+        self._owner = ""
         self._numbers = itertools.count(1)
         self._turn = threading.Lock()
         self._starting = threading.Lock()
@@ -107,6 +114,7 @@ class Engine:
         try:
             child = self._running()
             number = next(self._numbers)
+            self._owner = options.keep.owner if options.keep else ""
             sent: Prompt = prompt if isinstance(prompt, str) else tuple(prompt)  # type: ignore[assignment]
             child.send(Generate(number, sent, options))
             over = False
@@ -129,6 +137,34 @@ class Engine:
                     child.cancel(number)
         finally:
             self._turn.release()
+
+    def forget(self, owner: str) -> None:
+        """Deletes what is kept of an owner, in memory and on disk; for when a document is deleted.
+
+        An answer over it that is under way ends with EngineStopped. Raises OSError if a file cannot
+        be deleted.
+        """
+        if self._turn.acquire(blocking=False):
+            try:
+                self._forget_in_child(owner)
+            finally:
+                self._turn.release()
+        elif self._owner == owner:
+            self.close()
+        elif child := self._child:
+            # After the answer under way, whose reader skips what is said of this.
+            child.send(Forget(next(self._numbers), owner))
+        if self._order.snapshots:
+            SnapshotFolder(self._order.snapshots).forget(owner)
+
+    def _forget_in_child(self, owner: str) -> None:
+        child = self._child
+        if child is None or child.ended:
+            return
+        number = next(self._numbers)
+        child.send(Forget(number, owner))
+        while child.receive() != Ended(number):
+            pass  # the rest of an answer that nobody waited for
 
     def close(self) -> None:
         """Ends the child, also in the middle of an answer, whose reader gets EngineStopped."""

@@ -6,6 +6,7 @@ they part. Closing the generator stops before the next token; what was read stay
 
 import time
 from collections.abc import Generator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING
 
 import torch
@@ -16,6 +17,7 @@ from engine.errors import PromptTooLong
 from engine.lookup import PromptLookup
 from engine.options import DEFAULTS, Event, Finished, Options, PromptRead, Reason, Written
 from engine.sampler import Sampler
+from engine.snapshots import Reading, Snapshots
 from engine.text import Text
 
 if TYPE_CHECKING:
@@ -25,21 +27,32 @@ if TYPE_CHECKING:
 class Session:
     """One conversation's cache over a decoder. Not for several threads at once."""
 
-    def __init__(self, decoder: Decoder, cache: KVCache, text: Text | None) -> None:
+    def __init__(
+        self,
+        decoder: Decoder,
+        cache: KVCache,
+        text: Text | None,
+        snapshots: Snapshots | None = None,
+    ) -> None:
         self._decoder, self._cache, self._text = decoder, cache, text
+        self._snapshots = snapshots
         self._read: list[int] = []
+        self._owner = ""
 
     def generate(
-        self, prompt: Sequence[int], options: Options = DEFAULTS
+        self, prompt: Sequence[int], options: Options = DEFAULTS, kept: int = 0
     ) -> Generator[Event, None, None]:
         """Yields PromptRead while reading, Written while writing, Finished last.
 
-        Raises PromptTooLong before anything is read.
+        kept: tokens of the prompt that ``options.keep`` means. Raises PromptTooLong before anything
+        is read.
         """
         prompt = list(prompt)
         self._check(prompt)
         start = time.perf_counter()
-        logits = yield from self._prefill(prompt)
+        self._owner = options.keep.owner if options.keep else ""
+        with self._reading(prompt[:-1][:kept]) as reading:
+            logits = yield from self._prefill(prompt, reading)
         read = time.perf_counter()
         writer = _Writer(prompt, options, self._text)
         room = min(options.max_tokens, self._cache.context - len(prompt) + 1)
@@ -68,6 +81,11 @@ class Session:
         self._forget()
         return torch.cat(rows)
 
+    def forget(self, owner: str) -> None:
+        """Forgets what was read last if it was this owner's."""
+        if owner == self._owner:
+            self._forget()
+
     def _check(self, prompt: list[int]) -> None:
         if not prompt:
             raise ValueError("a prompt needs at least one token")
@@ -82,27 +100,61 @@ class Session:
         self._cache.clear()
         self._read = []
 
-    def _prefill(self, prompt: list[int]) -> Generator[Event, None, torch.Tensor]:
+    def _reading(self, kept: list[int]) -> AbstractContextManager[Reading | None]:
+        """The snapshots of what is to be kept of a prompt, where there are any."""
+        if self._snapshots is None or not self._owner:
+            return nullcontext()
+        return self._snapshots.begin(self._owner, kept)
+
+    def _prefill(
+        self, prompt: list[int], reading: Reading | None
+    ) -> Generator[Event, None, torch.Tensor]:
         """Reads what of the prompt is not in the cache: the logits [1, vocabulary] after it."""
+        same, restored = self._return_to(prompt, reading)
+        logits, first = torch.empty(0), same
+        note = reading.save_at(same) if reading and same else ""
+        while first < len(prompt):
+            last = min(first + self._cache.chunk, len(prompt))
+            if reading:
+                last = min(last, reading.stop_after(first))
+            logits = self._feed(prompt[first:last], 1 if last == len(prompt) else 0)
+            if reading:
+                note = f"{note} {reading.save_at(last)}".strip()
+            yield PromptRead(last, len(prompt), same, restored, note)
+            first, note = last, ""
+        return logits
+
+    def _return_to(self, prompt: list[int], reading: Reading | None) -> tuple[int, int]:
+        """Keeps of the cache what the prompt begins with, or restores what was kept on disk.
+
+        Gives how many tokens need not be read, and how many of them were restored.
+        """
         same = 0
         # The last token is always read: its logits are wanted.
         for a, b in zip(self._read, prompt[:-1], strict=False):
             if a != b:
                 break
             same += 1
-        if same and self._cache.can_return_to(same):
+        if not self._cache.can_return_to(same):
+            same = 0
+        if reading and reading.longest > same and (restored := reading.restore()):
+            self._read = prompt[:restored]
+            return restored, restored
+        # What could not be restored may have left the cache empty.
+        same = min(same, self._cache.length)
+        if (
+            reading
+            and reading.longest < reading.end <= same
+            and self._cache.can_return_to(reading.end)
+        ):
+            # Already read, and only now to be kept.
+            same = reading.end
+        if same:
             self._cache.truncate(same)
             del self._read[same:]
         else:
-            same = 0
             self._forget()
-        logits = torch.empty(0)
-        for first in range(same, len(prompt), self._cache.chunk):
-            part = prompt[first : first + self._cache.chunk]
-            last = first + len(part) == len(prompt)
-            logits = self._feed(part, 1 if last else 0)
-            yield PromptRead(first + len(part), len(prompt), same)
-        return logits
+        return same, 0
 
     def _feed(self, ids: list[int], keep: int) -> torch.Tensor:
         with torch.inference_mode():

@@ -12,7 +12,15 @@ def window_start(window: int | None, position: int) -> int:
 
 
 class Kept:
-    """Keys and values [kv heads, positions, size] of positions ``base`` to ``length``."""
+    """Keys and values [kv heads, positions, size] of positions ``base`` to ``length``.
+
+    What has been read up to a position is two things for a snapshot. Its *history* is stored for
+    good: more positions only add to it. Its *tail* is the exact rest that a next query sees, whose
+    storage moves on. Both are given as views, to copy from or, after :meth:`stand`, to fill.
+    """
+
+    # A tail begins and ends at multiples of these.
+    first_grain = last_grain = 1
 
     def __init__(
         self, layer: LayerConfig, positions: int, dtype: torch.dtype, device: torch.device
@@ -29,6 +37,12 @@ class Kept:
         """Bytes set aside."""
         return self.keys.nbytes + self.values.nbytes
 
+    @property
+    def layout(self) -> str:
+        """How it is stored; layers of another layout do not understand its bytes."""
+        shape = f"{self.kv_heads} x {self.size}, window {self.window}"
+        return f"{type(self).__name__} {shape}, {self.keys.dtype}"
+
     def remembers(self, position: int) -> bool:
         """Whether all that a query at this position sees before itself is still there."""
         return self.base <= window_start(self.window, position) and position <= self.length
@@ -36,6 +50,39 @@ class Kept:
     def clear(self) -> None:
         """Forgets everything."""
         self.base = self.length = 0
+
+    def settled(self, position: int) -> int:
+        """Where the history of what has been read up to ``position`` ends."""
+        return 0 if self.window is not None else position // SEGMENT * SEGMENT
+
+    def history(self, first: int, last: int) -> dict[str, torch.Tensor]:
+        """Views of what is stored for good of positions, both ends multiples of a segment."""
+        if first >= last:
+            return {}
+        return {"keys": self.keys[:, first:last], "values": self.values[:, first:last]}
+
+    def tail(self, position: int) -> dict[str, torch.Tensor]:
+        """Views of the rest that is needed to go on from ``position``."""
+        first = self._tail_start(position) - self.base
+        last = -(-(position - self.base) // self.last_grain) * self.last_grain
+        return {"keys": self.keys[:, first:last], "values": self.values[:, first:last]}
+
+    def stand(self, position: int) -> None:
+        """Forgets everything; up to ``position`` the views are then filled by the caller."""
+        self.clear()
+        self.base = 0 if self.window is None else self._tail_start(position)
+        self.length = position
+
+    def snapshot_nbytes(self) -> tuple[float, float]:
+        """Bytes of a tail, about, and of a position's history."""
+        if self.window is not None:
+            return self.nbytes, 0.0
+        return 0.0, self.nbytes / self.keys.shape[1]
+
+    def _tail_start(self, position: int) -> int:
+        if self.window is None:
+            return self.settled(position)
+        return window_start(self.window, position) // self.first_grain * self.first_grain
 
     def is_full(self, first: int, rows: int) -> bool:
         """Whether rows from position ``first`` on need room made for them."""
@@ -56,6 +103,8 @@ class Kept:
 
 class Tiles(Kept):
     """In tiles of 16 positions, as the kernels read them; ``base`` is a multiple of a segment."""
+
+    first_grain, last_grain = SEGMENT, TILE
 
     def put(self, keys: torch.Tensor, values: torch.Tensor, first: int) -> None:
         """Stores [rows, kv_heads * size] at positions first, first + 1, ..."""

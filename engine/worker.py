@@ -23,6 +23,7 @@ from engine.protocol import (
     Cancel,
     Ended,
     Failed,
+    Forget,
     Generate,
     Load,
     Loaded,
@@ -44,6 +45,9 @@ class Model(Protocol):
 
     def generate(self, prompt: Prompt, options: Options) -> Generator[Event, None, None]:
         """Writes after ``prompt``."""
+
+    def forget(self, owner: str) -> None:
+        """Forgets what was read last if it was this owner's."""
 
 
 def main(handle: int) -> None:
@@ -78,24 +82,29 @@ def serve(connection: Connection) -> None:
         send(connection, Failed(0, _crossing(error)))
         return
     while True:
-        _answer(connection, model, desk.next(), desk)
+        request = desk.next()
+        if isinstance(request, Forget):
+            model.forget(request.owner)
+            send(connection, Ended(request.request))
+        else:
+            _answer(connection, model, request, desk)
 
 
 class _Desk:
     """Requests in order, and which of them were cancelled. Shared by the two threads."""
 
     def __init__(self) -> None:
-        self._requests: SimpleQueue[Generate] = SimpleQueue()
+        self._requests: SimpleQueue[Generate | Forget] = SimpleQueue()
         self._cancelled_up_to = 0
 
     def take(self, message: object) -> None:
-        if isinstance(message, Generate):
+        if isinstance(message, Generate | Forget):
             self._requests.put(message)
         elif isinstance(message, Cancel):
             # Requests are numbered upwards and answered one at a time.
             self._cancelled_up_to = max(self._cancelled_up_to, message.request)
 
-    def next(self) -> Generate:
+    def next(self) -> Generate | Forget:
         return self._requests.get()
 
     def cancelled(self, request: int) -> bool:
@@ -120,6 +129,7 @@ def _load(order: Load) -> Model:
         device=order.device,
         kv=order.kv,
         tables=None if order.tables is None else Path(order.tables),
+        snapshots=order.snapshots,
     )
     return model
 

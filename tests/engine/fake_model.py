@@ -12,7 +12,15 @@ from pathlib import Path
 from typing import Any, Literal
 
 from engine.errors import DamagedModel, MemoryExceeded, PromptTooLong
-from engine.options import Event, Finished, ModelFacts, Options, PromptRead, Written
+from engine.options import (
+    Event,
+    Finished,
+    ModelFacts,
+    Options,
+    PromptRead,
+    SnapshotPlace,
+    Written,
+)
 from engine.widths import KVBits
 
 guarded = False
@@ -37,6 +45,10 @@ class FakeModel:
         notes = (str(os.getpid()), *map(str, settings), str(guarded), str("torch" in sys.modules))
         self.facts = ModelFacts(folder.name, "fake", 1, 2, 3, 4, 5, 6, 7, "none", "cpu", notes)
         self.log = folder / "log"
+
+    def forget(self, owner: str) -> None:
+        """Writes down whom."""
+        self.log.with_name("forgotten").write_text(owner)
 
     def generate(self, prompt: Any, options: Options) -> Generator[Event, None, None]:
         """What the prompt says."""
@@ -87,6 +99,7 @@ def load(
     device: str,
     kv: KVBits | Literal["auto"] | None,
     tables: Path | None,
+    snapshots: SnapshotPlace | None,
 ) -> FakeModel:
     """As ``engine.model.load``."""
     match folder.name:
@@ -96,4 +109,4 @@ def load(
             raise MemoryExceeded(str(folder), "It takes 99 GB.", "Choose a smaller one.")
         case "deadly":
             os.kill(os.getpid(), 9)
-    return FakeModel(folder, (context, memory, device, kv, tables))
+    return FakeModel(folder, (context, memory, device, kv, tables, snapshots))

@@ -17,7 +17,16 @@ from engine import model as model_module
 from engine.errors import DamagedModel, EngineStopped, MemoryExceeded, PromptTooLong
 from engine.model import Model, load
 from engine.native import kernels
-from engine.options import Event, Finished, Message, Options, PromptRead, Written
+from engine.options import (
+    Event,
+    Finished,
+    Keep,
+    Message,
+    Options,
+    PromptRead,
+    SnapshotPlace,
+    Written,
+)
 from engine.packer import pack_folder
 from engine.service import Engine
 from engine.widths import KVBits, Widths
@@ -86,6 +95,34 @@ def test_a_coded_cache_can_be_asked_for(published: Path) -> None:
     exact = load(published, context=1600, bits=32)
     a, b = (list(m.generate(prompt, Options(max_tokens=8))) for m in (plain, exact))
     assert ids(a)[:3] == ids(b)[:3]
+
+
+def test_a_document_in_a_conversation_stays_read(published: Path, tmp_path: Path) -> None:
+    """Whatever is asked after it, and also where it stands in a plain text or among ids."""
+    place = SnapshotPlace(str(tmp_path), bytes(32))
+    document = f"{CHAT[0].content} " * 120
+    system = Message("system", "record")
+
+    def read(model: Model, prompt: list[Message] | list[int] | str, keep: Keep) -> PromptRead:
+        events = list(model.generate(prompt, Options(max_tokens=1, keep=keep)))
+        return next(event for event in events if isinstance(event, PromptRead))
+
+    def chat(question: str) -> list[Message]:
+        return [system, Message("user", f"{document}\n\n{question}")]
+
+    keep = Keep("document", message=1, characters=len(document))
+    first, second, third = (load(published, context=4000, snapshots=place) for _ in range(3))
+    whole = len(first.tokens(chat("")))
+    assert whole > 1100
+    assert read(first, chat("What does it say?"), keep).restored == 0
+    found = read(second, chat("metformin"), keep)
+    assert whole - 20 <= found.restored < whole
+    plain = Keep("plain", characters=len(document))
+    assert read(second, document + "What?", plain).restored == 0
+    assert read(third, document + " say", plain).restored > 1000
+    ids = [(7 * i) % 490 + 5 for i in range(1500)]
+    assert read(second, ids, Keep("ids", characters=1200)).restored == 0
+    assert read(third, [*ids[:1200], 7, 8], Keep("ids", characters=1200)).restored == 1200
 
 
 def test_too_little_memory_is_said_before_loading(

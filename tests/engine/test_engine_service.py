@@ -19,8 +19,17 @@ from engine.errors import (
     MemoryExceeded,
     PromptTooLong,
 )
-from engine.options import Finished, Message, Options, PromptRead, Written
+from engine.options import (
+    Finished,
+    Keep,
+    Message,
+    Options,
+    PromptRead,
+    SnapshotPlace,
+    Written,
+)
 from engine.service import Engine
+from engine.snapshot_folder import SnapshotFolder
 from engine.widths import KVBits
 
 FAKE = "tests.engine.fake_model"
@@ -66,9 +75,44 @@ def test_facts_and_settings_cross(tmp_path: Path) -> None:
     ) as engine:
         facts = engine.facts()
         assert facts.name == tmp_path.name
-        given = ("100", str(2**33), "cpu", "auto", str(tmp_path))
+        given = ("100", str(2**33), "cpu", "auto", str(tmp_path), "None")
         assert facts.notes[1:] == (*given, "True", "False")
         assert int(facts.notes[0]) != os.getpid()
+
+
+def test_the_place_for_snapshots_crosses_and_an_owner_is_forgotten(tmp_path: Path) -> None:
+    place = SnapshotPlace(str(tmp_path / "snapshots"), b"k" * 32, 10**6)
+    path = SnapshotFolder(place).path("document 1", b"")
+    path.parent.mkdir()
+    with _engine(tmp_path, snapshots=place) as engine:
+        path.write_bytes(b"before the child is there")
+        engine.forget("document 1")
+        assert not path.exists()
+        assert engine.facts().notes[6] == str(place)
+        path.write_bytes(b"")
+        engine.forget("document 2")
+        assert path.exists()
+        assert (tmp_path / "forgotten").read_text() == "document 2"
+        assert _echo(engine) == "'Hello'"
+
+
+def test_forgetting_ends_an_answer_over_it_and_no_other(tmp_path: Path) -> None:
+    with _engine(tmp_path) as engine:
+        options = Options(max_tokens=1000, keep=Keep("document 1"))
+        events = engine.generate("count", options)
+        next(events)
+        engine.forget("document 2")
+        next(events)
+        engine.forget("document 1")
+        with pytest.raises(EngineStopped, match="closed"):
+            list(events)
+        assert _echo(engine) == "'Hello'"
+        events = engine.generate("count", Options(max_tokens=3, keep=Keep("document 1")))
+        next(events)
+        engine.forget("document 2")
+        assert isinstance(list(events)[-1], Finished)
+        _until(lambda: (tmp_path / "forgotten").exists())
+        assert _echo(engine) == "'Hello'"
 
 
 def test_the_width_of_keys_and_values_crosses(tmp_path: Path) -> None:
