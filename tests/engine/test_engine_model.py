@@ -101,16 +101,16 @@ def test_a_document_in_a_conversation_stays_read(published: Path, tmp_path: Path
     """Whatever is asked after it, and also where it stands in a plain text or among ids."""
     place = SnapshotPlace(str(tmp_path), bytes(32))
     document = f"{CHAT[0].content} " * 120
-    system = Message("system", "record")
+    before = [Message("user", "What?"), Message("assistant", "metformin")]
 
     def read(model: Model, prompt: list[Message] | list[int] | str, keep: Keep) -> PromptRead:
         events = list(model.generate(prompt, Options(max_tokens=1, keep=keep)))
         return next(event for event in events if isinstance(event, PromptRead))
 
     def chat(question: str) -> list[Message]:
-        return [system, Message("user", f"{document}\n\n{question}")]
+        return [*before, Message("user", f"{document}\n\n{question}")]
 
-    keep = Keep("document", message=1, characters=len(document))
+    keep = Keep("document", message=2, characters=len(document))
     first, second, third = (load(published, context=4000, snapshots=place) for _ in range(3))
     whole = len(first.tokens(chat("")))
     assert whole > 1100
