@@ -3,8 +3,8 @@
 A file only grows, record by record. Each is encrypted by AES-256-GCM (NIST SP 800-38D), with a
 random nonce, under the file's own key, which HKDF (RFC 5869) derives from the folder's; its place
 and kind are authenticated, so that none can be moved, changed or taken from another file. A record
-cut short by a crash ends the file where it begins. Names are keyed hashes: without the key they tell
-nothing. Loads no torch.
+cut short by a crash ends the file where it begins. Names are keyed hashes, which tell nothing
+without the key. Loads no torch.
 """
 
 import contextlib

@@ -97,9 +97,12 @@ def test_a_coded_cache_can_be_asked_for(published: Path) -> None:
     assert ids(a)[:3] == ids(b)[:3]
 
 
-def test_a_document_in_a_conversation_stays_read(published: Path, tmp_path: Path) -> None:
+def test_a_document_in_a_conversation_stays_read(tmp_path: Path) -> None:
     """Whatever is asked after it, and also where it stands in a plain text or among ids."""
-    place = SnapshotPlace(str(tmp_path), bytes(32))
+    published = tmp_path / "model"
+    write_tiny(published, "e2b")
+    write_text(published, gemma_tokenizer(480))
+    place = SnapshotPlace(str(tmp_path / "snapshots"), bytes(32))
     document = f"{CHAT[0].content} " * 120
     before = [Message("user", "What?"), Message("assistant", "metformin")]
 
