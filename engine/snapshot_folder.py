@@ -151,6 +151,11 @@ class SnapshotFolder:
         """Bytes of all files."""
         return sum(size for _, size, _ in self._files())
 
+    @property
+    def count(self) -> int:
+        """How many files there are."""
+        return len(self._files())
+
     def path(self, owner: str, contents: bytes) -> Path:
         """The file of an owner for such contents."""
         return self.folder / f"{self._owner(owner)}-{self._hash(contents)}{_SUFFIX}"
@@ -180,6 +185,15 @@ class SnapshotFolder:
                 path.unlink(missing_ok=True)
                 total, free = total - size, free + size
         return ""
+
+    def shrink(self) -> None:
+        """Deletes what was used least recently until all files are within the budget."""
+        total = self.nbytes
+        for _, size, path in sorted(self._files()):
+            if total <= self.budget:
+                break
+            path.unlink(missing_ok=True)
+            total -= size
 
     def forget(self, owner: str) -> int:
         """Deletes all files of an owner; gives how many there were."""

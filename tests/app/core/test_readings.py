@@ -1,0 +1,90 @@
+"""What models have read of documents: where it lies, how much it takes, and that it goes with them.
+
+A few bytes stand in for a reading; ``tests/engine/test_engine_snapshots.py`` has models.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from app.core.events import DocumentAdded
+from app.core.vault import KeyFile
+from app.core.workspace import Workspace
+from engine.snapshot_folder import DamagedSnapshot, SnapshotFile, SnapshotFolder
+from ingest.errors import IngestError
+from tests.app.program import Program
+
+
+@pytest.fixture
+def workspace(tmp_path: Path) -> Iterator[Workspace]:
+    for name in ("one", "two", "three"):
+        (tmp_path / f"{name}.txt").write_text(f"The ferry number {name} leaves at nine.")
+    key = KeyFile(tmp_path / "key")
+    with Workspace.open(tmp_path / "library", key, create=True) as opened:
+        yield opened
+
+
+def add(workspace: Workspace, path: Path, collection: str = "Ferries") -> int:
+    events = workspace.add([path], collection)
+    return next(event.document.id for event in events if isinstance(event, DocumentAdded))
+
+
+def read(workspace: Workspace, document: int, size: int = 1000, at: int = 0) -> Path:
+    """A reading of a document, last used at a time."""
+    folder = SnapshotFolder(workspace.readings.place)
+    path = folder.path(workspace.readings.owner(document), b"a model")
+    with folder.open(path) as file:
+        file.append(1, bytes(size))
+    os.utime(path, (at, at))
+    return path
+
+
+def test_readings_go_with_their_documents(workspace: Workspace, tmp_path: Path) -> None:
+    one, two = (add(workspace, tmp_path / f"{name}.txt") for name in ("one", "two"))
+    three = add(workspace, tmp_path / "three.txt", "Others")
+    paths = [read(workspace, document) for document in (one, two, three)]
+    assert [path.exists() for path in paths] == [True, True, True]
+    list(workspace.remove(one))
+    assert [path.exists() for path in paths] == [False, True, True]
+    workspace.remove_collection("Ferries")
+    assert [path.exists() for path in paths] == [False, False, True]
+    assert workspace.readings.forget_all() == 1
+
+
+def test_the_limit_holds_and_is_remembered(workspace: Workspace, tmp_path: Path) -> None:
+    paths = [read(workspace, i, 600 << 10, at=1000 - i) for i in range(3)]
+    assert workspace.readings.state.files == 3
+    workspace.readings.limit(1)
+    assert [path.exists() for path in paths] == [True, False, False]
+    with pytest.raises(IngestError, match="less than nothing"):
+        workspace.readings.limit(-1)
+    workspace.close()
+    with Workspace.open(tmp_path / "library", KeyFile(tmp_path / "key")) as again:
+        assert again.readings.place.budget == 1 << 20
+        again.readings.limit(0)
+        assert again.readings.state.nbytes == 0
+
+
+def test_another_library_reads_nothing_of_them(workspace: Workspace, tmp_path: Path) -> None:
+    path = read(workspace, 1)
+    with (
+        Workspace.open(tmp_path / "other", KeyFile(tmp_path / "key"), create=True) as other,
+        SnapshotFile(path, other.readings.place.key) as file,
+        pytest.raises(DamagedSnapshot),
+    ):
+        file.read(0)
+
+
+def test_the_command_line_shows_limits_and_clears(workspace: Workspace, tmp_path: Path) -> None:
+    read(workspace, 1)
+    workspace.close()
+    program = Program(tmp_path)
+    assert "1 reading, 0.0 of 10,240 MiB." in program.run("readings").stdout
+    assert program.json("readings", "--limit", "500")["limit_mib"] == 500
+    cleared = program.json("readings", "--clear")
+    assert (cleared["files"], cleared["nbytes"], cleared["deleted"]) == (0, 0, 1)
+    assert "less than nothing" in program.run("readings", "--limit", "-1").stderr
