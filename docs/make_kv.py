@@ -45,8 +45,12 @@ def keep(figures: dict[str, Any], found: dict[str, Any]) -> None:
 
 
 def name_of(codec: str) -> str:
-    """A codec's name for people: k3v3 -> K3 V3."""
-    return NAMES.get(codec) or re.sub(r"k(\d)v(\d)", r"K\1 V\2", codec)
+    """A codec's name for people: k3v3 -> K3 V3, k3v3+k4v4@5 -> K3 V3, K4 V4 on layer 5."""
+    if codec in NAMES:
+        return NAMES[codec]
+    parted = re.sub(r"\+([^@]*)@(\d+)(?=\+|$)", r", \1 on layer \2", codec)
+    parted = re.sub(r"\+([^@]*)@([\d,]+)", r", \1 on layers \2", parted)
+    return re.sub(r"k(\d)v(\d)", r"K\1 V\2", parted)
 
 
 def table(head: list[str], rows: list[list[str]]) -> str:

@@ -117,7 +117,7 @@ class KVCache:
     """The caches of all layers with keys of their own.
 
     ``context`` is the longest it can hold, ``chunk`` the most rows appended at once. ``bits`` codes
-    the global layers; without, they are kept as they are.
+    the global layers; without, they are kept as they are. ValueError if it names other layers.
     """
 
     def __init__(
@@ -132,6 +132,8 @@ class KVCache:
         self.context, self.chunk = context, chunk
         self.length = 0
         self.layers: dict[int, LayerCache] = {}
+        if bits:
+            bits.check(config.growing_layers)
         for layer in config.layers:
             if not layer.owns_kv:
                 continue
@@ -140,9 +142,9 @@ class KVCache:
             native = kernels() if device.type == "cpu" and layer.head_size % TILE == 0 else None
             if bits and layer.window is None and can_code(layer.head_size):
                 self.layers[layer.index] = (
-                    CodedLayer(layer, context, chunk, bits)
+                    CodedLayer(layer, context, chunk, bits.at(layer.index))
                     if native
-                    else CodedTorchLayer(layer, context, chunk, bits, device)
+                    else CodedTorchLayer(layer, context, chunk, bits.at(layer.index), device)
                 )
             elif native:
                 self.layers[layer.index] = ExactLayer(layer, capacity, dtype)

@@ -101,6 +101,16 @@ class ModelConfig:
         """How many layers, from the first, have keys and values of their own."""
         return sum(1 for layer in self.layers if layer.owns_kv)
 
+    @property
+    def growing_layers(self) -> tuple[int, ...]:
+        """Those whose keys and values, their own, grow with the context: the global ones."""
+        return tuple(x.index for x in self.layers if x.owns_kv and x.window is None)
+
+    @property
+    def shared_layers(self) -> frozenset[int]:
+        """Those whose keys and values other layers read too."""
+        return frozenset(layer.kv_source for layer in self.layers if not layer.owns_kv)
+
 
 def read_config(folder: Path) -> ModelConfig:
     """The configuration in ``folder/config.json``.
@@ -126,6 +136,16 @@ def read_config(folder: Path) -> ModelConfig:
         raise DamagedModel(
             str(path), f"A setting is missing or wrong ({error!r}).", "Copy the model again."
         ) from error
+
+
+def open_config(path: Path) -> ModelConfig:
+    """The model's configuration, whichever form it has. Raises as :func:`read_config` does."""
+    if path.is_file():
+        # Only those who have a GGUF file wait for its library.
+        from engine.gguf_config import gguf_config
+
+        return gguf_config(path)
+    return read_config(path)
 
 
 def parse_config(data: dict[str, Any], subject: str = "config.json") -> ModelConfig:

@@ -16,12 +16,12 @@ from pathlib import Path
 import torch
 
 from engine.cache import KVCache
-from engine.config import SEGMENT, LayerConfig
+from engine.config import SEGMENT, LayerConfig, ModelConfig, open_config
 from engine.decoder import Decoder
 from engine.errors import DamagedModel, UnsupportedModel
 from engine.fingerprint import fingerprint
 from engine.kv_table import LIMIT, Form, KVRow, KVTable
-from engine.model import Model, load, open_config, open_text
+from engine.model import Model, load, open_text
 from engine.options import Message
 from engine.planner import plan
 from engine.text import Text
@@ -30,6 +30,9 @@ from engine.widths import LEARN, KVBits
 CANDIDATES = (
     KVBits(2, 2), KVBits(3, 2), KVBits(3, 3), KVBits(4, 3), KVBits(4, 4), KVBits(8, 8)
 )  # fmt: skip
+# Where other layers read a layer's keys and values, its errors count more often: candidates that
+# give it, and it alone, a bit more than the rest.
+_REST, _SHARED = KVBits(3, 3), (KVBits(4, 3), KVBits(4, 4))
 # Rows read at once: before the first that counts, and after.
 _CHUNK, _COUNTED_CHUNK = 256, 64
 # Rows of logits compared at once: few enough to stay in the processor's cache.
@@ -51,11 +54,12 @@ def measure_model(
     *,
     limit: float = LIMIT,
     memory: int | None = None,
-    candidates: Sequence[KVBits] = CANDIDATES,
+    candidates: Sequence[KVBits] | None = None,
 ) -> Generator[KVProgress | KVTable, None, None]:
     """Opens a model and measures it on ``text`` (see :func:`conversation`): the table comes last.
 
-    memory: bytes that may be used; None takes what is free. Raises MemoryExceeded, ModelError for a
+    memory: bytes that may be used; None takes what is free. candidates: None takes those of
+    :func:`candidates_for`. Raises MemoryExceeded, ModelError for a
     model that cannot be read, has no tokenizer, or whose cache cannot be coded here.
     """
     mark = fingerprint(path)
@@ -83,14 +87,15 @@ def measure_model(
 
 
 def measure(
-    model: Model, ids: Sequence[int], candidates: Sequence[KVBits] = CANDIDATES
+    model: Model, ids: Sequence[int], candidates: Sequence[KVBits] | None = None
 ) -> Generator[KVProgress, None, tuple[KVRow, ...]]:
     """Reads ``ids`` with the exact cache and with each width; gives a row for each.
 
     Raises UnsupportedModel if no layer's keys and values can be coded here.
     """
     config, decoder = model.config, model.decoder
-    wide = tuple(layer for layer in config.layers if layer.owns_kv and layer.window is None)
+    candidates = candidates_for(config) if candidates is None else candidates
+    wide = tuple(config.layers[index] for index in config.growing_layers)
     total = len(ids) * (1 + len(candidates))
 
     def fresh(layers: tuple[LayerConfig, ...], bits: KVBits | None) -> KVCache:
@@ -130,6 +135,16 @@ def measure(
             )
         rows.append(KVRow(kv, round(tally.kld, 6), round(tally.top1, 2), round(bits, 3)))
     return tuple(rows)
+
+
+def candidates_for(config: ModelConfig) -> tuple[KVBits, ...]:
+    """The widths worth measuring for a model; its own where some global layers are shared."""
+    shared = sorted(config.shared_layers & set(config.growing_layers))
+    if len(shared) in (0, len(config.growing_layers)):
+        return CANDIDATES
+    mixed = [replace(_REST, apart=tuple((layer, bits) for layer in shared)) for bits in _SHARED]
+    after = CANDIDATES.index(_REST) + 1
+    return (*CANDIDATES[:after], *mixed, *CANDIDATES[after:])
 
 
 @torch.inference_mode()

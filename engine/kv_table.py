@@ -13,13 +13,14 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal, cast, get_args
 
+from engine.config import open_config
 from engine.errors import EngineError
 from engine.fingerprint import fingerprint
-from engine.widths import CODEC_VERSION, Bits, KVBits
+from engine.widths import CODEC_VERSION, KVBits
 
 FILE_NAME = "muniment-kv.json"
-# Raised when an older program could not read what is written.
-FORMAT = 1
+# Raised when an older program could not read what is written. 1 knew no layers with other widths.
+FORMAT = 2
 # sha256 of resources/measuring/conversation.txt: figures of another text cannot be compared.
 TEXT = "5f028bdd398a484f93d38feb0b0df2b834339ed51fbee8ab2c61aaf4bed616cd"
 # Mean KLD that is accepted unless another limit is asked for.
@@ -97,7 +98,7 @@ def read_table(model: Path, folder: Path | None = None, text: str = TEXT) -> Sto
         except (OSError, ValueError, KeyError, TypeError) as error:
             notes.append(f"{path} cannot be read ({error!r}). {_MEASURE}")
             continue
-        if reason := _outdated(table, mark, text):
+        if reason := _outdated(table, model, mark, text):
             notes.append(f"The KV precision in {path} is outdated: {reason}. {_MEASURE}")
             continue
         return Stored(table, _passing(table))
@@ -140,7 +141,7 @@ def write_table(model: Path, table: KVTable, folder: Path | None = None) -> Path
 def table_text(table: KVTable) -> str:
     """The contents of the file."""
     rows = [
-        {"name": row.kv.name, **asdict(row.kv), "kld": row.kld, "top1": row.top1, "bits": row.bits}
+        {"name": row.kv.name, "kld": row.kld, "top1": row.top1, "bits": row.bits}
         for row in table.rows
     ]
     return json.dumps({"format": FORMAT, **asdict(table), "rows": rows}, indent=2) + "\n"
@@ -174,7 +175,7 @@ def _parse(data: Any) -> KVTable:
         raise ValueError(f"format {data['format']} is of a newer program, known is {FORMAT}")
     rows = [
         KVRow(
-            KVBits(_bits(row["keys"]), _bits(row["values"])),
+            KVBits.parse(row["name"]),
             _number(row["kld"]),
             _number(row["top1"]),
             _number(row["bits"]),
@@ -194,12 +195,6 @@ def _parse(data: Any) -> KVTable:
     )
 
 
-def _bits(value: Any) -> Bits:
-    if value not in get_args(Bits):
-        raise ValueError(f"{value} bits")
-    return cast(Bits, value)
-
-
 def _number(value: Any) -> float:
     number = float(value)
     if not math.isfinite(number):
@@ -207,12 +202,21 @@ def _number(value: Any) -> float:
     return number
 
 
-def _outdated(table: KVTable, mark: str, text: str) -> str:
+def _outdated(table: KVTable, model: Path, mark: str, text: str) -> str:
     if table.model != mark:
         return "it was measured for another model"
     if table.codec != CODEC_VERSION:
         return "it was measured with another version of the codec"
-    return "it was measured on another text" if table.text != text else ""
+    if table.text != text:
+        return "it was measured on another text"
+    mixed = [row.kv for row in table.rows if row.kv.apart]
+    try:
+        layers = open_config(model).growing_layers if mixed else ()
+        for kv in mixed:
+            kv.check(layers)
+    except ValueError as error:
+        return f"it names layers that the model does not have ({error})"
+    return ""
 
 
 def _passing(table: KVTable) -> str:

@@ -12,7 +12,7 @@ import torch
 
 from engine.cache import KVCache
 from engine.checkpoint import Checkpoint
-from engine.config import ModelConfig, layer_capacity, read_config
+from engine.config import ModelConfig, layer_capacity, open_config
 from engine.decoder import Decoder
 from engine.decoder_weights import DecoderWeights, LayerWeights
 from engine.errors import DamagedModel
@@ -182,15 +182,6 @@ def open_source(path: Path) -> Source:
 
         return GgufCheckpoint(path)
     return PackedModel(path) if is_packed(path) else Checkpoint(path)
-
-
-def open_config(path: Path) -> ModelConfig:
-    """The model's configuration, whichever form it has."""
-    if path.is_file():
-        from engine.gguf_config import gguf_config
-
-        return gguf_config(path)
-    return read_config(path)
 
 
 def open_text(path: Path) -> Text | None:

@@ -122,7 +122,7 @@ def plan(
     usual. widths: None chooses; a packed folder has its own. exact_cache: keys and values in fp32.
     kv: bits of keys and values on global layers; None keeps them as they are.
     Raises ModelError for a model that cannot be read, PromptTooLong for a context that the model
-    does not have, ValueError for one below 1.
+    does not have, ValueError for one below 1 and for layers in ``kv`` that are no global ones.
     """
     config, form, sizes, table = _open(folder)
     memory = available_memory() if memory is None else memory

@@ -60,9 +60,12 @@ def cache_bytes(
 ) -> int:
     """Bytes of keys and values for a context, of 2 bytes a number (bf16) or 4.
 
-    With ``kv`` the global layers are coded, but for a tail in bf16.
+    With ``kv`` the global layers are coded, but for a tail in bf16. ValueError if it names layers
+    that are none of them.
     """
     total, chunk = 0, min(CHUNK, context)
+    if kv:
+        kv.check(config.growing_layers)
     for layer in config.layers:
         if not layer.owns_kv:
             continue
@@ -73,8 +76,8 @@ def cache_bytes(
             continue
         total += 2 * exact_tail(context, chunk) * width * 2
         if context > LEARN:
-            rows = -(-context // SEGMENT) * SEGMENT
-            total += rows * width * (kv.keys + kv.values) // 8 + 2 * CODE_PADDING
+            rows, bits = -(-context // SEGMENT) * SEGMENT, kv.at(layer.index)
+            total += rows * width * (bits.keys + bits.values) // 8 + 2 * CODE_PADDING
             total += 2 * rows * layer.kv_heads * _SCALE_BYTES
     return total
 

@@ -37,6 +37,10 @@ def table_fields(table: KVTable) -> dict[str, Any]:
                 "name": row.kv.name,
                 "keys": row.kv.keys,
                 "values": row.kv.values,
+                "layers": {
+                    str(layer): {"keys": bits.keys, "values": bits.values}
+                    for layer, bits in row.kv.apart
+                },
                 "kld": row.kld,
                 "top1": row.top1,
                 "bits": row.bits,
@@ -48,18 +52,19 @@ def table_fields(table: KVTable) -> dict[str, Any]:
 
 
 def name_in_use(stored: Stored) -> str:
-    """``exact``, or a width as ``k3v3``."""
+    """``exact``, or a width as ``k3v3``; see :attr:`KVBits.name`."""
     return stored.kv.name if stored.kv else "exact"
 
 
 def print_table(table: KVTable) -> None:
     """For a person, with a mark at the width in use."""
-    print(f"{'width':6} {'KLD':>9} {'top-1':>8} {'bits':>6}")
+    width = max(len("width"), *(len(row.kv.name) for row in table.rows))
+    print(f"{'width':{width}} {'KLD':>9} {'top-1':>8} {'bits':>6}")
     for row in table.rows:
         used = "  in use" if row.kv == table.choice else ""
-        print(f"{row.kv.name:6} {row.kld:9.5f} {row.top1:6.2f} % {row.bits:6.3f}{used}")
+        print(f"{row.kv.name:{width}} {row.kld:9.5f} {row.top1:6.2f} % {row.bits:6.3f}{used}")
     if table.choice is None:
-        print(f"{'exact':6} {0:9.5f} {100:6.2f} % {16:6.3f}  in use")
+        print(f"{'exact':{width}} {0:9.5f} {100:6.2f} % {16:6.3f}  in use")
     print(
         f"The smallest width with a KLD of at most {table.limit:g} is used. Measured on "
         f"{table.positions:,} tokens of {_FORMS[table.form]}."

@@ -6,6 +6,7 @@ import argparse
 import json
 import os
 import random
+import re
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -35,11 +36,12 @@ def parser_for(module: str, description: str) -> argparse.ArgumentParser:
 
 
 def kv_bits(given: str) -> KVBits:
-    """``3,3`` on a command line: bits of keys and of values."""
-    widths = given.split(",")
-    if len(widths) != 2 or any(width not in ("2", "3", "4", "8") for width in widths):
-        raise argparse.ArgumentTypeError(f"{given!r} is not two of 2, 3, 4 and 8, as in 3,3")
-    return KVBits(*map(int, widths))  # type: ignore[arg-type]
+    """``3,3`` on a command line: bits of keys and of values; or a whole name, ``k3v3+k4v4@14``."""
+    name = "k{}v{}".format(*given.split(",")) if re.fullmatch("[0-9],[0-9]", given) else given
+    try:
+        return KVBits.parse(name)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{error}, or as 3,3 does") from None
 
 
 def report(name: str, result: Mapping[str, Any], as_json: bool) -> None:

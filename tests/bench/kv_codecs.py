@@ -9,6 +9,8 @@ alone.
 
 from __future__ import annotations
 
+import argparse
+import re
 from collections.abc import Callable
 from functools import cache, partial
 from typing import Protocol
@@ -19,7 +21,7 @@ from engine import codec_torch
 from engine.cache import ExactLayer, KVCache
 from engine.config import LayerConfig, ModelConfig
 from engine.kv_measure import CANDIDATES
-from engine.widths import LEARN, Bits
+from engine.widths import LEARN, Bits, KVBits
 
 
 class Rounding(Protocol):
@@ -88,19 +90,42 @@ class RoundedLayer(ExactLayer):
         super().append(keys, values, first)
 
 
-OURS = {bits.name: bits for bits in CANDIDATES}
 NAMES = [
-    *OURS,
+    *(bits.name for bits in CANDIDATES),
     "q8_0", "q4_0", "q4_0_rotated", "turboquant_k3v3", "turboquant_k4v4",
 ]  # fmt: skip
 
 
+_ONE_LAYER = re.compile(r"(k[0-9]v[0-9])@([0-9]+)")
+
+
+def codec(name: str) -> str:
+    """A codec's name on a command line: of :data:`NAMES`, of other widths of ours as
+    ``k3v3+k4v4@5``, or of widths that one layer has alone while the others stay exact, ``k3v3@5``.
+    """
+    if name not in NAMES:
+        one = _ONE_LAYER.fullmatch(name)
+        try:
+            KVBits.parse(one[1] if one else name)
+        except ValueError as error:
+            raise argparse.ArgumentTypeError(f"{error}; others are {', '.join(NAMES)}") from None
+    return name
+
+
 def make_cache(config: ModelConfig, name: str, tokens: int, chunk: int) -> tuple[KVCache, float]:
-    """A codec's cache and the bits it sets aside for each number it stores."""
-    if name in OURS:
-        cache = KVCache(config, tokens, chunk, torch.float32, bits=OURS[name])
-        return cache, cache.coded_bits
+    """A codec's cache and the bits it sets aside for each number that it codes."""
     cache, bits = KVCache(config, tokens, chunk, torch.float32), 0.0
+    one = _ONE_LAYER.fullmatch(name)
+    if one or name.startswith("k"):
+        coded = KVCache(
+            config, tokens, chunk, torch.float32, bits=KVBits.parse(one[1] if one else name)
+        )
+        if one and int(one[2]) not in config.growing_layers:
+            raise SystemExit(f"{name}: the model has global layers {config.growing_layers}")
+        for index in config.growing_layers:
+            if one and index != int(one[2]):
+                coded.layers[index] = cache.layers[index]
+        return coded, coded.coded_bits
     for layer in config.layers:
         if layer.owns_kv and layer.window is None:
             keys, values, bits = _roundings(name, layer.head_size)

@@ -4,7 +4,8 @@ token.
 ``python -m tests.bench.kv_quality [--text FILE …] [--tokens 3072] [--only k3v3 …] [--json]``. The
 exact cache is fp32, and so are the weights. Every codec attends the first 1,024 tokens of a text
 exactly; what follows is measured. ``q8_0`` and ``q4_0`` are the formats of llama.cpp,
-``turboquant`` is TurboQuant alone (``kv_codecs`` has them all). ``bits`` counts the bytes set aside
+``turboquant`` is TurboQuant alone (``kv_codecs`` has them all, and what else may be named).
+``bits`` counts the bytes set aside
 for each number stored. Two texts are measured unless ``--text`` names others, and the means given;
 the last line is one JSON object, with each text's figures under ``texts``.
 """
@@ -24,7 +25,7 @@ from engine.gguf_file import gguf_tokenizer
 from engine.kv_measure import Tally, log_probabilities
 from engine.widths import LEARN
 from tests.bench.common import parser_for
-from tests.bench.kv_codecs import NAMES, make_cache
+from tests.bench.kv_codecs import NAMES, codec, make_cache
 from tests.bench.perplexity import LICENCES, gemma3_270m, open_decoder
 
 CHUNK = 128
@@ -76,7 +77,7 @@ def main() -> None:
     parser.add_argument("--text", type=Path, nargs="+", help="files, read as one text")
     parser.add_argument("--tokens", type=int, default=3072, help="of each text")
     parser.add_argument("--model", type=Path, help="a GGUF file; default Gemma 3 270M")
-    parser.add_argument("--only", nargs="+", default=NAMES, choices=NAMES, metavar="CODEC")
+    parser.add_argument("--only", nargs="+", default=NAMES, type=codec, metavar="CODEC")
     options = parser.parse_args()
     if options.tokens <= LEARN:
         parser.error(f"the first {LEARN:,} tokens are not measured: ask for more than that")

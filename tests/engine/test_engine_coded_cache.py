@@ -9,7 +9,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from kv_rows import ALL_BITS, HEADS, KV_HEADS, LAYER, SIZE, numbers, read
-from tiny import tiny_config
+from tiny import TWO_GLOBAL, tiny_config
 
 from engine.cache import ExactLayer, KVCache
 from engine.codec import POSITIVE_LEVELS, levels, signs
@@ -171,6 +171,25 @@ def test_the_planned_bytes_are_those_set_aside(bits: KVBits, context: int) -> No
     config = parse_config({**tiny_config("31b").to_dict(), "global_head_dim": 32})
     cache = KVCache(config, context, min(512, context), torch.bfloat16, None, bits)
     assert cache.nbytes == cache_bytes(config, context, 2, bits)
+
+
+@pytest.mark.parametrize("name", ["k3v3+k4v3@9", "k8v8+k2v2@4", "k3v2+k4v4@4+k2v3@9"])
+@pytest.mark.parametrize("context", [512, 1500, 5000])
+def test_layers_have_their_own_widths(name: str, context: int) -> None:
+    config, bits = parse_config(tiny_config("e2b", **TWO_GLOBAL).to_dict()), KVBits.parse(name)
+    cache = KVCache(config, context, min(512, context), torch.bfloat16, None, bits)
+    assert cache.nbytes == cache_bytes(config, context, 2, bits)
+    for index in (4, 9):
+        layer = cache.layers[index]
+        assert isinstance(layer, CodedLayer)
+        alone = CodedLayer(config.layers[index], context, min(512, context), bits.at(index))
+        assert (layer.bits, layer.nbytes) == (bits.at(index), alone.nbytes)
+    for wrong in (3, 14, 99):  # sliding, sharing, none
+        strange = KVBits(3, 3, ((wrong, KVBits(4, 4)),))
+        with pytest.raises(ValueError, match=str(wrong)):
+            KVCache(config, context, 256, bits=strange)
+        with pytest.raises(ValueError, match=str(wrong)):
+            cache_bytes(config, context, 2, strange)
 
 
 def test_three_bits_take_little_more_than_three() -> None:

@@ -13,7 +13,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from kv_rows import ALL_BITS, HEADS, KV_HEADS, LAYER, SIZE, numbers, read
-from tiny import tiny_config, write_tiny
+from tiny import TWO_GLOBAL, tiny_config, write_tiny
 
 from engine.cache import KVCache, TorchLayer
 from engine.codec import levels, signs
@@ -237,6 +237,14 @@ def test_bytes_are_counted_and_planned(
     # The kernels' rows of codes have room behind them, ours need none.
     planned = cache_bytes(config, context, 2, bits)
     assert planned - 128 * len(layers) <= cache.nbytes <= planned
+
+
+def test_layers_have_their_own_widths(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("engine.cache.kernels", lambda: None)
+    config = parse_config(tiny_config("e2b", **TWO_GLOBAL).to_dict())
+    cache = KVCache(config, 2048, 512, bits=KVBits.parse("k3v3+k4v2@9"))
+    made = {i: x for i, x in cache.layers.items() if isinstance(x, CodedTorchLayer)}
+    assert {index: layer.bits.name for index, layer in made.items()} == {4: "k3v3", 9: "k4v2"}
 
 
 _READ = """

@@ -10,16 +10,18 @@ from typing import Any
 
 import pytest
 import torch
-from tiny import write_tiny
+from tiny import TWO_GLOBAL, tiny_config, write_tiny
 from tiny_text import gemma_tokenizer, write_text
 from torch.nn import functional
 
 from engine.cache import KVCache
+from engine.config import parse_config
 from engine.errors import DamagedModel, EngineError, MemoryExceeded, UnsupportedModel
 from engine.kv_measure import (
     CANDIDATES,
     KVProgress,
     Tally,
+    candidates_for,
     conversation,
     measure_model,
     text_sum,
@@ -39,10 +41,12 @@ from engine.model import load, open_text
 from engine.packer import pack_folder
 from engine.planner import plan
 from engine.widths import CODEC_VERSION, LEARN, KVBits, Widths
+from tests.bench.shapes import SHAPES, shape_config
 
 OURS = Path(__file__).resolve().parents[2] / "resources" / "measuring" / "conversation.txt"
 MEASURING = OURS.read_text(encoding="utf-8")
 FEW = (KVBits(2, 2), KVBits(4, 3), KVBits(8, 8))
+MIXED = KVBits.parse("k2v2+k8v8@9")
 ROWS = (
     KVRow(KVBits(2, 2), 0.1, 83.0, 2.06),
     KVRow(KVBits(3, 3), 0.028, 92.0, 3.06),
@@ -59,18 +63,29 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.fixture(scope="module")
+def deeper(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model with two global layers that have keys of their own, of which one is shared."""
+    folder = tmp_path_factory.mktemp("kv") / "deeper"
+    write_tiny(folder, "e2b", **TWO_GLOBAL)
+    write_text(folder, gemma_tokenizer(480))
+    return folder
+
+
 @pytest.fixture
 def copied(model: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(model, tmp_path / "model"))
 
 
-def measured(model: Path, text: str = MEASURING, **settings: Any) -> KVTable:
-    *steps, table = measure_model(model, text, candidates=FEW, **settings)
+def measured(
+    model: Path, text: str = MEASURING, few: tuple[KVBits, ...] = FEW, **settings: Any
+) -> KVTable:
+    *steps, table = measure_model(model, text, candidates=few, **settings)
     assert isinstance(table, KVTable)
     reads = [step for step in steps if isinstance(step, KVProgress)]
     assert len(reads) == len(steps)
     assert [step.tokens for step in reads] == sorted(step.tokens for step in reads)
-    assert reads[-1].tokens == reads[-1].of == (LEARN + table.positions) * (1 + len(FEW))
+    assert reads[-1].tokens == reads[-1].of == (LEARN + table.positions) * (1 + len(few))
     return table
 
 
@@ -201,7 +216,13 @@ def test_where_the_model_cannot_be_written_to_another_folder_serves(
         ("codec", CODEC_VERSION + 1, "another version of the codec"),
         ("text", "0" * 64, "another text"),
         ("format", 99, "newer program"),
-        ("rows", [{"keys": 5, "values": 3, "kld": 0, "top1": 0, "bits": 0}], "cannot be read"),
+        ("rows", [{"name": "k5v3", "kld": 0, "top1": 0, "bits": 0}], "cannot be read"),
+        ("rows", [{"name": 33, "kld": 0, "top1": 0, "bits": 0}], "cannot be read"),
+        (
+            "rows",
+            [{"name": "k3v3+k4v4@3", "kld": 0, "top1": 0, "bits": 0}],
+            "layers that the model does not have",
+        ),
         ("limit", float("nan"), "cannot be read"),
         ("form", "song", "cannot be read"),
     ],
@@ -238,6 +259,41 @@ def test_a_model_opens_with_what_was_measured(copied: Path, table: KVTable) -> N
     opened = load(copied, context=2048, kv="auto")
     assert opened.facts.kv == "exact"
     assert "No KV width stays within" in opened.facts.notes[0]
+
+
+def test_a_model_is_measured_with_more_bits_for_the_layers_that_others_read() -> None:
+    for shape in SHAPES:
+        own = {kv.name for kv in candidates_for(shape_config(shape))} - {
+            kv.name for kv in CANDIDATES
+        }
+        layer = {"e2b": 14, "e4b": 23}.get(shape)
+        assert own == ({f"k3v3+k4v3@{layer}", f"k3v3+k4v4@{layer}"} if layer else set())
+    for variant in ("e2b", "gemma3"):
+        config = parse_config(tiny_config(variant).to_dict())
+        assert candidates_for(config) == CANDIDATES, "there is nothing to tell apart"
+
+
+def test_one_layer_with_more_bits_lies_between(deeper: Path, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(deeper, tmp_path / "model"))
+    table = measured(folder, few=(KVBits(2, 2), MIXED, KVBits(8, 8)))
+    two, mixed, eight = table.rows
+    assert two.kld > mixed.kld > eight.kld
+    assert mixed.bits == pytest.approx((two.bits + eight.bits) / 2, abs=0.002)
+    write_table(folder, replace(table, limit=(two.kld + mixed.kld) / 2))
+    assert read_table(folder).table == replace(table, limit=(two.kld + mixed.kld) / 2)
+    opened = load(folder, context=2048, kv="auto")
+    assert opened.facts.kv == "k2v2+k8v8@9"
+    assert opened.facts.cache_bytes == plan(folder, context=2048, kv=MIXED).cache
+    with pytest.raises(ValueError, match="14"):
+        load(folder, context=2048, kv=KVBits.parse("k3v3+k4v4@14"))
+
+
+def test_a_table_of_format_1_is_still_read(copied: Path, table: KVTable) -> None:
+    data = {**json.loads(table_text(table)), "format": 1}
+    for row in data["rows"]:
+        row |= {"keys": int(row["name"][1]), "values": int(row["name"][3])}
+    (copied / FILE_NAME).write_text(json.dumps(data))
+    assert read_table(copied).table == table
 
 
 def test_without_a_table_the_cache_is_exact_and_it_is_said(copied: Path) -> None:

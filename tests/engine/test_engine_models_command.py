@@ -11,8 +11,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tiny import write_tiny
+from tiny import TWO_GLOBAL, write_tiny
 from tiny_zeros import write_zeros
+
+from engine.fingerprint import fingerprint
+from engine.kv_table import TEXT, KVRow, KVTable, write_table
+from engine.widths import KVBits
 
 ROOT = Path(__file__).resolve().parents[2]
 COMMAND = [sys.executable, "-m", "app", "models"]
@@ -68,6 +72,28 @@ def test_it_is_told_to_people_too(model: Path, tmp_path: Path) -> None:
     assert "4 bits a weight" in run("pack", model, tmp_path / "packed").stdout
     assert "for 4,096 tokens" in run("plan", model).stdout
     assert "longest context" in run("info", model).stdout
+
+
+def test_the_width_in_use_is_told_with_the_layers_that_have_another(tmp_path: Path) -> None:
+    folder, mixed = tmp_path / "model", KVBits.parse("k3v3+k4v3@9")
+    write_tiny(folder, "e2b", **TWO_GLOBAL)
+    rows = (KVRow(KVBits(3, 3), 0.04, 90.0, 3.5), KVRow(mixed, 0.02, 94.0, 3.75))
+    write_table(folder, KVTable(fingerprint(folder), TEXT, "chat", 1500, rows))
+
+    found = told("kv", folder)
+    assert (found["kv"], found["measured"]) == (mixed.name, False)
+    three, other = found["rows"]
+    assert (three["name"], three["layers"], three["passes"]) == ("k3v3", {}, False)
+    assert (other["name"], other["keys"], other["values"]) == (mixed.name, 3, 3)
+    assert other["layers"] == {"9": {"keys": 4, "values": 3}}
+    for command in ("info", "plan"):
+        assert told(command, folder)["kv"] == mixed.name
+        assert mixed.name in run(command, folder).stdout
+
+    head, first, second, *_ = run("kv", folder).stdout.splitlines()
+    assert second.startswith("k3v3+k4v3@9  ")
+    assert second.endswith("  in use")
+    assert head.index("KLD") + 3 == first.index("0.04000") + 7 == second.index("0.02000") + 7
 
 
 def test_what_does_not_fit_is_a_failure_with_its_numbers(model: Path) -> None:

@@ -116,7 +116,7 @@ def test_forgetting_ends_an_answer_over_it_and_no_other(tmp_path: Path) -> None:
 
 
 def test_the_width_of_keys_and_values_crosses(tmp_path: Path) -> None:
-    for kv in (KVBits(4, 3), None):
+    for kv in (KVBits(4, 3), KVBits.parse("k3v3+k4v3@4+k4v4@14"), None):
         with _engine(tmp_path, kv=kv) as engine:
             assert engine.facts().notes[4] == str(kv)
 

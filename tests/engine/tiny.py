@@ -27,8 +27,12 @@ def _kinds(count: int, period: int) -> list[str]:
     return ["sliding_attention" if (i + 1) % period else "full_attention" for i in range(count)]
 
 
-def tiny_config(variant: str) -> Gemma4TextConfig | Gemma3TextConfig:
-    """The shrunken configuration of a variant."""
+# Changes to e2b: global layers 4 and 9 have keys of their own, and 14 reads those of 9.
+TWO_GLOBAL: dict[str, Any] = {"num_hidden_layers": 15, "layer_types": _kinds(15, 5)}
+
+
+def tiny_config(variant: str, **changes: Any) -> Gemma4TextConfig | Gemma3TextConfig:
+    """The shrunken configuration of a variant; ``changes`` to a Gemma 4's settings."""
     if variant == "gemma3":
         return Gemma3TextConfig(
             vocab_size=VOCABULARY,
@@ -88,13 +92,13 @@ def tiny_config(variant: str) -> Gemma4TextConfig | Gemma3TextConfig:
             "num_global_key_value_heads": 2,
         },
     }
-    return Gemma4TextConfig(**base | own[variant])
+    return Gemma4TextConfig(**base | own[variant] | changes)
 
 
-def tiny_model(variant: str, seed: int = 0) -> PreTrainedModel:
+def tiny_model(variant: str, seed: int = 0, **changes: Any) -> PreTrainedModel:
     """A random model whose every weight matters, fp32."""
     torch.manual_seed(seed)
-    config = tiny_config(variant)
+    config = tiny_config(variant, **changes)
     kind: Any = Gemma3ForCausalLM if variant == "gemma3" else Gemma4ForCausalLM
     model: PreTrainedModel = kind(config).eval()
     low = -0.25 if variant == "gemma3" else 0.75
@@ -108,8 +112,8 @@ def tiny_model(variant: str, seed: int = 0) -> PreTrainedModel:
     return model
 
 
-def write_tiny(folder: Path, variant: str, seed: int = 0) -> PreTrainedModel:
+def write_tiny(folder: Path, variant: str, seed: int = 0, **changes: Any) -> PreTrainedModel:
     """Writes ``config.json`` and sharded safetensors with their index; gives the model."""
-    model = tiny_model(variant, seed)
+    model = tiny_model(variant, seed, **changes)
     model.save_pretrained(folder, max_shard_size=_SHARD)
     return model
