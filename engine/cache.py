@@ -8,10 +8,12 @@ A global layer remembers everything; a sliding one the window and what was appen
 are absolute everywhere.
 """
 
+from collections.abc import Mapping
 from typing import Protocol
 
 import torch
 
+from engine.codec import KeysFromValues
 from engine.codec_torch import can_code
 from engine.coded_cache import CodedLayer
 from engine.coded_torch import CodedTorchLayer
@@ -117,7 +119,9 @@ class KVCache:
     """The caches of all layers with keys of their own.
 
     ``context`` is the longest it can hold, ``chunk`` the most rows appended at once. ``bits`` codes
-    the global layers; without, they are kept as they are. ValueError if it names other layers.
+    the global layers; without, they are kept as they are. ``key_norms`` are norms' weights [head
+    size] of layers by index, which coding needs where a key is told from its value. ValueError if
+    ``bits`` names other layers, or norms are missing.
     """
 
     def __init__(
@@ -128,6 +132,7 @@ class KVCache:
         dtype: torch.dtype = torch.bfloat16,
         placement: Placement | None = None,
         bits: KVBits | None = None,
+        key_norms: Mapping[int, torch.Tensor] | None = None,
     ) -> None:
         self.context, self.chunk = context, chunk
         self.length = 0
@@ -141,10 +146,15 @@ class KVCache:
             device = placement.layers[layer.index] if placement else CPU
             native = kernels() if device.type == "cpu" and layer.head_size % TILE == 0 else None
             if bits and layer.window is None and can_code(layer.head_size):
+                own, channels, form = bits.at(layer.index), config.key_channels(layer), None
+                if channels < layer.head_size:
+                    if key_norms is None:
+                        raise ValueError("keys told from values need their norms")
+                    form = KeysFromValues.of(key_norms[layer.index].to(device), channels)
                 self.layers[layer.index] = (
-                    CodedLayer(layer, context, chunk, bits.at(layer.index))
+                    CodedLayer(layer, context, chunk, own, form)
                     if native
-                    else CodedTorchLayer(layer, context, chunk, bits.at(layer.index), device)
+                    else CodedTorchLayer(layer, context, chunk, own, device, form)
                 )
             elif native:
                 self.layers[layer.index] = ExactLayer(layer, capacity, dtype)

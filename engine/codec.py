@@ -24,22 +24,62 @@ POSITIVE_LEVELS: dict[int, tuple[float, ...]] = {
 KEY_WEIGHT_POWER: dict[int, float] = {2: 0.6, 3: 0.75, 4: 0.5, 8: 0.0}
 
 
+# The same for values that keys are told from, and what every channel weighs besides: a value is
+# attended whole, however little the queries look at its channel.
+VALUE_WEIGHT_POWER, VALUE_WEIGHT_FLOOR = 0.5, 0.3
+
+
 @dataclass(frozen=True)
-class KeyStatistics:
-    """What keys are coded with: fp32 [kv heads, size] each."""
+class KeysFromValues:
+    """Where a key is known from its value: ``key = norm * value`` in the channels that rotary
+    positions leave alone (12B, 26B-A4B and 31B). Only the others are coded as a key.
+
+    norm: fp32 [size], zero in the channels that turn. turning: int64, their indices.
+    """
+
+    norm: torch.Tensor
+    turning: torch.Tensor
+
+    @classmethod
+    def of(cls, key_norm: torch.Tensor, channels: int) -> "KeysFromValues":
+        """For keys of which ``channels`` turn, in pairs half a head apart."""
+        half, each = len(key_norm) // 2, channels // 2
+        first = torch.arange(each, device=key_norm.device)
+        turning = torch.cat([first, first + half])
+        norm = key_norm.detach().float().clone()
+        norm[turning] = 0
+        return cls(norm, turning)
+
+
+@dataclass(frozen=True)
+class Statistics:
+    """What keys, and values that keys are told from, are coded with: fp32 [kv heads, channels].
+
+    A number x is coded as (x - mean) * weight, rotated.
+    """
 
     mean: torch.Tensor
     weight: torch.Tensor
+    value_mean: torch.Tensor | None = None
+    value_weight: torch.Tensor | None = None
 
     @property
     def parts(self) -> dict[str, torch.Tensor]:
         """All of them by name."""
-        return {"mean": self.mean, "weight": self.weight}
+        found = {"mean": self.mean, "weight": self.weight}
+        if self.value_mean is not None and self.value_weight is not None:
+            found |= {"value_mean": self.value_mean, "value_weight": self.value_weight}
+        return found
 
     @classmethod
-    def unknown(cls, kv_heads: int, size: int, device: torch.device) -> "KeyStatistics":
-        """Zeros, to be filled."""
-        return cls(*torch.zeros(2, kv_heads, size, device=device))
+    def unknown(
+        cls, kv_heads: int, key_size: int, value_size: int | None, device: torch.device
+    ) -> "Statistics":
+        """Zeros, to be filled; ``value_size`` where keys are told from values."""
+        keys = torch.zeros(2, kv_heads, key_size, device=device)
+        if value_size is None:
+            return cls(*keys)
+        return cls(*keys, *torch.zeros(2, kv_heads, value_size, device=device))
 
 
 @cache
@@ -62,8 +102,28 @@ def signs(size: int) -> torch.Tensor:
 
 def key_statistics(
     key_sum: torch.Tensor, query_energy: torch.Tensor, positions: int, bits: Bits
-) -> KeyStatistics:
+) -> Statistics:
     """From the sum of keys [kv heads, size] over positions, and queries' squares summed alike."""
-    energy = query_energy / query_energy.mean(-1, keepdim=True).clamp_min(1e-30)
-    weight = energy.clamp_min(1e-4) ** (KEY_WEIGHT_POWER[bits] / 2)
-    return KeyStatistics(key_sum / positions, weight)
+    weight = _relative(query_energy).clamp_min(1e-4) ** (KEY_WEIGHT_POWER[bits] / 2)
+    return Statistics(key_sum / positions, weight)
+
+
+def shared_statistics(
+    key_sum: torch.Tensor,
+    value_sum: torch.Tensor,
+    query_energy: torch.Tensor,
+    positions: int,
+    bits: Bits,
+    form: KeysFromValues,
+) -> Statistics:
+    """The same for keys told from values: the sums have all channels."""
+    turning = form.turning
+    keys = key_statistics(key_sum[:, turning], query_energy[:, turning], positions, bits)
+    seen = _relative(query_energy * form.norm.square())
+    weight = (seen + VALUE_WEIGHT_FLOOR) ** (VALUE_WEIGHT_POWER / 2)
+    return Statistics(keys.mean, keys.weight, value_sum / positions, weight)
+
+
+def _relative(energy: torch.Tensor) -> torch.Tensor:
+    """Of mean one over the channels."""
+    return energy / energy.mean(-1, keepdim=True).clamp_min(1e-30)

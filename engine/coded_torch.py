@@ -10,6 +10,7 @@ masks.
 
 import torch
 
+from engine.codec import KeysFromValues
 from engine.codec_torch import decode, encode, rotate, rotation
 from engine.coding import Coding, border
 from engine.config import LayerConfig
@@ -23,13 +24,19 @@ class CodedTorchLayer(Coding):
     """One layer: exact keys and values of the newest positions, codes of all before them."""
 
     def __init__(
-        self, layer: LayerConfig, capacity: int, chunk: int, bits: KVBits, device: torch.device
+        self,
+        layer: LayerConfig,
+        capacity: int,
+        chunk: int,
+        bits: KVBits,
+        device: torch.device,
+        form: KeysFromValues | None = None,
     ) -> None:
-        super().__init__(layer, capacity, chunk, bits, device)
+        super().__init__(layer, capacity, chunk, bits, device, form)
         self._keys: _Codes | None = None
         self._values: _Codes | None = None
         if self.places:
-            self._keys = _Codes(self.kv_heads, self.places, self.size, bits.keys, device)
+            self._keys = _Codes(self.kv_heads, self.places, self.key_size, bits.keys, device)
             self._values = _Codes(self.kv_heads, self.places, self.size, bits.values, device)
 
     @property
@@ -42,9 +49,8 @@ class CodedTorchLayer(Coding):
         rows = keys.shape[0]
         self.make_room(first, rows)
         where = slice(first - self.base, first - self.base + rows)
-        turned = rotate(values.reshape(rows, self.kv_heads, self.size).float())
         self.keys[:, where] = keys.reshape(rows, self.kv_heads, self.size).transpose(0, 1)
-        self.values[:, where] = turned.transpose(0, 1)
+        self.values[:, where] = values.reshape(rows, self.kv_heads, self.size).transpose(0, 1)
         self.length = first + rows
 
     def attend(
@@ -64,11 +70,15 @@ class CodedTorchLayer(Coding):
             # No query's border lies before that of the first row appended.
             sure = border(self.first + 1)
             self._attend_coded(softmax, split, coded, sure, scale)
+            softmax.turn_back(
+                rotation(self.size, q.device),
+                self.statistics.value_mean,
+                self.statistics.value_weight,
+            )
             self._attend_exact(softmax, split, coded, high, sure, scale)
         else:
             self._attend_exact(softmax, split, torch.zeros_like(high), high, 0, scale)
-        out = softmax.result() @ rotation(self.size, q.device).T
-        out = out.view(self.kv_heads, group, rows, self.size).permute(2, 0, 1, 3)
+        out = softmax.result().view(self.kv_heads, group, rows, self.size).permute(2, 0, 1, 3)
         return out.reshape(rows, -1).to(q.dtype)
 
     def _attend_coded(
@@ -81,19 +91,29 @@ class CodedTorchLayer(Coding):
     ) -> None:
         """Positions below ``coded`` [queries, 1]; all queries see those below ``sure``."""
         assert self._keys and self._values and self.statistics
-        mean, weight = self.statistics.mean, self.statistics.weight
-        bias = (q * mean.unsqueeze(1)).sum(-1, keepdim=True) * scale
-        turned = q / weight.unsqueeze(1) @ rotation(self.size, q.device)
+        found, keys, from_values = self.statistics, q, None
+        if self.form is not None:
+            assert found.value_mean is not None and found.value_weight is not None
+            keys, rest = q[..., self.form.turning], q * self.form.norm
+            from_values = rest / found.value_weight.unsqueeze(1) @ rotation(self.size, q.device)
+        bias = (keys * found.mean.unsqueeze(1)).sum(-1, keepdim=True)
+        if self.form is not None and found.value_mean is not None:
+            bias += (rest * found.value_mean.unsqueeze(1)).sum(-1, keepdim=True)
+        bias *= scale
+        turned = keys / found.weight.unsqueeze(1) @ rotation(self.key_size, q.device)
         last = border(self.length)
         for start in range(0, last, BLOCK):
             where = slice(start, min(start + BLOCK, last))
             key_scales, value_scales = self._keys.scales[:, where], self._values.scales[:, where]
             scores = turned @ decode(self._keys.rows[:, where], self.bits.keys).transpose(1, 2)
             scores = scores.mul_(key_scales.unsqueeze(1) * scale).add_(bias)
+            values = decode(self._values.rows[:, where], self.bits.values)
+            if from_values is not None:
+                more = from_values @ values.transpose(1, 2)
+                scores.add_(more.mul_(value_scales.unsqueeze(1) * scale))
             if where.stop > sure:
                 positions = torch.arange(start, where.stop, device=q.device)
                 scores.masked_fill_(positions >= coded, float("-inf"))
-            values = decode(self._values.rows[:, where], self.bits.values)
             softmax.add(scores, values, value_scales)
 
     def _attend_exact(
@@ -129,13 +149,23 @@ class CodedTorchLayer(Coding):
         """See :meth:`Coding.key_sum`."""
         return self.keys[:, :LEARN].float().sum(1)
 
+    def value_sum(self) -> torch.Tensor:
+        """See :meth:`Coding.value_sum`."""
+        return self.values[:, :LEARN].float().sum(1)
+
     def code(self, last: int) -> None:
         """See :meth:`Coding.code`."""
         assert self._keys and self._values and self.statistics
         where = slice(self.coded - self.base, last - self.base)
-        mean, weight = self.statistics.mean.unsqueeze(1), self.statistics.weight.unsqueeze(1)
-        self._keys.put(rotate((self.keys[:, where].float() - mean) * weight), self.coded)
-        self._values.put(self.values[:, where].float(), self.coded)
+        found = self.statistics
+        keys, values = self.keys[:, where].float(), self.values[:, where].float()
+        if self.form is not None:
+            assert found.value_mean is not None and found.value_weight is not None
+            keys = keys[..., self.form.turning]
+            values = (values - found.value_mean.unsqueeze(1)) * found.value_weight.unsqueeze(1)
+        keys = (keys - found.mean.unsqueeze(1)) * found.weight.unsqueeze(1)
+        self._keys.put(rotate(keys), self.coded)
+        self._values.put(rotate(values), self.coded)
 
 
 class _Codes:
@@ -180,6 +210,17 @@ class _RunningSoftmax:
             weights = weights.mul_(scales.unsqueeze(1))
         self._out.mul_(kept).add_(weights @ values)
         self._peak = peak
+
+    def turn_back(
+        self, rotation: torch.Tensor, mean: torch.Tensor | None, weight: torch.Tensor | None
+    ) -> None:
+        """What was attended of coded values becomes what it stands for; exact ones follow.
+
+        ``mean`` and ``weight`` [kv heads, size] are those the values were coded with.
+        """
+        self._out = self._out @ rotation.T
+        if mean is not None and weight is not None:
+            self._out = self._out / weight.unsqueeze(1) + self._mass * mean.unsqueeze(1)
 
     def result(self) -> torch.Tensor:
         """What was attended, for every query."""

@@ -11,7 +11,7 @@ from typing import TypeVar
 
 import torch
 
-from engine.codec import KeyStatistics, key_statistics
+from engine.codec import KeysFromValues, Statistics, key_statistics, shared_statistics
 from engine.config import SEGMENT, LayerConfig, exact_tail
 from engine.tiles import Kept
 from engine.widths import LEARN, RECENT, KVBits
@@ -25,16 +25,26 @@ def border(end: _End) -> _End:
 
 
 class Coding(Kept, ABC):
-    """A layer that codes all but its newest positions; ``places`` is how many it may code."""
+    """A layer that codes all but its newest positions; ``places`` is how many it may code.
+
+    ``form`` is for layers whose keys are told from their values.
+    """
 
     def __init__(
-        self, layer: LayerConfig, capacity: int, chunk: int, bits: KVBits, device: torch.device
+        self,
+        layer: LayerConfig,
+        capacity: int,
+        chunk: int,
+        bits: KVBits,
+        device: torch.device,
+        form: KeysFromValues | None = None,
     ) -> None:
         super().__init__(layer, exact_tail(capacity, chunk), torch.bfloat16, device)
-        self.bits = bits
+        self.bits, self.form = bits, form
+        self.key_size = self.size if form is None else len(form.turning)
         self.coded = 0
         self.places = -(-capacity // SEGMENT) * SEGMENT if capacity > LEARN else 0
-        self.statistics: KeyStatistics | None = None
+        self.statistics: Statistics | None = None
         # Squares of the queries at each of the first positions, until these stand.
         self._energy: torch.Tensor | None = None
         self._fresh, self.first = False, 0
@@ -47,7 +57,7 @@ class Coding(Kept, ABC):
     @property
     def layout(self) -> str:
         """See :attr:`Kept.layout`."""
-        return f"{super().layout}, {self.bits.name}"
+        return f"{super().layout}, {self.bits.name}, keys of {self.key_size}"
 
     @property
     @abstractmethod
@@ -61,6 +71,10 @@ class Coding(Kept, ABC):
     @abstractmethod
     def key_sum(self) -> torch.Tensor:
         """The first positions' exact keys, summed: fp32 [kv heads, size]."""
+
+    @abstractmethod
+    def value_sum(self) -> torch.Tensor:
+        """The same of values."""
 
     @abstractmethod
     def code(self, last: int) -> None:
@@ -94,7 +108,9 @@ class Coding(Kept, ABC):
         """See :meth:`Kept.stand`."""
         super().stand(position)
         self.base = self.coded = border(position + 1)
-        self.statistics = KeyStatistics.unknown(self.kv_heads, self.size, self.keys.device)
+        values = None if self.form is None else self.size
+        device = self.keys.device
+        self.statistics = Statistics.unknown(self.kv_heads, self.key_size, values, device)
         self._fresh = False
 
     def snapshot_nbytes(self) -> tuple[float, float]:
@@ -143,6 +159,9 @@ class Coding(Kept, ABC):
             self._energy = torch.zeros(LEARN, self.kv_heads, self.size, device=q.device)
         self._energy[self.first : self.first + len(q)] = q.square().sum(2)
         if self.length >= LEARN:
-            self.statistics = key_statistics(
-                self.key_sum(), self._energy.sum(0), LEARN, self.bits.keys
+            keys, energy, bits = self.key_sum(), self._energy.sum(0), self.bits.keys
+            self.statistics = (
+                key_statistics(keys, energy, LEARN, bits)
+                if self.form is None
+                else shared_statistics(keys, self.value_sum(), energy, LEARN, bits, self.form)
             )

@@ -101,6 +101,15 @@ class ModelConfig:
         """How many layers, from the first, have keys and values of their own."""
         return sum(1 for layer in self.layers if layer.owns_kv)
 
+    def key_channels(self, layer: LayerConfig) -> int:
+        """Channels of a key that its coded form has: where the key is the value, scaled and then
+        turned in some channels, only those; the others are told from the value."""
+        if not (layer.k_is_v and self.value_norm and layer.window is None):
+            return layer.head_size
+        turning = 2 * int(self.rope[layer.kind].live_fraction * layer.head_size // 2)
+        fits = turning >= 8 and turning & (turning - 1) == 0
+        return turning if fits and turning < layer.head_size else layer.head_size
+
     @property
     def growing_layers(self) -> tuple[int, ...]:
         """Those whose keys and values, their own, grow with the context: the global ones."""

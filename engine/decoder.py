@@ -35,6 +35,12 @@ class Decoder:
         self._fused = [self._fuse(layer) for layer in config.layers]
         self._workspace = torch.empty(0)
 
+    @property
+    def key_norms(self) -> dict[int, torch.Tensor]:
+        """Weights [head size] of the keys' norms, by layer; for :class:`KVCache`."""
+        held = enumerate(self.weights.layers)
+        return {index: layer.key_norm for index, layer in held if layer.key_norm is not None}
+
     def embed(self, ids: torch.Tensor) -> torch.Tensor:
         """Hidden states [rows, hidden] of token ids int64 [rows]."""
         ends = self.placement.ends

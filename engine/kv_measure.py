@@ -100,7 +100,14 @@ def measure(
 
     def fresh(layers: tuple[LayerConfig, ...], bits: KVBits | None) -> KVCache:
         some = replace(config, layers=layers)
-        return KVCache(some, len(ids), _CHUNK, placement=decoder.placement, bits=bits)
+        return KVCache(
+            some,
+            len(ids),
+            _CHUNK,
+            placement=decoder.placement,
+            bits=bits,
+            key_norms=decoder.key_norms,
+        )
 
     cache = fresh(config.layers, None)
     exact: list[torch.Tensor] = []

@@ -143,7 +143,8 @@ def load(
     else:
         weights = _moved(weights, placement)
     decoder = Decoder(config, weights, placement)
-    cache = KVCache(config, context, min(CHUNK, context), cache_type, placement, kv)
+    chunk = min(CHUNK, context)
+    cache = KVCache(config, context, chunk, cache_type, placement, kv, decoder.key_norms)
     text = open_text(path)
     native = kernels()
     if kv and not cache.coded:

@@ -77,7 +77,9 @@ def cache_bytes(
         total += 2 * exact_tail(context, chunk) * width * 2
         if context > LEARN:
             rows, bits = -(-context // SEGMENT) * SEGMENT, kv.at(layer.index)
-            total += rows * width * (bits.keys + bits.values) // 8 + 2 * CODE_PADDING
+            keys = config.key_channels(layer) * bits.keys
+            values = layer.head_size * bits.values
+            total += rows * layer.kv_heads * (keys + values) // 8 + 2 * CODE_PADDING
             total += 2 * rows * layer.kv_heads * _SCALE_BYTES
     return total
 

@@ -142,4 +142,9 @@ class Tiles(Kept):
         )
 
     def _stored(self, tiles: torch.Tensor) -> Stored:
-        return Stored(kind=tiles.itemsize * 8, capacity=tiles.shape[1], rows=tiles.data_ptr())
+        return Stored(
+            kind=tiles.itemsize * 8,
+            capacity=tiles.shape[1],
+            size=self.size,
+            rows=tiles.data_ptr(),
+        )

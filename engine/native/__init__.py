@@ -41,6 +41,7 @@ class Stored(ctypes.Structure):
     _fields_ = (
         ("kind", _LONG),
         ("capacity", _LONG),
+        ("size", _LONG),
         ("rows", _P),
         ("scales", _P),
         ("levels", _P),
@@ -53,7 +54,11 @@ class Attention(ctypes.Structure):
     _fields_ = (
         ("q", _P),
         ("coded_q", _P),
+        ("value_q", _P),
         ("bias", _P),
+        ("signs", _P),
+        ("weight", _P),
+        ("mean", _P),
         ("q_stride", _LONG),
         ("rows", _LONG),
         ("heads", _LONG),
@@ -73,6 +78,18 @@ class Attention(ctypes.Structure):
     )
 
 
+class Form(ctypes.Structure):
+    """``struct form`` of kernels.h."""
+
+    _fields_ = (
+        ("size", _LONG),
+        ("channels", _P),
+        ("mean", _P),
+        ("weight", _P),
+        ("signs", _P),
+    )
+
+
 class Encoding(ctypes.Structure):
     """``struct encoding`` of kernels.h."""
 
@@ -82,9 +99,8 @@ class Encoding(ctypes.Structure):
         ("tiles", _LONG),
         ("exact_keys", _P),
         ("exact_values", _P),
-        ("mean", _P),
-        ("weight", _P),
-        ("signs", _P),
+        ("key_form", Form),
+        ("value_form", Form),
         ("key_kind", _LONG),
         ("value_kind", _LONG),
         ("key_levels", _P),

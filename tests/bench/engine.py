@@ -109,7 +109,7 @@ def _ours(options: argparse.Namespace) -> dict[str, Any]:
     decoder = Decoder(config, weights)
     bits = options.kv if options.side == "ours" else None
     context = options.prompt + options.decode * 4 + 64
-    cache = KVCache(config, context, options.chunk, bits=bits)
+    cache = KVCache(config, context, options.chunk, bits=bits, key_norms=decoder.key_norms)
     prompt = torch.tensor(prompt_ids(options.prompt, config.vocabulary))
     with torch.inference_mode():
         decoder.forward(prompt[:64], cache)

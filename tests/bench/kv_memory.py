@@ -26,7 +26,7 @@ from engine.native import claim_threads
 from engine.tensors import matrices
 from engine.widths import KVBits
 from tests.bench.common import Watch, kv_bits, parser_for, prompt_ids, report, status_bytes
-from tests.bench.shapes import SHAPES, shape_config, synthetic
+from tests.bench.shapes import SHAPES, shape_config, synthetic, unit_norms
 
 MIB = 1 << 20
 
@@ -57,7 +57,8 @@ def read(config: ModelConfig, options: argparse.Namespace, bits: KVBits | None) 
     weights = synthetic(config)
     weight_bytes = sum(matrix.nbytes for matrix in matrices(weights))
     decoder = Decoder(config, weights)
-    cache = KVCache(config, options.tokens, options.chunk, bits=bits)
+    norms = decoder.key_norms
+    cache = KVCache(config, options.tokens, options.chunk, bits=bits, key_norms=norms)
     given = torch.tensor(prompt_ids(options.tokens, config.vocabulary))
     start = time.perf_counter()
     with AnonymousWatch() as watch, torch.inference_mode():
@@ -84,7 +85,8 @@ def allocate(
 ) -> dict[str, Any]:
     """Makes the cache and writes to all of it."""
     before = anonymous()
-    cache = KVCache(config, options.tokens, options.chunk, bits=bits)
+    norms = unit_norms(config)
+    cache = KVCache(config, options.tokens, options.chunk, bits=bits, key_norms=norms)
     for part in tensors_of(cache):
         part.view(torch.uint8).fill_(1)
     taken = anonymous() - before

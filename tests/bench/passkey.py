@@ -135,7 +135,13 @@ def main() -> None:
         for number in range(options.trials):
             trial = prompts.trial(length, number, options.trials)
             for name, width in caches.items():
-                cache = KVCache(decoder.config, length + ANSWER, CHUNK, bits=width)
+                cache = KVCache(
+                    decoder.config,
+                    length + ANSWER,
+                    CHUNK,
+                    bits=width,
+                    key_norms=decoder.key_norms,
+                )
                 for question, ids in prompts.questions.items():
                     start = time.perf_counter()
                     text = tokenizer.decode(answer(decoder, cache, trial.text, ids))

@@ -95,6 +95,11 @@ def shape_config(shape: str) -> ModelConfig:
     return parse_config({**COMMON, **SHAPES[shape]})
 
 
+def unit_norms(config: ModelConfig) -> dict[int, torch.Tensor]:
+    """Norms' weights of one for a cache without a model."""
+    return {layer.index: torch.ones(layer.head_size) for layer in config.layers}
+
+
 def synthetic(config: ModelConfig) -> DecoderWeights:
     """Random 4-bit weights of a configuration; the per-layer table is an empty file, mapped."""
     pool = torch.randint(0, 256, (1 << 24,), dtype=torch.uint8)

@@ -15,10 +15,10 @@ from engine.cache import ExactLayer, KVCache
 from engine.codec import POSITIVE_LEVELS, levels, signs
 from engine.coded_cache import CodedLayer
 from engine.config import FULL, LayerConfig, parse_config
-from engine.native import Encoding, kernels
+from engine.native import Encoding, Form, kernels
 from engine.sizes import cache_bytes
 from engine.widths import LEARN, KVBits
-from tests.bench.shapes import shape_config
+from tests.bench.shapes import shape_config, unit_norms
 
 pytestmark = pytest.mark.skipif(kernels() is None, reason="the kernels are not built")
 
@@ -73,18 +73,22 @@ def test_codes_are_packed_where_they_are_read(bits: int, size: int, tiles: int, 
         Encoding(
             exact_kind=32, head_size=size, tiles=tiles,
             exact_keys=layer.keys.data_ptr(), exact_values=layer.values.data_ptr(),
-            mean=zeros.data_ptr(), weight=ones.data_ptr(), signs=ones.data_ptr(),
+            key_form=Form(
+                size=size, mean=zeros.data_ptr(), weight=ones.data_ptr(), signs=ones.data_ptr()
+            ),
+            value_form=Form(size=size, signs=ones.data_ptr()),
             key_kind=bits, value_kind=bits,
             key_levels=table.data_ptr(), value_levels=table.data_ptr(),
             keys=rows[0].data_ptr(), values=rows[1].data_ptr(),
             key_scales=scales[0].data_ptr(), value_scales=scales[1].data_ptr(),
         )
     )  # fmt: skip
-    turned = keys.clone()
+    turned, turned_values = keys.clone(), values.clone()
     native.rotate(turned, ones)
+    native.rotate(turned_values, ones)
     for expected, row, scale, transposed in (
         (turned, rows[0], scales[0], True),
-        (values, rows[1], scales[1], False),
+        (turned_values, rows[1], scales[1], False),
     ):
         code = unpack(row, bits, count * size // 16)
         if transposed:
@@ -169,7 +173,8 @@ def test_what_is_gone_is_not_remembered() -> None:
 @pytest.mark.parametrize("context", [512, 1500, 5000])
 def test_the_planned_bytes_are_those_set_aside(bits: KVBits, context: int) -> None:
     config = parse_config({**tiny_config("31b").to_dict(), "global_head_dim": 32})
-    cache = KVCache(config, context, min(512, context), torch.bfloat16, None, bits)
+    chunk, norms = min(512, context), unit_norms(config)
+    cache = KVCache(config, context, chunk, torch.bfloat16, None, bits, norms)
     assert cache.nbytes == cache_bytes(config, context, 2, bits)
 
 
@@ -177,7 +182,8 @@ def test_the_planned_bytes_are_those_set_aside(bits: KVBits, context: int) -> No
 @pytest.mark.parametrize("context", [512, 1500, 5000])
 def test_layers_have_their_own_widths(name: str, context: int) -> None:
     config, bits = parse_config(tiny_config("e2b", **TWO_GLOBAL).to_dict()), KVBits.parse(name)
-    cache = KVCache(config, context, min(512, context), torch.bfloat16, None, bits)
+    chunk, norms = min(512, context), unit_norms(config)
+    cache = KVCache(config, context, chunk, torch.bfloat16, None, bits, norms)
     assert cache.nbytes == cache_bytes(config, context, 2, bits)
     for index in (4, 9):
         layer = cache.layers[index]

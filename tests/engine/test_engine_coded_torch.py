@@ -25,6 +25,7 @@ from engine.native import kernels
 from engine.placement import CPU
 from engine.sizes import cache_bytes
 from engine.widths import LEARN, Bits, KVBits
+from tests.bench.shapes import unit_norms
 
 WIDTHS: list[Bits] = [2, 3, 4, 8]
 COUNT = 2300
@@ -225,14 +226,16 @@ def test_bytes_are_counted_and_planned(
 ) -> None:
     monkeypatch.setattr("engine.cache.kernels", lambda: None)
     config = parse_config({**tiny_config("31b").to_dict(), "global_head_dim": 32})
-    cache = KVCache(config, context, min(512, context), torch.bfloat16, None, bits)
+    chunk, norms = min(512, context), unit_norms(config)
+    cache = KVCache(config, context, chunk, torch.bfloat16, None, bits, norms)
     layers = [layer for layer in cache.layers.values() if isinstance(layer, CodedTorchLayer)]
     whole = [layer for layer in config.layers if layer.window is None and layer.owns_kv]
     assert len(layers) == len(whole) > 0
     places = 0 if context <= LEARN else -(-context // 256) * 256
     for layer, shape in zip(layers, whole, strict=True):
         numbers = places * shape.kv_heads
-        expected = numbers * shape.head_size * (bits.keys + bits.values) // 8 + 2 * 2 * numbers
+        coded = config.key_channels(shape) * bits.keys + shape.head_size * bits.values
+        expected = numbers * coded // 8 + 2 * 2 * numbers
         assert layer.coded_nbytes == expected
     # The kernels' rows of codes have room behind them, ours need none.
     planned = cache_bytes(config, context, 2, bits)
@@ -267,7 +270,7 @@ decoder = Decoder(config, gather(config, Checkpoint(folder), Widths(32, 32)))
 ids = torch.randint(0, config.vocabulary, (1600,), generator=torch.Generator().manual_seed(1))
 found = []
 for bits, chunk in ((None, 400), (KVBits(8, 8), 400), (KVBits(4, 4), 400), (KVBits(4, 4), 320)):
-    cache = KVCache(config, 1600, 400, torch.bfloat16, None, bits)
+    cache = KVCache(config, 1600, 400, torch.bfloat16, None, bits, decoder.key_norms)
     coded = [layer for layer in cache.layers.values() if isinstance(layer, CodedTorchLayer)]
     assert bool(coded) == bool(bits)
     with torch.inference_mode():

@@ -123,7 +123,7 @@ def test_figures_are_those_of_a_plain_reading(model: Path, table: KVTable) -> No
     ids = torch.tensor(token_ids(opened.text, MEASURING)[0][: LEARN + table.positions])
     logs = []
     for bits in (None, FEW[0]):
-        cache = KVCache(opened.config, len(ids), 256, bits=bits)
+        cache = KVCache(opened.config, len(ids), 256, bits=bits, key_norms=opened.decoder.key_norms)
         parts = [opened.decoder.forward(part, cache, len(part)) for part in ids.split(256)]
         logs.append(torch.cat(parts)[LEARN:].log_softmax(-1))
     exact, coded = logs

@@ -44,7 +44,8 @@ class Tiny:
         self, folder: Path | None, kv: str = "k3v3", *, chunk: int = 300, **place: object
     ) -> Session:
         """A fresh cache, and snapshots in ``folder``."""
-        cache = KVCache(self.config, 4000, chunk, torch.bfloat16, bits=KV[kv])
+        norms = self.decoder.key_norms
+        cache = KVCache(self.config, 4000, chunk, torch.bfloat16, None, KV[kv], norms)
         kept = None
         if folder:
             where = SnapshotPlace(str(folder), place.pop("key", KEY), **place)  # type: ignore[arg-type]

@@ -49,6 +49,26 @@ enum { QUERY_ROWS = 6, GROUP_ROWS = 48 };
             for (int l = 0; l < LANES; l++) store(out[r] + l * WIDTH, sum[r][l]);                  \
     }
 
+/* to[r][16] = q[r] times one tile of values, D channels from `row` on. */
+#define VALUE_SCORES(R, KIND)                                                                      \
+    static void value_scores_##KIND##_##R(const float *const *q, const void *values, int64_t row,  \
+                                          int64_t head_size, const float *levels,                  \
+                                          float *const *to)                                        \
+    {                                                                                              \
+        for (int p = 0; p < TILE; p++) {                                                           \
+            vec sum[R][LANES];                                                                     \
+            for (int r = 0; r < R; r++)                                                            \
+                for (int l = 0; l < LANES; l++) sum[r][l] = (vec){0};                              \
+            for (int64_t d = 0; d < head_size; d += 16) {                                          \
+                vec v[LANES];                                                                      \
+                for (int l = 0; l < LANES; l++) v[l] = row_##KIND(values, row + d + p, l, levels); \
+                for (int r = 0; r < R; r++)                                                        \
+                    for (int l = 0; l < LANES; l++) sum[r][l] += load(q[r] + d + l * WIDTH) * v[l]; \
+            }                                                                                      \
+            for (int r = 0; r < R; r++) to[r][p] = sum_lanes(sum[r]);                              \
+        }                                                                                          \
+    }
+
 #define FOR_ROWS(MACRO, KIND)                                                                      \
     MACRO(1, KIND)                                                                                 \
     MACRO(2, KIND) MACRO(3, KIND) MACRO(4, KIND) MACRO(5, KIND) MACRO(6, KIND)
@@ -59,6 +79,7 @@ enum { QUERY_ROWS = 6, GROUP_ROWS = 48 };
     FOR_ROWS(MACRO, int8) FOR_ROWS(MACRO, bf16) FOR_ROWS(MACRO, f32)
 FOR_KINDS(SCORES)
 FOR_KINDS(VALUES)
+FOR_KINDS(VALUE_SCORES)
 
 /* `count` rows, `step` apart, as floats one after another. */
 #define UNPACK(KIND)                                                                               \
@@ -89,6 +110,7 @@ static unpack_kernel *const all_unpack[6] = {unpack_code2, unpack_code3, unpack_
                                              unpack_int8,  unpack_bf16,  unpack_f32};
 static scores_kernel *const all_scores[6][QUERY_ROWS] = EACH_KIND(scores);
 static values_kernel *const all_values[6][QUERY_ROWS] = EACH_KIND(values);
+static scores_kernel *const all_value_scores[6][QUERY_ROWS] = EACH_KIND(value_scores);
 
 INLINE int kind_index(int64_t kind)
 {
@@ -99,6 +121,8 @@ INLINE int kind_index(int64_t kind)
 struct query_group {
     int count;
     const float *q[GROUP_ROWS];
+    const float *value_q[GROUP_ROWS]; /* only if from_values: values' products count as keys' too */
+    int from_values;
     int64_t low[GROUP_ROWS], high[GROUP_ROWS]; /* within the store: position - its first */
     float bias[GROUP_ROWS];
 };
@@ -110,13 +134,21 @@ INLINE int block_size(int row, int count)
     return (count - row + blocks - 1) / blocks;
 }
 
+/* The first row of a key head. */
+INLINE const void *head_rows(const struct stored *stored, int64_t kv)
+{
+    int64_t rows = stored->capacity / TILE * stored->size;
+    return (const char *)stored->rows + (size_t)(kv * rows) * row_bytes(stored->kind);
+}
+
 /* One segment's share for a group: peak[r], mass[r] and out[r][D], unnormalised. `from` is where the
  * segment begins in the store. A tile is unpacked once where more than one block of rows looks at it. */
 static void attend_segment(const struct query_group *group, const struct stored *keys,
-                           const struct stored *values, int64_t kv, int64_t head_size, float scale,
-                           int64_t from, float *peak, float *mass, float *const *out)
+                           const struct stored *values, int64_t kv, float scale, int64_t from,
+                           float *peak, float *mass, float *const *out)
 {
     float scores[GROUP_ROWS][SEGMENT] __attribute__((aligned(64)));
+    float more[GROUP_ROWS][SEGMENT] __attribute__((aligned(64)));
     float unpacked[LARGEST_HEAD * 16] __attribute__((aligned(64)));
     int count = group->count, several = count > QUERY_ROWS;
     int64_t first = from + SEGMENT, last = from;
@@ -132,23 +164,28 @@ static void attend_segment(const struct query_group *group, const struct stored 
     }
     int64_t first_tile = first / TILE, tiles = (last + TILE - 1) / TILE - first_tile;
     int64_t start = first_tile * TILE, length = tiles * TILE;
-    int64_t head_rows = keys->capacity / TILE * head_size;
-    const void *key_rows = (const char *)keys->rows + (size_t)(kv * head_rows) * row_bytes(keys->kind);
-    const void *value_rows =
-        (const char *)values->rows + (size_t)(kv * head_rows) * row_bytes(values->kind);
+    const void *key_rows = head_rows(keys, kv), *value_rows = head_rows(values, kv);
 
-    int kind = several ? kind_index(ROW_F32) : kind_index(keys->kind);
-    for (int64_t t = 0; t < tiles; t++) {
-        int64_t row = (first_tile + t) * head_size;
-        if (several)
-            all_unpack[kind_index(keys->kind)](key_rows, row, 1, head_size, keys->levels, unpacked);
-        for (int r = 0; r < count;) {
-            int size = block_size(r, count);
-            float *to[QUERY_ROWS];
-            for (int i = 0; i < size; i++) to[i] = scores[r + i] + t * TILE;
-            all_scores[kind][size - 1](group->q + r, several ? unpacked : key_rows, several ? 0 : row,
-                                       head_size, keys->levels, to);
-            r += size;
+    for (int from_values = 0; from_values <= group->from_values; from_values++) {
+        const struct stored *stored = from_values ? values : keys;
+        const void *rows = from_values ? value_rows : key_rows;
+        const float *const *q = from_values ? group->value_q : group->q;
+        int kind = several ? kind_index(ROW_F32) : kind_index(stored->kind);
+        for (int64_t t = 0; t < tiles; t++) {
+            int64_t row = (first_tile + t) * stored->size;
+            if (several)
+                all_unpack[kind_index(stored->kind)](rows, row, 1, stored->size, stored->levels,
+                                                     unpacked);
+            for (int r = 0; r < count;) {
+                int size = block_size(r, count);
+                float *to[QUERY_ROWS];
+                for (int i = 0; i < size; i++)
+                    to[i] = (from_values ? more : scores)[r + i] + t * TILE;
+                scores_kernel *kernel = (from_values ? all_value_scores : all_scores)[kind][size - 1];
+                kernel(q + r, several ? unpacked : rows, several ? 0 : row, stored->size,
+                       stored->levels, to);
+                r += size;
+            }
         }
     }
 
@@ -167,6 +204,8 @@ static void attend_segment(const struct query_group *group, const struct stored 
         if (is_coded(keys->kind)) {
             for (int64_t i = 0; i < length; i += WIDTH)
                 store(s + i, load(s + i) * load(key_scale + i) + group->bias[r]);
+            for (int64_t i = 0; group->from_values && i < length; i += WIDTH)
+                store(s + i, load(s + i) + load(more[r] + i) * (load(value_scale + i) * scale));
         } else {
             for (int64_t i = 0; i < length; i += WIDTH) store(s + i, load(s + i) * scale);
         }
@@ -190,19 +229,19 @@ static void attend_segment(const struct query_group *group, const struct stored 
         weights[r] = s;
     }
 
-    kind = several ? kind_index(ROW_F32) : kind_index(values->kind);
-    for (int64_t channel = 0; channel < head_size; channel += 16) {
-        int64_t row = first_tile * head_size + channel;
+    int kind = several ? kind_index(ROW_F32) : kind_index(values->kind);
+    for (int64_t channel = 0; channel < values->size; channel += 16) {
+        int64_t row = first_tile * values->size + channel;
         if (several)
             for (int64_t t = 0; t < tiles; t++)
-                all_unpack[kind_index(values->kind)](value_rows, row + t * head_size, 1, TILE,
+                all_unpack[kind_index(values->kind)](value_rows, row + t * values->size, 1, TILE,
                                                      values->levels, unpacked + t * TILE * 16);
         for (int r = 0; r < count;) {
             int size = block_size(r, count);
             float *to[QUERY_ROWS];
             for (int i = 0; i < size; i++) to[i] = out[r + i] + channel;
             all_values[kind][size - 1](weights + r, several ? unpacked : value_rows, several ? 0 : row,
-                                       several ? TILE : head_size, tiles, values->levels, to);
+                                       several ? TILE : values->size, tiles, values->levels, to);
             r += size;
         }
     }
@@ -249,7 +288,9 @@ static void segment_share(const struct attend_job *job, int64_t item, int64_t se
         int which[GROUP_ROWS];
         float *to[GROUP_ROWS], peaks[GROUP_ROWS], masses[GROUP_ROWS];
         int64_t base = coded ? 0 : a->base;
+        const struct stored *keys = coded ? &a->coded_keys : &a->keys;
         group.count = 0;
+        group.from_values = coded && a->value_q != NULL;
         for (int r = 0; r < count; r++) {
             int64_t row = (first_pair + r) / job->heads_each;
             int64_t head = kv * job->heads_each + (first_pair + r) % job->heads_each;
@@ -257,14 +298,17 @@ static void segment_share(const struct attend_job *job, int64_t item, int64_t se
             int n = group.count++;
             which[n] = r;
             to[n] = out[r];
-            group.q[n] = (coded ? a->coded_q : a->q) + row * a->q_stride + head * a->head_size;
+            group.q[n] = coded ? a->coded_q + (row * a->heads + head) * keys->size
+                               : a->q + row * a->q_stride + head * keys->size;
+            if (group.from_values)
+                group.value_q[n] = a->value_q + (row * a->heads + head) * a->head_size;
             group.low[n] = a->low[row] - base;
             group.high[n] = a->high[row] - base;
             group.bias[n] = coded && a->bias ? a->bias[row * a->heads + head] : 0;
         }
         if (!group.count) continue;
-        attend_segment(&group, coded ? &a->coded_keys : &a->keys, coded ? &a->coded_values : &a->values,
-                       kv, a->head_size, (float)a->scale, start - base, peaks, masses, to);
+        attend_segment(&group, keys, coded ? &a->coded_values : &a->values, kv, (float)a->scale,
+                       start - base, peaks, masses, to);
         for (int n = 0; n < group.count; n++) {
             peak[which[n]] = peaks[n];
             mass[which[n]] = masses[n];
@@ -283,6 +327,19 @@ static void attend_share(void *context, int64_t task)
     for (int r = 0; r < group_size(job, item); r++) {
         slot[r * width] = peak[r];
         slot[r * width + 1] = mass[r];
+    }
+}
+
+/* What was attended of coded values, in the terms of exact ones; `mass` is the sum of its weights. */
+static void turn_back(const struct attention *a, int64_t kv, float mass, float *out)
+{
+    int64_t size = a->head_size;
+    float root = 1.0f / sqrtf((float)size);
+    hadamard(out, size);
+    for (int64_t d = 0; d < size; d++) {
+        out[d] *= a->signs[d] * root;
+        if (a->weight) out[d] /= a->weight[kv * size + d];
+        if (a->mean) out[d] += mass * a->mean[kv * size + d];
     }
 }
 
@@ -320,9 +377,14 @@ static void attend_group(void *context, int64_t item)
         } else {
             segment_share(job, item, job->turn_first + segment, peak, mass, share);
         }
-        for (int r = 0; r < count; r++)
+        for (int r = 0; r < count; r++) {
+            /* A row's last positions are exact, and all before them coded. */
+            int64_t start = (job->first_segment + job->turn_first + segment) * SEGMENT;
+            if (a->border && start && start == a->border[(first_pair + r) / job->heads_each])
+                turn_back(a, kv, total[r * 2 + 1], out[r]);
             merge_share(&total[r * 2], &total[r * 2 + 1], out[r], peak[r], mass[r], share[r],
                         a->head_size);
+        }
     }
     if (job->turn_first + job->turn_segments < job->segments) return;
     for (int r = 0; r < count; r++) {

@@ -7,9 +7,9 @@
 
 #include "rows.inc.h"
 
-#include "attention.inc.h"
-
 #include "codes.inc.h"
+
+#include "attention.inc.h"
 
 #include "linear.inc.h"
 

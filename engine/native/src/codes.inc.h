@@ -100,31 +100,44 @@ INLINE void put_code(uint8_t *rows, int64_t row, int lane, int64_t kind, uint8_t
     }
 }
 
+/* x[size]: a vector of D exact numbers in the form it is coded in. */
+static void take_form(const struct form *form, const float *exact, float *x)
+{
+    float root = 1.0f / sqrtf((float)form->size);
+    for (int64_t d = 0; d < form->size; d++) {
+        float number = exact[form->channels ? form->channels[d] : d];
+        if (form->mean) number -= form->mean[d];
+        if (form->weight) number *= form->weight[d];
+        x[d] = number * form->signs[d];
+    }
+    hadamard(x, form->size);
+    for (int64_t d = 0; d < form->size; d++) x[d] *= root;
+}
+
 static void encode_tile(void *context, int64_t tile)
 {
     const struct encoding *job = context;
-    int64_t size = job->head_size;
-    float x[LARGEST_HEAD] __attribute__((aligned(64)));
+    int64_t size = job->head_size, key_size = job->key_form.size;
+    float exact[LARGEST_HEAD], x[LARGEST_HEAD] __attribute__((aligned(64)));
     uint8_t codes[LARGEST_HEAD];
-    float root = 1.0f / sqrtf((float)size);
+    int wide = job->exact_kind == ROW_F32;
     for (int place = 0; place < TILE; place++) {
         for (int64_t d = 0; d < size; d++) {
             int64_t at = (tile * size + d) * 16 + place;
-            float key = job->exact_kind == ROW_F32 ? ((const float *)job->exact_keys)[at]
-                                                   : from_bf16(((const uint16_t *)job->exact_keys)[at]);
-            x[d] = (key - job->mean[d]) * job->weight[d] * job->signs[d];
+            exact[d] = wide ? ((const float *)job->exact_keys)[at]
+                            : from_bf16(((const uint16_t *)job->exact_keys)[at]);
         }
-        hadamard(x, size);
-        for (int64_t d = 0; d < size; d++) x[d] *= root;
+        take_form(&job->key_form, exact, x);
         job->key_scales[tile * TILE + place] =
-            code_vector(x, size, job->key_kind, job->key_levels, codes);
-        for (int64_t d = 0; d < size; d++)
-            put_code(job->keys, tile * size + d, place, job->key_kind, codes[d]);
+            code_vector(x, key_size, job->key_kind, job->key_levels, codes);
+        for (int64_t d = 0; d < key_size; d++)
+            put_code(job->keys, tile * key_size + d, place, job->key_kind, codes[d]);
         for (int64_t d = 0; d < size; d++) {
             int64_t at = (tile * size + d / 16 * 16 + place) * 16 + d % 16;
-            x[d] = job->exact_kind == ROW_F32 ? ((const float *)job->exact_values)[at]
-                                              : from_bf16(((const uint16_t *)job->exact_values)[at]);
+            exact[d] = wide ? ((const float *)job->exact_values)[at]
+                            : from_bf16(((const uint16_t *)job->exact_values)[at]);
         }
+        take_form(&job->value_form, exact, x);
         job->value_scales[tile * TILE + place] =
             code_vector(x, size, job->value_kind, job->value_levels, codes);
         for (int64_t d = 0; d < size; d++)

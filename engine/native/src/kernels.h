@@ -32,9 +32,9 @@ enum weight_kind { WEIGHT_F32 = 0, WEIGHT_BF16 = 1, WEIGHT_Q8 = 2, WEIGHT_Q4 = 3
 
 enum row_kind { ROW_CODE2 = 2, ROW_CODE3 = 3, ROW_CODE4 = 4, ROW_INT8 = 8, ROW_BF16 = 16, ROW_F32 = 32 };
 
-/* Keys or values of all heads of a layer: [kv heads][capacity positions]. */
+/* Keys or values of all heads of a layer: [kv heads][capacity positions] of `size` channels. */
 struct stored {
-    int64_t kind, capacity;
+    int64_t kind, capacity, size;
     const void *rows;
     const uint16_t *scales; /* coded kinds: [kv heads][capacity] */
     const float *levels;    /* 2, 3 and 4 bits: what each code stands for, [16] */
@@ -42,8 +42,12 @@ struct stored {
 
 struct attention {
     const float *q;       /* [rows], stride q_stride, of heads * D */
-    const float *coded_q; /* the same for coded keys, or NULL */
+    const float *coded_q; /* [rows][heads][size of coded keys], or NULL */
+    const float *value_q; /* [rows][heads][D] for coded values, whose products count as keys' too; NULL */
     const float *bias;    /* [rows][heads], added to scores of coded keys */
+    /* A coded value stands for signs * (H v / sqrt(D)) / weight + mean; weight and mean [kv heads][D] may
+     * be NULL. */
+    const float *signs, *weight, *mean;
     int64_t q_stride, rows, heads, kv_heads, head_size;
     double scale;
     struct stored keys, values;             /* exact, from position `base` on, a multiple of 256 */
@@ -55,11 +59,18 @@ struct attention {
     int64_t out_stride;
 };
 
-/* Codes a stretch of one head's exact tiles: key -> rotate((key - mean) * weight), value as it is. */
+/* How one head's vectors become codes: x -> rotate((x - mean) * weight), of some of its channels. */
+struct form {
+    int64_t size;
+    const int64_t *channels;            /* [size], or NULL for all */
+    const float *mean, *weight, *signs; /* [size] each; mean and weight may be NULL */
+};
+
+/* Codes a stretch of one head's exact tiles. */
 struct encoding {
     int64_t exact_kind, head_size, tiles;
     const void *exact_keys, *exact_values; /* first tile to code */
-    const float *mean, *weight, *signs;    /* [D] each */
+    struct form key_form, value_form;
     int64_t key_kind, value_kind;
     const float *key_levels, *value_levels;
     void *keys, *values; /* where the first tile's codes go */
