@@ -30,9 +30,10 @@ from engine.widths import LEARN, KVBits
 CANDIDATES = (
     KVBits(2, 2), KVBits(3, 2), KVBits(3, 3), KVBits(4, 3), KVBits(4, 4), KVBits(8, 8)
 )  # fmt: skip
-# Where other layers read a layer's keys and values, its errors count more often: candidates that
-# give it, and it alone, a bit more than the rest.
-_REST, _SHARED = KVBits(3, 3), (KVBits(4, 3), KVBits(4, 4))
+# Errors of a layer that others read too count more often: what it gets, and the rest.
+_SHARED, _NOT_SHARED = (KVBits(4, 3), KVBits(4, 4)), KVBits(3, 3)
+# Those of the very last layer pass through no other and count least: what it gets, and the rest.
+_LAST, _BEFORE_LAST = KVBits(2, 2), KVBits(4, 3)
 # Rows read at once: before the first that counts, and after.
 _CHUNK, _COUNTED_CHUNK = 256, 64
 # Rows of logits compared at once: few enough to stay in the processor's cache.
@@ -145,12 +146,16 @@ def measure(
 
 
 def candidates_for(config: ModelConfig) -> tuple[KVBits, ...]:
-    """The widths worth measuring for a model; its own where some global layers are shared."""
-    shared = sorted(config.shared_layers & set(config.growing_layers))
-    if len(shared) in (0, len(config.growing_layers)):
-        return CANDIDATES
-    mixed = [replace(_REST, apart=tuple((layer, bits) for layer in shared)) for bits in _SHARED]
-    after = CANDIDATES.index(_REST) + 1
+    """The widths worth measuring for a model: :data:`CANDIDATES`, and among them its own."""
+    growing, last = config.growing_layers, len(config.layers) - 1
+    shared = sorted(config.shared_layers.intersection(growing))
+    mixed: list[KVBits] = []
+    if 0 < len(shared) < len(growing):
+        for bits in _SHARED:
+            mixed.append(replace(_NOT_SHARED, apart=tuple((layer, bits) for layer in shared)))
+    elif not shared and last in growing[1:]:
+        mixed.append(replace(_BEFORE_LAST, apart=((last, _LAST),)))
+    after = CANDIDATES.index(KVBits(3, 3)) + 1
     return (*CANDIDATES[:after], *mixed, *CANDIDATES[after:])
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 import runpy
 import sys
+from argparse import ArgumentTypeError
 from pathlib import Path
 
 import pytest
@@ -12,8 +14,18 @@ import torch
 from gguf import GGMLQuantizationType as Kind
 from gguf.quants import dequantize, quantize
 
-from tests.bench.kv_codecs import block_rounded, hadamard, rotated_rounded, turboquant
+from engine.widths import KVBits
+from tests.bench.common import kv_bits
+from tests.bench.kv_codecs import (
+    block_rounded,
+    codec,
+    hadamard,
+    make_cache,
+    rotated_rounded,
+    turboquant,
+)
 from tests.bench.kv_quality import Tally, figures, means
+from tests.bench.shapes import shape_config
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 
@@ -53,6 +65,28 @@ def test_a_tally_is_the_divergence() -> None:
     same = Tally()
     same.add(exact, exact.clone())
     assert figures(same, 3.0) == {"kld": pytest.approx(0, abs=1e-5), "top1": 100.0, "bits": 3.0}
+
+
+def test_codecs_may_name_layers() -> None:
+    config = shape_config("e2b")
+    for name, bits in (("k3v3+k4v3@14", 3 + 1 / 6), ("k4v3@9", 3.5)):
+        cache, found = make_cache(config, codec(name), 2048, 256)
+        assert found == pytest.approx(bits, abs=0.05)
+        assert len(cache.coded) == (1 if name == "k4v3@9" else 3)
+        assert set(cache.layers) == {layer.index for layer in config.layers if layer.owns_kv}
+    for wrong in ("k5v3", "k3v3@", "k3v3+k4v3@4@9", "q5_0"):
+        with pytest.raises(ArgumentTypeError):
+            codec(wrong)
+    with pytest.raises(SystemExit, match="4, 9, 14"):
+        make_cache(config, "k3v3@5", 2048, 256)
+
+
+def test_widths_on_a_command_line() -> None:
+    assert kv_bits("4,3") == KVBits(4, 3)
+    assert kv_bits("k3v3+k4v4@14") == KVBits(3, 3, ((14, KVBits(4, 4)),))
+    for wrong in ("5,3", "3", "3,3,3", "k3v3+k4v4"):
+        with pytest.raises(ArgumentTypeError, match=re.escape(repr(wrong))):
+            kv_bits(wrong)
 
 
 def test_means_are_over_texts() -> None:

@@ -40,8 +40,10 @@ def kv_bits(given: str) -> KVBits:
     name = "k{}v{}".format(*given.split(",")) if re.fullmatch("[0-9],[0-9]", given) else given
     try:
         return KVBits.parse(name)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(f"{error}, or as 3,3 does") from None
+    except ValueError:
+        raise argparse.ArgumentTypeError(
+            f"{given!r} is neither two of 2, 3, 4 and 8, as in 3,3, nor as k3v3+k4v4@14"
+        ) from None
 
 
 def report(name: str, result: Mapping[str, Any], as_json: bool) -> None:

@@ -41,7 +41,7 @@ from engine.model import load, open_text
 from engine.packer import pack_folder
 from engine.planner import plan
 from engine.widths import CODEC_VERSION, LEARN, KVBits, Widths
-from tests.bench.shapes import SHAPES, shape_config
+from tests.bench.shapes import shape_config
 
 OURS = Path(__file__).resolve().parents[2] / "resources" / "measuring" / "conversation.txt"
 MEASURING = OURS.read_text(encoding="utf-8")
@@ -261,13 +261,19 @@ def test_a_model_opens_with_what_was_measured(copied: Path, table: KVTable) -> N
     assert "No KV width stays within" in opened.facts.notes[0]
 
 
-def test_a_model_is_measured_with_more_bits_for_the_layers_that_others_read() -> None:
-    for shape in SHAPES:
-        own = {kv.name for kv in candidates_for(shape_config(shape))} - {
-            kv.name for kv in CANDIDATES
-        }
-        layer = {"e2b": 14, "e4b": 23}.get(shape)
-        assert own == ({f"k3v3+k4v3@{layer}", f"k3v3+k4v4@{layer}"} if layer else set())
+def test_models_have_widths_of_their_own_to_measure() -> None:
+    expected = {
+        "e2b": {"k3v3+k4v3@14", "k3v3+k4v4@14"},
+        "e4b": {"k3v3+k4v3@23", "k3v3+k4v4@23"},
+        "12b": {"k4v3+k2v2@47"},
+        "26b-a4b": {"k4v3+k2v2@29"},
+        "31b": {"k4v3+k2v2@59"},
+    }
+    for shape, names in expected.items():
+        found = candidates_for(shape_config(shape))
+        assert {kv.name for kv in found if kv not in CANDIDATES} == names
+        assert set(found) > set(CANDIDATES)
+        assert len(found) == len(CANDIDATES) + len(names)
     for variant in ("e2b", "gemma3"):
         config = parse_config(tiny_config(variant).to_dict())
         assert candidates_for(config) == CANDIDATES, "there is nothing to tell apart"
