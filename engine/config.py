@@ -16,7 +16,7 @@ SLIDING, FULL = "sliding_attention", "full_attention"
 
 # What the C kernel of attention calls a segment: a cache's room is a multiple of it.
 SEGMENT = 256
-# A row of codes is read four bytes at a time, the last one too.
+# A row of codes is read with up to sixteen bytes, the last one too.
 CODE_PADDING = 64
 
 _GEMMA4 = {"gemma4", "gemma4_text", "gemma4_unified", "gemma4_unified_text"}

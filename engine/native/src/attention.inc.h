@@ -7,7 +7,11 @@
  */
 
 /* Rows multiplied at once, and rows that share the unpacking of a segment. */
+#if defined(__AVX512F__)
+enum { QUERY_ROWS = 8, GROUP_ROWS = 48 };
+#else
 enum { QUERY_ROWS = 6, GROUP_ROWS = 48 };
+#endif
 
 /* to[r][16] = q[r] times one tile of keys, D rows from `row` on. */
 #define SCORES(R, KIND)                                                                            \
@@ -69,9 +73,14 @@ enum { QUERY_ROWS = 6, GROUP_ROWS = 48 };
         }                                                                                          \
     }
 
+#if defined(__AVX512F__)
+#define MORE_ROWS(MACRO, KIND) MACRO(7, KIND) MACRO(8, KIND)
+#else
+#define MORE_ROWS(MACRO, KIND)
+#endif
 #define FOR_ROWS(MACRO, KIND)                                                                      \
     MACRO(1, KIND)                                                                                 \
-    MACRO(2, KIND) MACRO(3, KIND) MACRO(4, KIND) MACRO(5, KIND) MACRO(6, KIND)
+    MACRO(2, KIND) MACRO(3, KIND) MACRO(4, KIND) MACRO(5, KIND) MACRO(6, KIND) MORE_ROWS(MACRO, KIND)
 #define FOR_KINDS(MACRO)                                                                           \
     FOR_ROWS(MACRO, code2)                                                                         \
     FOR_ROWS(MACRO, code3)                                                                         \
@@ -97,9 +106,14 @@ typedef void scores_kernel(const float *const *, const void *, int64_t, int64_t,
 typedef void values_kernel(const float *const *, const void *, int64_t, int64_t, int64_t,
                            const float *, float *const *);
 
+#if defined(__AVX512F__)
+#define MORE_COUNTS(NAME, KIND) , NAME##_##KIND##_7, NAME##_##KIND##_8
+#else
+#define MORE_COUNTS(NAME, KIND)
+#endif
 #define EACH_COUNT(NAME, KIND)                                                                     \
     {NAME##_##KIND##_1, NAME##_##KIND##_2, NAME##_##KIND##_3,                                      \
-     NAME##_##KIND##_4, NAME##_##KIND##_5, NAME##_##KIND##_6}
+     NAME##_##KIND##_4, NAME##_##KIND##_5, NAME##_##KIND##_6 MORE_COUNTS(NAME, KIND)}
 #define EACH_KIND(NAME)                                                                            \
     {EACH_COUNT(NAME, code2), EACH_COUNT(NAME, code3), EACH_COUNT(NAME, code4),                    \
      EACH_COUNT(NAME, int8),  EACH_COUNT(NAME, bf16),  EACH_COUNT(NAME, f32)}

@@ -36,15 +36,37 @@ INLINE uint32_t eight_codes(const void *base, int64_t row, int half, int bits)
     return word;
 }
 
+#if defined(__AVX512F__)
+/* For codes of 2, 3 and 4 bits: the two bytes that hold each of sixteen codes, and where it begins in
+ * them. What stands above a code is left: the permutation looks at four bits, and levels repeat. */
+static const uint8_t code_bytes[3][64] __attribute__((aligned(64))) = {
+    {0, 1, 128, 128, 0, 1, 128, 128, 0, 1, 128, 128, 0, 1, 128, 128, 1, 2, 128, 128,
+     1, 2, 128, 128, 1, 2, 128, 128, 1, 2, 128, 128, 2, 3, 128, 128, 2, 3, 128, 128,
+     2, 3, 128, 128, 2, 3, 128, 128, 3, 4, 128, 128, 3, 4, 128, 128, 3, 4, 128, 128,
+     3, 4, 128, 128},
+    {0, 1, 128, 128, 0, 1, 128, 128, 0, 1, 128, 128, 1, 2, 128, 128, 1, 2, 128, 128,
+     1, 2, 128, 128, 2, 3, 128, 128, 2, 3, 128, 128, 3, 4, 128, 128, 3, 4, 128, 128,
+     3, 4, 128, 128, 4, 5, 128, 128, 4, 5, 128, 128, 4, 5, 128, 128, 5, 6, 128, 128,
+     5, 6, 128, 128},
+    {0, 1, 128, 128, 0, 1, 128, 128, 1, 2, 128, 128, 1, 2, 128, 128, 2, 3, 128, 128,
+     2, 3, 128, 128, 3, 4, 128, 128, 3, 4, 128, 128, 4, 5, 128, 128, 4, 5, 128, 128,
+     5, 6, 128, 128, 5, 6, 128, 128, 6, 7, 128, 128, 6, 7, 128, 128, 7, 8, 128, 128,
+     7, 8, 128, 128},
+};
+static const int32_t code_shifts[3][16] __attribute__((aligned(64))) = {
+    {0, 2, 4, 6, 0, 2, 4, 6, 0, 2, 4, 6, 0, 2, 4, 6},
+    {0, 3, 6, 1, 4, 7, 2, 5, 0, 3, 6, 1, 4, 7, 2, 5},
+    {0, 4, 0, 4, 0, 4, 0, 4, 0, 4, 0, 4, 0, 4, 0, 4},
+};
+#endif
+
 INLINE vec row_codes(const void *base, int64_t row, int l, const float *levels, int bits)
 {
 #if defined(__AVX512F__)
-    __m512i low = _mm512_set1_epi32((int)eight_codes(base, row, 0, bits));
-    __m256i high = _mm256_set1_epi32((int)eight_codes(base, row, 1, bits));
-    __m512i word = _mm512_inserti64x4(low, high, 1);
-    const __m512i place = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 0, 1, 2, 3, 4, 5, 6, 7);
-    __m512i code = _mm512_srlv_epi32(word, _mm512_mullo_epi32(place, _mm512_set1_epi32(bits)));
-    code = _mm512_and_si512(code, _mm512_set1_epi32((1 << bits) - 1));
+    __m128i bytes = _mm_loadu_si128((const __m128i *)((const uint8_t *)base + row * 2 * bits));
+    __m512i pairs = _mm512_shuffle_epi8(_mm512_broadcast_i32x4(bytes),
+                                        _mm512_load_si512(code_bytes[bits - 2]));
+    __m512i code = _mm512_srlv_epi32(pairs, _mm512_load_si512(code_shifts[bits - 2]));
     (void)l;
     return (vec)_mm512_permutexvar_ps(code, _mm512_loadu_ps(levels));
 #elif defined(__AVX2__)
