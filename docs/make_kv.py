@@ -1,7 +1,7 @@
 """Brings the figures of ``docs/kv-cache.md`` up to date from what benchmarks printed.
 
 ``python docs/make_kv.py [OUTPUT …]``: each OUTPUT is what one of ``kv_quality``, ``passkey``,
-``kv_memory`` and ``engine`` printed with ``--json``; its last line counts. The figures are kept in
+``kv_memory``, ``engine`` and ``snapshots`` printed with ``--json``; its last line counts. The figures are kept in
 ``docs/kv-figures.json``; the page's tables and the plot are written from that.
 """
 
@@ -36,6 +36,9 @@ def keep(figures: dict[str, Any], found: dict[str, Any]) -> None:
         row = found["kv_memory"]
         kind = "reading" if "seconds" in row else "allocated"
         figures.setdefault(kind, {})[f"{row['shape']} {row['tokens']} {row['kv']}"] = row
+    elif "snapshots" in found:
+        row = found["snapshots"]
+        figures.setdefault("snapshots", {})[f"{row['shape']} {row['tokens']} {row['kv']}"] = row
     elif "decode_tokens_per_s" in found:
         peer = found.get("peer", {}).get("kv", "alone")
         name = f"{found['shape']} {found['prompt']} {found['kv']} {peer}"
@@ -158,6 +161,24 @@ def _ratios(row: dict[str, Any]) -> Iterator[str]:
             yield f"{both} of {other}"
 
 
+def snapshots(found: dict[str, Any]) -> str:
+    """A document read once."""
+    return table(
+        ["shape, tokens", "cache", "read", "restored, to the first token", "faster", "on disk"],
+        [
+            [
+                f"{row['shape'].upper()}, {row['tokens']:,}",
+                name_of(row["kv"]),
+                f"{row['read_s']:.0f} s",
+                f"{row['first_token_s']:.2f} s" + ("" if row["same_bits"] else ", other bits"),
+                f"{row['times_faster']:,.0f} times",
+                f"{row['disk_mib']:.0f} MiB, {row['disk_bytes_per_token']:,} bytes a token",
+            ]
+            for row in found.values()
+        ],
+    )
+
+
 TABLES = {
     "quality": quality,
     "layers": quality,
@@ -165,6 +186,7 @@ TABLES = {
     "allocated": allocated,
     "reading": reading,
     "speed": speed,
+    "snapshots": snapshots,
 }
 
 
