@@ -1,8 +1,8 @@
 """Brings the figures of ``docs/kv-cache.md`` up to date from what benchmarks printed.
 
 ``python docs/make_kv.py [OUTPUT …]``: each OUTPUT is what one of ``kv_quality``, ``passkey``,
-``kv_memory``, ``engine`` and ``snapshots`` printed with ``--json``; its last line counts. The figures are kept in
-``docs/kv-figures.json``; the page's tables and the plot are written from that.
+``kv_memory``, ``engine`` and ``snapshots`` printed with ``--json``; its last line counts. The
+figures are kept in ``docs/kv-figures.json``; the page's tables and the plot are written from that.
 """
 
 from __future__ import annotations

@@ -1,10 +1,10 @@
 """Reading a document once: how long it takes to come back, and what it takes on disk.
 
 ``python -m tests.bench.snapshots --shape e2b --tokens 32768 [--kv 3,3] [--json]`` reads so many
-random tokens on a published shape with synthetic weights and keeps them; then a fresh cache is given
-the same document with a question. ``first_token_s`` is from there to the first token, with the file
-warm; ``read_s`` what reading took. ``same_bits`` says whether the logits are those of the cache that
-has read it all itself.
+random tokens on a published shape with synthetic weights and keeps them; then a fresh cache is
+given the same document with a question. ``first_token_s`` is from there to the first token, with
+the file warm; ``read_s`` what reading took. ``same_bits`` says whether the logits are those of the
+cache that has read it all itself.
 """
 
 from __future__ import annotations

@@ -21,7 +21,7 @@ from engine.tensors import Widths, gather
 from engine.widths import LEARN, KVBits
 
 pytestmark = pytest.mark.skipif(kernels() is None, reason="the kernels are not built")
-CONTEXT = 2048
+CONTEXT, K3V3 = 2048, KVBits(3, 3)
 
 
 class Tiny:
@@ -32,7 +32,7 @@ class Tiny:
         self.config: ModelConfig = read_config(folder)
         self.decoder = Decoder(self.config, gather(self.config, Checkpoint(folder), Widths(32, 32)))
 
-    def cache(self, bits: KVBits | None = KVBits(3, 3)) -> KVCache:
+    def cache(self, bits: KVBits | None = K3V3) -> KVCache:
         norms = self.decoder.key_norms
         return KVCache(self.config, CONTEXT, 256, torch.bfloat16, None, bits, norms)
 
@@ -77,7 +77,7 @@ def test_a_prefix_the_window_has_left_is_no_hit(tiny: Tiny) -> None:
 
 
 def test_layers_have_heads_of_their_own_size(tiny: Tiny) -> None:
-    """Global and sliding layers differ in size and number of heads; neither is taken for another."""
+    """Global and sliding layers differ in size and number of heads; none is taken for another."""
     ids = torch.tensor(text(1500))
     logits = []
     for bits in (None, KVBits(8, 8)):
@@ -93,13 +93,13 @@ def test_keys_are_not_taken_for_values() -> None:
     exact = read(ExactLayer(LAYER, 1500, torch.float32), 1500, [500] * 3)
     coded = read(CodedLayer(LAYER, 1500, 512, KVBits(8, 8)), 1500, [500] * 3)
     q, keys, values = numbers(1500)
+    assert keys.shape[1] == values.shape[1] == KV_HEADS * SIZE
     swapped_layer = ExactLayer(LAYER, 1500, torch.float32)
     swapped_layer.append(values, keys, 0)
     high = torch.arange(1500) + 1
     swapped = swapped_layer.attend(q, HEADS, torch.zeros_like(high), high, 0.125)
     assert float((coded - exact).norm() / exact.norm()) < 0.02
     assert float((coded - swapped).norm() / swapped.norm()) > 0.5
-    assert KV_HEADS * SIZE == keys.shape[1]
 
 
 def test_a_full_cache_stays_right(tiny: Tiny) -> None:
