@@ -18,13 +18,15 @@ from engine.decoder_weights import DecoderWeights, LayerWeights
 from engine.errors import DamagedModel
 from engine.kv_table import read_table
 from engine.matrix import Joined, Matrix, Width
+from engine.media import Media, open_media
 from engine.native import claim_threads, kernels
 from engine.options import DEFAULTS, Event, Message, ModelFacts, Options
 from engine.packed import PackedModel, is_packed
 from engine.placement import CPU, Placement, place
 from engine.planner import plan
+from engine.prompt import Prompt
 from engine.session import Session
-from engine.sizes import CHUNK
+from engine.sizes import rows_at_once
 from engine.tensors import Source, Widths, gather, matrices
 from engine.text import Text
 from engine.widths import KVBits
@@ -40,17 +42,33 @@ class Model:
     session: Session
     path: Path
     text: Text | None
+    media: Media
 
     def generate(
         self, prompt: Sequence[Message] | Sequence[int] | str, options: Options = DEFAULTS
     ) -> Generator[Event, None, None]:
-        """Writes after token ids, a plain text, or a conversation in the model's own template."""
-        return self.session.generate(self.tokens(prompt, options.thinking), options)
+        """Writes after token ids, a plain text, or a conversation in the model's own template.
+
+        Raises BadMedia, PromptTooLong and UnsupportedModel over images and audio before anything
+        is read.
+        """
+        return self.session.generate(self.prompt(prompt, options.thinking), options)
+
+    def prompt(
+        self, prompt: Sequence[Message] | Sequence[int] | str, thinking: bool = False
+    ) -> Prompt:
+        """The prompt as the session reads it: as :meth:`tokens`, with room for what it shows."""
+        ids = self.tokens(prompt, thinking)
+        shown = [part for m in prompt if isinstance(m, Message) for part in m.media]
+        return self.media.prompt(ids, shown, self.facts.context)
 
     def tokens(
         self, prompt: Sequence[Message] | Sequence[int] | str, thinking: bool = False
     ) -> list[int]:
-        """The prompt's token ids. Raises DamagedModel if it needs a tokenizer and there is none."""
+        """The prompt's token ids, one for each image and audio.
+
+        Raises DamagedModel if it needs a tokenizer and there is none.
+        """
         if not isinstance(prompt, str):
             ids = [part for part in prompt if isinstance(part, int)]
             if len(ids) == len(prompt):
@@ -103,14 +121,18 @@ def load(
     config = open_config(path)
     weights = gather(config, source, widths)
     cache_type = torch.float32 if exact_cache or widths.layers == 32 else torch.bfloat16
-    placement = _place(config, weights, context, cache_type, device)
+    rows = rows_at_once(planned.soft_rows, context)
+    placement = _place(config, weights, context, rows, cache_type, device)
     if placement.only_cpu:
         claim_threads()
     else:
         weights = _moved(weights, placement)
     decoder = Decoder(config, weights, placement)
-    cache = KVCache(config, context, min(CHUNK, context), cache_type, placement, kv)
+    cache = KVCache(config, context, rows, cache_type, placement, kv)
     text = open_text(path)
+    media = open_media(path, widths, placement.ends, planned.media_refusal)
+    if planned.media_refusal:
+        notes.append(f"{planned.media_refusal.cause} Images and audio are refused.")
     native = kernels()
     if kv and not cache.coded:
         notes.append("Keys and values cannot be coded here; they are kept exactly.")
@@ -131,8 +153,10 @@ def load(
         device=", ".join(names),
         notes=tuple(note for note in notes if note),
         kv=kv.name if kv and cache.coded else "exact",
+        image_budgets=media.image_budgets,
+        audio_seconds=media.audio_seconds,
     )
-    return Model(facts, config, decoder, Session(decoder, cache, text), path, text)
+    return Model(facts, config, decoder, Session(decoder, cache, text), path, text, media)
 
 
 def open_source(path: Path) -> Source:
@@ -167,12 +191,13 @@ def _place(
     config: ModelConfig,
     weights: DecoderWeights,
     context: int,
+    rows: int,
     cache_type: torch.dtype,
     device: str,
 ) -> Placement:
     sizes = []
     for layer, held in zip(config.layers, weights.layers, strict=True):
-        positions = layer_capacity(layer, context, CHUNK) if layer.owns_kv else 0
+        positions = layer_capacity(layer, context, rows) if layer.owns_kv else 0
         cache = 2 * positions * layer.kv_heads * layer.head_size * cache_type.itemsize
         sizes.append(sum(part.nbytes for part in _parts(held)) + cache)
     return place(config, sizes, weights.embedding.nbytes, device)

@@ -30,6 +30,7 @@ from engine.protocol import (
     Loaded,
     Prompt,
     Said,
+    check_sizes,
     receive,
     send,
 )
@@ -98,6 +99,8 @@ class Engine:
         Closing the generator stops the child within one token; closing does not wait for it.
         Raises EngineBusy, EngineStopped, and what loading and writing raise of ``engine.errors``.
         """
+        sent: Prompt = prompt if isinstance(prompt, str) else tuple(prompt)  # type: ignore[assignment]
+        check_sizes(sent)
         if not self._turn.acquire(blocking=False):
             raise EngineBusy(
                 self._order.folder,
@@ -107,7 +110,6 @@ class Engine:
         try:
             child = self._running()
             number = next(self._numbers)
-            sent: Prompt = prompt if isinstance(prompt, str) else tuple(prompt)  # type: ignore[assignment]
             child.send(Generate(number, sent, options))
             over = False
             try:

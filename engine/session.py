@@ -1,7 +1,8 @@
 """Reads a prompt and writes after it. Knows token ids and text pieces, nothing of what they mean.
 
 A session keeps what it has read: a prompt that begins as the last one did is read on from where
-they part. Closing the generator stops before the next token; what was read stays usable.
+they part; images are the same where their content is. Closing the generator stops before the next
+token; what was read stays usable.
 """
 
 import time
@@ -15,7 +16,9 @@ from engine.decoder import Decoder
 from engine.errors import PromptTooLong
 from engine.lookup import PromptLookup
 from engine.options import DEFAULTS, Event, Finished, Options, PromptRead, Reason, Written
+from engine.prompt import Entry, Prompt
 from engine.sampler import Sampler
+from engine.sizes import CHUNK
 from engine.text import Text
 
 if TYPE_CHECKING:
@@ -25,23 +28,27 @@ if TYPE_CHECKING:
 class Session:
     """One conversation's cache over a decoder. Not for several threads at once."""
 
-    def __init__(self, decoder: Decoder, cache: KVCache, text: Text | None) -> None:
+    def __init__(
+        self, decoder: Decoder, cache: KVCache, text: Text | None, step: int = CHUNK
+    ) -> None:
         self._decoder, self._cache, self._text = decoder, cache, text
-        self._read: list[int] = []
+        # Text is read in steps; only an image that has to be whole takes all that the cache does.
+        self._step = min(step, cache.chunk)
+        self._read: list[Entry] = []
 
     def generate(
-        self, prompt: Sequence[int], options: Options = DEFAULTS
+        self, prompt: Sequence[int] | Prompt, options: Options = DEFAULTS
     ) -> Generator[Event, None, None]:
         """Yields PromptRead while reading, Written while writing, Finished last.
 
         Raises PromptTooLong before anything is read.
         """
-        prompt = list(prompt)
+        prompt = prompt if isinstance(prompt, Prompt) else Prompt(list(prompt))
         self._check(prompt)
         start = time.perf_counter()
         logits = yield from self._prefill(prompt)
         read = time.perf_counter()
-        writer = _Writer(prompt, options, self._text)
+        writer = _Writer(prompt.ids, options, self._text)
         room = min(options.max_tokens, self._cache.context - len(prompt) + 1)
         reason = yield from self._decode(writer, logits, room)
         yield from writer.rest()
@@ -58,7 +65,7 @@ class Session:
 
     def logits(self, ids: Sequence[int]) -> torch.Tensor:
         """fp32 [len(ids), vocabulary]: what would follow each token of a fresh text."""
-        self._check(list(ids))
+        self._check(Prompt(list(ids)))
         self._forget()
         rows = []
         with torch.inference_mode():
@@ -68,40 +75,54 @@ class Session:
         self._forget()
         return torch.cat(rows)
 
-    def _check(self, prompt: list[int]) -> None:
-        if not prompt:
-            raise ValueError("a prompt needs at least one token")
+    def _check(self, prompt: Prompt) -> None:
+        if not prompt.ids or (prompt.spans and prompt.spans[-1].end == len(prompt)):
+            raise ValueError("a prompt needs at least one token, and ends with one")
         if len(prompt) > self._cache.context:
             raise PromptTooLong(
                 "The prompt",
                 f"It has {len(prompt)} tokens, and the context holds {self._cache.context}.",
                 "Ask over fewer or shorter passages, or open the model with a longer context.",
             )
+        for span in prompt.spans:
+            if span.both_ways and span.count > self._cache.chunk:
+                raise PromptTooLong(
+                    "An image of the prompt",
+                    f"It takes {span.count} tokens, and {self._cache.chunk} are read at once.",
+                    "Let it take fewer soft tokens, or open the model with a longer context.",
+                )
 
     def _forget(self) -> None:
         self._cache.clear()
         self._read = []
 
-    def _prefill(self, prompt: list[int]) -> Generator[Event, None, torch.Tensor]:
+    def _prefill(self, prompt: Prompt) -> Generator[Event, None, torch.Tensor]:
         """Reads what of the prompt is not in the cache: the logits [1, vocabulary] after it."""
-        same = 0
+        same, entries = 0, prompt.entries()
         # The last token is always read: its logits are wanted.
-        for a, b in zip(self._read, prompt[:-1], strict=False):
+        for a, b in zip(self._read, entries[:-1], strict=False):
             if a != b:
                 break
             same += 1
+        same = prompt.whole(same)
         if same and self._cache.can_return_to(same):
             self._cache.truncate(same)
             del self._read[same:]
         else:
             same = 0
             self._forget()
-        logits = torch.empty(0)
-        for first in range(same, len(prompt), self._cache.chunk):
-            part = prompt[first : first + self._cache.chunk]
-            last = first + len(part) == len(prompt)
-            logits = self._feed(part, 1 if last else 0)
-            yield PromptRead(first + len(part), len(prompt), same)
+        logits, first = torch.empty(0), same
+        while first < len(prompt):
+            last = prompt.part_end(first, self._step, self._cache.chunk)
+            with torch.inference_mode():
+                ids, hidden, high = prompt.inputs(
+                    first, last, self._decoder.config.pad, self._decoder.embed
+                )
+                keep = 1 if last == len(prompt) else 0
+                logits = self._decoder.forward(ids, self._cache, keep, hidden, high)
+            self._read.extend(entries[first:last])
+            first = last
+            yield PromptRead(first, len(prompt), same)
         return logits
 
     def _feed(self, ids: list[int], keep: int) -> torch.Tensor:
