@@ -70,7 +70,7 @@ class Towers:
 
     def _hear(self, samples: NDArray[np.float32]) -> torch.Tensor:
         tower, embed, extractor = self._ears
-        given = extractor(samples, sampling_rate=SAMPLE_RATE, return_tensors="pt")
+        given = extractor([samples], sampling_rate=SAMPLE_RATE, return_tensors="pt")
         heard = given["input_features"].to(self._device).float()
         mask = given["input_features_mask"].to(self._device)
         if self._config.unified:

@@ -194,16 +194,17 @@ def test_a_known_prefix_is_read_on(seeing: Seeing) -> None:
         prompt = model.prompt(ask(*parts))
         events = list(session.generate(prompt, Options(max_tokens=1)))
         read = next(event for event in events if isinstance(event, PromptRead))
-        known = prompt.spans[reused].first if reused < 2 else prompt.spans[1].end
+        least = prompt.spans[reused].first if reused < 2 else prompt.spans[1].end
+        most = least if reused < 2 else len(prompt) - 1
         if read.reused:  # otherwise the sliding window has moved on, and all is read again
-            assert known <= read.reused <= known + 4
+            assert least <= read.reused <= most
         assert (ours(session, prompt) - expected(seeing, prompt, parts)).abs().max() < TOLERANCE
 
 
 def test_with_coded_keys_chunks_change_no_bit(seeing: Seeing) -> None:
     if seeing.variant not in ("e2b", "31b"):
         pytest.skip("one variant of each kind is enough")
-    text = "the dog does not mind " * 40
+    text = "the dog does not mind " * 80
     prompt = seeing.model.prompt(ask(text, PAGE, text, TALL, text, PAGE, "?"))
     assert len(prompt) > 1600
     bits = KVBits(4, 4)
@@ -262,11 +263,9 @@ def test_a_packed_model_sees_the_same(seeing: Seeing, tmp_path: Path) -> None:
     assert packed.facts.audio_seconds == (30 if seeing.variant in HEARING else 0)
     parts = HEARD["both"] if seeing.variant in HEARING else PROMPTS["several"]
     prompts = [model.prompt(ask(*parts)) for model in (packed, seeing.model)]
-    mine = ours(
-        Session(packed.decoder, KVCache(packed.config, CONTEXT, 1120, torch.float32), packed.text),
-        prompts[0],
-    )
-    assert torch.equal(mine, ours(seeing.session(), prompts[1]))
+    for mine, theirs in zip(prompts[0].spans, prompts[1].spans, strict=True):
+        assert prompts[0].soft and prompts[1].soft
+        assert torch.equal(prompts[0].soft(mine), prompts[1].soft(theirs))
     assert prompts[0].spans[0].key != prompts[1].spans[0].key, "other models, other keys"
 
 
