@@ -50,18 +50,7 @@ class Towers:
         vision = self._config.vision
         assert vision is not None
         tower, embed, processor = self._eyes
-        # Fitted already; what is left to the processor is scaling, patches and their places.
-        given = processor(
-            images=pixels,
-            input_data_format="channels_last",
-            do_resize=False,
-            max_soft_tokens=_least_budget(pixels, vision),
-            return_tensors="pt",
-        )
-        places = given["image_position_ids"][0]
-        real = (places >= 0).all(-1)
-        patches, places = given["pixel_values"][:, real].float(), places[real].unsqueeze(0)
-        patches, places = patches.to(self._device), places.to(self._device)
+        patches, places = (part.to(self._device) for part in cut(pixels, processor, vision))
         if self._config.unified:
             patches, places = merge_patches(patches[0], places[0], vision)
             return embed(patches.unsqueeze(0), places.unsqueeze(0)).pooler_output[0]  # type: ignore[no-any-return]
@@ -187,6 +176,24 @@ class _Product(nn.Module):
         if self._bias is not None:
             out = out + self._bias
         return out.view(*x.shape[:-1], -1)
+
+
+def cut(
+    pixels: NDArray[np.uint8], processor: Any, config: VisionConfig
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Patches fp32 [1, n, patch * patch * 3] of an image that fits already, and places [1, n, 2].
+
+    The processor of ``transformers`` scales and cuts; its padding is left out.
+    """
+    given = processor(
+        images=pixels,
+        input_data_format="channels_last",
+        do_resize=False,
+        max_soft_tokens=_least_budget(pixels, config),
+        return_tensors="pt",
+    )
+    real = (given["image_position_ids"][0] >= 0).all(-1)
+    return given["pixel_values"][:, real].float(), given["image_position_ids"][:, real]
 
 
 def merge_patches(
