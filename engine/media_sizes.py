@@ -81,5 +81,5 @@ def _encoding(vision: VisionConfig, unified: bool, budget: int) -> int:
         row = 6 * vision.pool**2 * pixels + 6 * int(settings.get("mm_embed_dim", 3840))
         return 4 * budget * row
     hidden, wide = int(settings["hidden_size"]), int(settings["intermediate_size"])
-    # Then the pooler's choice of a token for every patch, in int64 and fp32.
-    return 4 * patches * (3 * pixels + 10 * hidden + 4 * wide) + 12 * patches * budget
+    # The gated activation's two halves and their product, hidden states around them.
+    return 4 * patches * (pixels + 6 * hidden + 3 * wide)
