@@ -103,8 +103,13 @@ class Media:
         return Prompt(whole, tuple(spans), self._rows_of(contents))
 
     def _rows_of(self, contents: dict[str, _Content]) -> Callable[[Span], torch.Tensor]:
+        # The last ones, wanted again where an image is read in several parts.
+        held: dict[str, torch.Tensor] = {}
+
         def rows(span: Span) -> torch.Tensor:
-            found = self._store.get(span.key)
+            found = held.get(span.key)
+            if found is None:
+                found = self._store.get(span.key)
             if found is None:
                 assert self._towers is not None
                 content = contents[span.key]
@@ -115,6 +120,8 @@ class Media:
                 self._store.put(span.key, found)
             if len(found) != span.count:
                 raise RuntimeError(f"{len(found)} soft tokens where {span.count} were counted")
+            held.clear()
+            held[span.key] = found
             return found
 
         return rows

@@ -44,12 +44,17 @@ def open_needs(path: Path) -> Callable[[Widths], MediaNeeds]:
         entries = read_header(towers)[0] if towers.exists() else {}
     else:
         entries = SafetensorsFolder(path).entries
-    shapes = [entry.shape for entry in tower_names(entries.values()).values()]
-    if not shapes:
+    names = tower_names(entries.values())
+    eyes = [entry.shape for name, entry in names.items() if "vision" in name]
+    ears = [entry.shape for name, entry in names.items() if "audio" in name]
+    if not names:
         return lambda _: MediaNeeds()
 
     def needs(widths: Widths) -> MediaNeeds:
-        nbytes = tower_bytes(shapes, tower_width(widths)) + STORE_BYTES + _IMPORT_BYTES
+        width = tower_width(widths)
+        # One of them is held at a time.
+        nbytes = max(tower_bytes(eyes, width), tower_bytes(ears, width))
+        nbytes += STORE_BYTES + _IMPORT_BYTES
         return MediaNeeds(nbytes + media_workspace(config), config.most_soft_rows)
 
     return needs

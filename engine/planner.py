@@ -27,6 +27,8 @@ from engine.widths import KVBits, Width, Widths
 _USUAL_CONTEXT = 32_768
 # Less than this is not worth loading a model for, unless less is asked for.
 _LEAST_CONTEXT = 2_048
+# Before less than this is left for documents, a model is opened without what sees and hears.
+_SEEING_CONTEXT = 8_192
 _STEP = 256
 # Python, torch and the tokenizer, as measured.
 _BASE_BYTES = 450_000_000
@@ -193,7 +195,8 @@ def plan(
         return chosen
     shorter = _longest(lambda context: planned(widths, context), asked)
     # Who asks for a context wants that first; who does not wants a model that sees.
-    if not chosen.media or (context is None and shorter.fits):
+    long_enough = shorter.fits and shorter.context >= min(asked, _SEEING_CONTEXT)
+    if not chosen.media or (context is None and long_enough):
         return shorter
     chosen = planned(widths, asked, seeing=False)
     if chosen.fits:

@@ -89,7 +89,7 @@ class Prompt:
             return ids, None, None
         for span in spans:
             ids[max(span.first, first) - first : span.end - first] = pad
-        hidden = embed(ids).clone()
+        hidden = embed(ids)
         high = torch.arange(first, last) + 1
         for span in spans:
             start, stop = max(span.first, first), min(span.end, last)

@@ -26,8 +26,9 @@ _OFFLINE = ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE", "HF_HUB_DISABLE_TELEMETRY"
 
 
 class Towers:
-    """A model's eyes and ears, loaded with the first image and the first audio.
+    """A model's eyes and ears, loaded when the first image or audio comes.
 
+    Only the ones in use are held: who hears after having seen loads one and drops the other.
     ``width`` is that of their matrices; everything else is fp32.
     """
 
@@ -38,11 +39,13 @@ class Towers:
 
     def see(self, pixels: NDArray[np.uint8]) -> torch.Tensor:
         """fp32 [tokens, hidden] of pixels uint8 [height, width, 3] from ``read_image``."""
+        self.__dict__.pop("_ears", None)
         with _working(), torch.inference_mode():
             return self._see(pixels).float().cpu()
 
     def hear(self, samples: NDArray[np.float32]) -> torch.Tensor:
         """fp32 [tokens, hidden] of samples fp32 [n] at 16 kHz."""
+        self.__dict__.pop("_eyes", None)
         with _working(), torch.inference_mode():
             return self._hear(samples).float().cpu()
 

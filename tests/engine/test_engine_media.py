@@ -37,6 +37,8 @@ from engine.soft_store import MemoryStore
 from engine.tower_tensors import TowerTensors
 from engine.towers import Towers
 from engine.widths import Widths
+from tests.bench.shapes import COMMON, SHAPES
+from tests.zeros import write_zero_tensors
 
 GB = 10**9
 PAGE = Image(saved(picture(200, 260, 1)))
@@ -150,16 +152,25 @@ def test_the_plan_counts_the_towers(folders: dict[str, Path], variant: str, widt
     assert config is not None
     towers = Towers(config, tensors, width, torch.device("cpu"))
     towers.see(np.zeros((48, 96, 3), np.uint8))
+    held = {"vision": held_by(towers._eyes[:2])}
     if config.audio:
         towers.hear(np.zeros(4000, np.float32))
-    parts = [*towers._eyes[:2], *(towers._ears[:2] if config.audio else ())]
+        assert "_eyes" not in vars(towers)
+        held["audio"] = held_by(towers._ears[:2])
+    for tower, nbytes in held.items():
+        shapes = [entry.shape for name, entry in tensors.entries.items() if tower in name]
+        assert tower_bytes(shapes, width) == nbytes
+    assert open_needs(folders[variant])(widths).nbytes > max(held.values())
+
+
+def held_by(modules: tuple[Any, ...]) -> int:
+    """Bytes of all tensors and matrices."""
     held = 0
-    for module in filter(None, parts):
+    for module in filter(None, modules):
         held += sum(tensor.nbytes for tensor in module.state_dict().values())
         for product in (m for m in module.modules() if hasattr(m, "_matrix")):
             held += product._matrix.nbytes + (0 if product._bias is None else product._bias.nbytes)
-    assert tower_bytes((e.shape for e in tensors.entries.values()), width) == held
-    assert open_needs(folders[variant])(widths).nbytes > held
+    return held
 
 
 @pytest.mark.parametrize("context", [300, 1000, 4096])
@@ -190,6 +201,28 @@ def test_without_memory_for_towers_a_model_still_reads(folders: dict[str, Path])
     assert list(loaded.generate("The dog", Options(max_tokens=1)))
     with pytest.raises(MemoryExceeded, match="no memory to see and hear"):
         loaded.generate(ask(PAGE))
+
+
+def test_a_shorter_context_is_taken_before_sight_is_given_up(tmp_path: Path) -> None:
+    """Unless a context was asked for, or too little would be left for documents."""
+    settings = {
+        "model_type": "gemma4",
+        "text_config": {**COMMON, **SHAPES["31b"], "model_type": "gemma4_text"},
+        "vision_config": {"hidden_size": 1152, "intermediate_size": 4304},
+    }
+    (tmp_path / "config.json").write_text(json.dumps(settings))
+    write_zero_tensors(
+        tmp_path / "model.safetensors", {"model.vision_tower.x.linear.weight": [30_000, 16_000]}
+    )
+    half, little = (plan(tmp_path, 64 * GB, n, Widths(4, 4)).needed for n in (16_384, 4_096))
+    shorter = plan(tmp_path, half)
+    assert shorter.fits
+    assert shorter.media > 2 * 30_000 * 16_000
+    assert shorter.context == 16_384
+    for planned in (plan(tmp_path, half, 32_768), plan(tmp_path, little)):
+        assert planned.fits
+        assert planned.media == 0
+        assert planned.context > 16_384
 
 
 def test_sizes_are_checked_before_anything_is_sent(tmp_path: Path) -> None:

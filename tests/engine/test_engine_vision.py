@@ -147,6 +147,18 @@ def test_logits_are_those_of_transformers(seeing: Seeing, name: str) -> None:
     assert (found - expected(seeing, prompt, parts)).abs().max() < TOLERANCE
 
 
+@pytest.mark.parametrize("budget", [560, 1120])
+def test_the_larger_budgets(seeing: Seeing, budget: int) -> None:
+    """An image longer than a step, and than the sliding window."""
+    if seeing.variant in ("e4b", "26b") or (budget == 1120 and seeing.variant == "31b"):
+        pytest.skip("one variant of each kind is enough")
+    parts = ("See ", Image(PAGE.source, budget), WIDE, "?")
+    prompt = seeing.model.prompt(ask(*parts))
+    assert 0.8 * budget < prompt.spans[0].count <= budget
+    found = ours(seeing.session(step=100), prompt)
+    assert (found - expected(seeing, prompt, parts)).abs().max() < TOLERANCE
+
+
 def test_what_is_shown_matters_and_how_it_is_seen(seeing: Seeing) -> None:
     """So that the agreement above is no accident."""
     first, second = (
