@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import statistics
 import subprocess
 import sys
@@ -208,7 +209,11 @@ def main() -> None:
         for what in ["ask"] if options.ask else options.budgets.split(","):
             command = [sys.executable, "-m", "tests.bench.vision", *sys.argv[1:]]
             command += ["--child", folder_name, what]
-            child = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
+            # As in the engine's own process.
+            settings = {**os.environ, "OMP_WAIT_POLICY": "passive"}
+            child = subprocess.run(
+                command, stdout=subprocess.PIPE, text=True, check=True, env=settings
+            )
             report("vision", json.loads(child.stdout.splitlines()[-1]), options.json)
 
 
