@@ -7,6 +7,7 @@ Importing this package loads no torch; ``engine.model.load`` does. See ``docs/ar
 from typing import TYPE_CHECKING, Any
 
 from engine.errors import (
+    BadMedia,
     BadSchema,
     DamagedModel,
     EngineBusy,
@@ -19,8 +20,10 @@ from engine.errors import (
     UnsupportedModel,
 )
 from engine.options import (
+    Audio,
     Event,
     Finished,
+    Image,
     Message,
     ModelFacts,
     Options,
@@ -34,6 +37,8 @@ if TYPE_CHECKING:
     from engine.planner import Plan, plan
 
 __all__ = [
+    "Audio",
+    "BadMedia",
     "BadSchema",
     "DamagedModel",
     "Engine",
@@ -42,6 +47,7 @@ __all__ = [
     "EngineStopped",
     "Event",
     "Finished",
+    "Image",
     "KVBits",
     "MemoryExceeded",
     "Message",

@@ -6,6 +6,7 @@ EngineError
 │   └── DamagedModel      a file is cut short, or a tensor is missing or has another shape
 ├── MemoryExceeded        it would not fit, said before anything is loaded
 ├── PromptTooLong         more tokens than the context holds
+├── BadMedia              an image or audio in a prompt cannot be read
 ├── BadSchema             the JSON schema is wrong, or holds what cannot be followed
 ├── PackingFailed         the packed model could not be written
 ├── EngineBusy            it is still writing another answer
@@ -44,6 +45,10 @@ class MemoryExceeded(EngineError):
 
 class PromptTooLong(EngineError):
     """More tokens than the context holds."""
+
+
+class BadMedia(EngineError):
+    """An image or audio in a prompt is damaged, too large, or of a kind that is not read."""
 
 
 class BadSchema(EngineError):

@@ -202,7 +202,7 @@ def token_ids(tokenizer: Text, text: str) -> tuple[list[int], Form]:
     turns = conversation(text)
     if tokenizer.has_template:
         return tokenizer.chat(turns), "chat"
-    return tokenizer.encode("\n\n".join(turn.content for turn in turns)), "plain"
+    return tokenizer.encode("\n\n".join(turn.text for turn in turns)), "plain"
 
 
 def conversation(text: str) -> list[Message]:

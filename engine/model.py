@@ -19,14 +19,18 @@ from engine.errors import DamagedModel
 from engine.fingerprint import fingerprint
 from engine.kv_table import read_table
 from engine.matrix import Joined, Matrix, Width
+from engine.media import Media, open_media
 from engine.native import claim_threads, kernels
 from engine.options import DEFAULTS, Event, Message, ModelFacts, Options, SnapshotPlace
 from engine.packed import PackedModel, is_packed
 from engine.placement import CPU, Placement, place
 from engine.planner import plan
+from engine.prompt import Prompt
 from engine.session import Session
-from engine.sizes import CHUNK
+from engine.sizes import rows_at_once
+from engine.snapshot_folder import SnapshotFolder
 from engine.snapshots import Snapshots
+from engine.soft_store import DiskStore, MemoryStore
 from engine.tensors import Source, Widths, gather, matrices
 from engine.text import Text
 from engine.widths import KVBits
@@ -45,22 +49,45 @@ class Model:
     session: Session
     path: Path
     text: Text | None
+    media: Media
 
     def generate(
         self, prompt: Sequence[Message] | Sequence[int] | str, options: Options = DEFAULTS
     ) -> Generator[Event, None, None]:
-        """Writes after token ids, a plain text, or a conversation in the model's own template."""
-        tokens = self.tokens(prompt, options.thinking)
-        return self.session.generate(tokens, options, self._kept(prompt, tokens, options))
+        """Writes after token ids, a plain text, or a conversation in the model's own template.
+
+        Raises BadMedia, PromptTooLong and UnsupportedModel over images and audio before anything
+        is read.
+        """
+        owner = options.keep.owner if options.keep else ""
+        whole = self.prompt(prompt, options.thinking, owner)
+        return self.session.generate(whole, options, self._kept(prompt, whole, options))
 
     def forget(self, owner: str) -> None:
         """Forgets what was read last if it was this owner's; its files are for others to delete."""
         self.session.forget(owner)
 
+    def prompt(
+        self,
+        prompt: Sequence[Message] | Sequence[int] | str,
+        thinking: bool = False,
+        owner: str = "",
+    ) -> Prompt:
+        """The prompt as the session reads it: as :meth:`tokens`, with room for what it shows.
+
+        ``owner`` is for whom the soft tokens of images are kept.
+        """
+        ids = self.tokens(prompt, thinking)
+        shown = [part for m in prompt if isinstance(m, Message) for part in m.media]
+        return self.media.prompt(ids, shown, self.facts.context, owner)
+
     def tokens(
         self, prompt: Sequence[Message] | Sequence[int] | str, thinking: bool = False
     ) -> list[int]:
-        """The prompt's token ids. Raises DamagedModel if it needs a tokenizer and there is none."""
+        """The prompt's token ids, one for each image and audio.
+
+        Raises DamagedModel if it needs a tokenizer and there is none.
+        """
         if not isinstance(prompt, str):
             ids = [part for part in prompt if isinstance(part, int)]
             if len(ids) == len(prompt):
@@ -76,25 +103,25 @@ class Model:
         return self.text.chat([m for m in prompt if isinstance(m, Message)], thinking)
 
     def _kept(
-        self, prompt: Sequence[Message] | Sequence[int] | str, tokens: list[int], options: Options
+        self, prompt: Sequence[Message] | Sequence[int] | str, whole: Prompt, options: Options
     ) -> int:
         """How many of the prompt's tokens ``options.keep`` means."""
         keep = options.keep
         if keep is None:
             return 0
         if isinstance(prompt, str):
-            cut = self.tokens(prompt[: keep.characters])
+            cut = self.prompt(prompt[: keep.characters])
         elif all(isinstance(part, Message) for part in prompt):
             messages = [part for part in prompt if isinstance(part, Message)][: keep.message + 1]
-            last = messages[-1]
-            messages[-1] = replace(last, content=last.content[: keep.characters])
-            cut = self.tokens(messages, options.thinking)
+            last = messages[-1].first(keep.characters)
+            cut = self.prompt([*messages[:-1], last], options.thinking)
         else:
-            return len(tokens[: keep.characters])
-        same = next(
-            (i for i, (a, b) in enumerate(zip(tokens, cut, strict=False)) if a != b),
-            min(len(tokens), len(cut)),
-        )
+            return len(whole.ids[: keep.characters])
+        same = 0
+        for a, b in zip(whole.entries(), cut.entries(), strict=False):
+            if a != b:
+                break
+            same += 1
         # The last tokens may be others where another text follows.
         return max(0, same - _LOOSE_END)
 
@@ -137,15 +164,20 @@ def load(
     config = open_config(path)
     weights = gather(config, source, widths)
     cache_type = torch.float32 if exact_cache or widths.layers == 32 else torch.bfloat16
-    placement = _place(config, weights, context, cache_type, device)
+    rows = rows_at_once(planned.soft_rows, context)
+    placement = _place(config, weights, context, rows, cache_type, device)
     if placement.only_cpu:
         claim_threads()
     else:
         weights = _moved(weights, placement)
     decoder = Decoder(config, weights, placement)
-    chunk = min(CHUNK, context)
-    cache = KVCache(config, context, chunk, cache_type, placement, kv, decoder.key_norms)
+    cache = KVCache(config, context, rows, cache_type, placement, kv, decoder.key_norms)
     text = open_text(path)
+    memory_store = MemoryStore()
+    store = DiskStore(SnapshotFolder(snapshots), memory_store) if snapshots else memory_store
+    media = open_media(path, widths, placement.ends, planned.media_refusal, store)
+    if planned.media_refusal:
+        notes.append(f"{planned.media_refusal.cause} Images and audio are refused.")
     native = kernels()
     if kv and not cache.coded:
         notes.append("Keys and values cannot be coded here; they are kept exactly.")
@@ -166,13 +198,15 @@ def load(
         device=", ".join(names),
         notes=tuple(note for note in notes if note),
         kv=kv.name if kv and cache.coded else "exact",
+        image_budgets=media.image_budgets,
+        audio_seconds=media.audio_seconds,
     )
     kept = None
     if snapshots:
-        kept = Snapshots(
-            snapshots, f"{fingerprint(path)} {widths.layers} {widths.embedding}", cache
-        )
-    return Model(facts, config, decoder, Session(decoder, cache, text, kept), path, text)
+        identity = f"{fingerprint(path)} {widths.layers} {widths.embedding}"
+        kept = Snapshots(snapshots, identity, cache)
+    session = Session(decoder, cache, text, snapshots=kept)
+    return Model(facts, config, decoder, session, path, text, media)
 
 
 def open_source(path: Path) -> Source:
@@ -198,12 +232,13 @@ def _place(
     config: ModelConfig,
     weights: DecoderWeights,
     context: int,
+    rows: int,
     cache_type: torch.dtype,
     device: str,
 ) -> Placement:
     sizes = []
     for layer, held in zip(config.layers, weights.layers, strict=True):
-        positions = layer_capacity(layer, context, CHUNK) if layer.owns_kv else 0
+        positions = layer_capacity(layer, context, rows) if layer.owns_kv else 0
         cache = 2 * positions * layer.kv_heads * layer.head_size * cache_type.itemsize
         sizes.append(sum(part.nbytes for part in _parts(held)) + cache)
     return place(config, sizes, weights.embedding.nbytes, device)

@@ -6,12 +6,74 @@ from typing import Any, Literal
 Reason = Literal["end", "stop", "length"]
 
 
+# Of one image or audio file, and of all in a prompt.
+MOST_PART_BYTES, MOST_PROMPT_BYTES = 1 << 26, 1 << 28
+
+
+@dataclass(frozen=True)
+class Image:
+    """A picture in a message: an image file's bytes, or the path where one lies.
+
+    ``tokens`` is the most soft tokens it may take, one of ``ModelFacts.image_budgets``; None takes
+    the model's usual number. More show finer print and take longer.
+    """
+
+    source: bytes | str = field(repr=False)
+    tokens: int | None = None
+
+
+@dataclass(frozen=True)
+class Audio:
+    """Speech in a message: a WAV file's bytes or path, 16 kHz, mono, PCM.
+
+    At most ``ModelFacts.audio_seconds`` long.
+    """
+
+    source: bytes | str = field(repr=False)
+
+
+Part = str | Image | Audio
+
+
 @dataclass(frozen=True)
 class Message:
-    """One turn of a conversation; ``role`` is system, user or assistant."""
+    """One turn of a conversation; ``role`` is system, user or assistant.
+
+    ``content`` is a text, or texts, images and audio in the order in which they are read.
+    """
 
     role: Literal["system", "user", "assistant"]
-    content: str
+    content: str | tuple[Part, ...]
+
+    @property
+    def parts(self) -> tuple[Part, ...]:
+        """The content as parts."""
+        return (self.content,) if isinstance(self.content, str) else tuple(self.content)
+
+    @property
+    def text(self) -> str:
+        """The texts among them, as one."""
+        return "".join(part for part in self.parts if isinstance(part, str))
+
+    def first(self, characters: int | None) -> "Message":
+        """Up to so many characters of its text, with what is shown before the text goes on."""
+        if characters is None:
+            return self
+        if isinstance(self.content, str):
+            return Message(self.role, self.content[:characters])
+        found: list[Part] = []
+        for part in self.parts:
+            if isinstance(part, str):
+                if characters <= 0:
+                    break
+                part, characters = part[:characters], characters - len(part)
+            found.append(part)
+        return Message(self.role, tuple(found))
+
+    @property
+    def media(self) -> "tuple[Image | Audio, ...]":
+        """The parts that are no text."""
+        return tuple(part for part in self.parts if not isinstance(part, str))
 
 
 @dataclass(frozen=True)
@@ -126,6 +188,8 @@ class ModelFacts:
     """What a loaded model is: for showing, without torch.
 
     ``kv`` is the width of keys and values on global layers: ``exact``, or as ``k3v3``.
+    ``image_budgets`` are the numbers of soft tokens that an image may take at most, the usual one
+    first; empty where the model does not see. ``audio_seconds`` is 0 where it does not hear.
     """
 
     name: str
@@ -141,3 +205,5 @@ class ModelFacts:
     device: str
     notes: tuple[str, ...] = field(default=())
     kv: str = "exact"
+    image_budgets: tuple[int, ...] = ()
+    audio_seconds: int = 0

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from engine.config import ModelConfig, read_config
 from engine.errors import DamagedModel, MemoryExceeded, PromptTooLong
+from engine.media_sizes import open_needs
 from engine.memory import available_memory
 from engine.packed_notes import WEIGHTS, is_packed, read_notes
 from engine.safetensors_file import read_header
@@ -26,6 +27,8 @@ from engine.widths import KVBits, Width, Widths
 _USUAL_CONTEXT = 32_768
 # Less than this is not worth loading a model for, unless less is asked for.
 _LEAST_CONTEXT = 2_048
+# Before less than this is left for documents, a model is opened without what sees and hears.
+_SEEING_CONTEXT = 8_192
 _STEP = 256
 # Python, torch and the tokenizer, as measured.
 _BASE_BYTES = 450_000_000
@@ -39,7 +42,9 @@ class Plan:
 
     form: published, packed or gguf. weights: (bits, bytes) for each width there is, the scales
     included. table: the per-layer embeddings, on disk, mapped and not counted. base: Python and its
-    libraries. asked: the context asked for, or what is usual.
+    libraries. asked: the context asked for, or what is usual. media: what seeing and hearing takes,
+    towers and workspace; 0 where the model only reads, or where there is no memory for it, which is
+    then ``media_left_out``. soft_rows: see :func:`engine.sizes.rows_at_once`.
     """
 
     model: str
@@ -55,6 +60,20 @@ class Plan:
     context: int
     asked: int
     longest_context: int
+    media: int = 0
+    media_left_out: int = 0
+    soft_rows: int = 0
+
+    @property
+    def media_refusal(self) -> MemoryExceeded | None:
+        """Why images and audio cannot be taken, if they cannot for want of memory."""
+        if not self.media_left_out:
+            return None
+        return MemoryExceeded(
+            self.model,
+            f"There is no memory to see and hear: it takes {_size(self.media_left_out)} more.",
+            "Close other programs, or open the model with a shorter context or fewer bits.",
+        )
 
     @property
     def weight_bytes(self) -> int:
@@ -64,7 +83,7 @@ class Plan:
     @property
     def needed(self) -> int:
         """All that counts."""
-        return self.weight_bytes + self.cache + self.workspace + self.base
+        return self.weight_bytes + self.cache + self.workspace + self.base + self.media
 
     @property
     def fits(self) -> bool:
@@ -83,6 +102,9 @@ class Plan:
             ("needed", self.needed, "fits" if self.fits else "does not fit"),
             ("available", self.memory, ""),
         ]
+        if self.media or self.media_left_out:
+            note = "" if self.media else f"no memory for {_size(self.media_left_out)}"
+            lines.insert(3, ("images, audio", self.media, note))
         if self.table:
             lines.insert(1, ("on disk", self.table, "per-layer table, not counted"))
         return "\n".join(
@@ -138,7 +160,11 @@ def plan(
     if form == "packed":
         widths = read_notes(folder).widths
 
-    def planned(widths: Widths, context: int) -> Plan:
+    media = open_needs(folder)
+
+    def planned(widths: Widths, context: int, seeing: bool = True) -> Plan:
+        needs = media(widths)
+        soft_rows = needs.soft_rows if seeing else 0
         number_bytes = 4 if exact_cache or widths.layers == 32 else 2
         return Plan(
             model=str(folder),
@@ -147,13 +173,16 @@ def plan(
             widths=widths,
             weights=tuple(sizes(widths).items()),
             table=table(widths),
-            cache=cache_bytes(config, context, number_bytes, kv),
-            workspace=workspace_bytes(config, context),
+            cache=cache_bytes(config, context, number_bytes, kv, soft_rows),
+            workspace=workspace_bytes(config, context, soft_rows),
             base=_BASE_BYTES,
             memory=memory,
             context=context,
             asked=asked,
             longest_context=config.context,
+            media=needs.nbytes if seeing else 0,
+            media_left_out=0 if seeing else needs.nbytes,
+            soft_rows=soft_rows,
         )
 
     if widths is None:
@@ -164,7 +193,15 @@ def plan(
     chosen = planned(widths, asked)
     if chosen.fits:
         return chosen
-    return _longest(lambda context: planned(widths, context), asked)
+    shorter = _longest(lambda context: planned(widths, context), asked)
+    # Who asks for a context wants that first; who does not wants a model that sees.
+    long_enough = shorter.fits and shorter.context >= min(asked, _SEEING_CONTEXT)
+    if not chosen.media or (context is None and long_enough):
+        return shorter
+    chosen = planned(widths, asked, seeing=False)
+    if chosen.fits:
+        return chosen
+    return _longest(lambda context: planned(widths, context, seeing=False), asked)
 
 
 def _longest(planned: Callable[[int], Plan], asked: int) -> Plan:

@@ -10,7 +10,16 @@ from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from typing import Any, Literal
 
-from engine.options import Event, Message, ModelFacts, Options, SnapshotPlace
+from engine.errors import BadMedia
+from engine.options import (
+    MOST_PART_BYTES,
+    MOST_PROMPT_BYTES,
+    Event,
+    Message,
+    ModelFacts,
+    Options,
+    SnapshotPlace,
+)
 from engine.widths import KVBits
 
 Prompt = str | tuple[int, ...] | tuple[Message, ...]
@@ -90,6 +99,26 @@ class Failed:
 
     request: int
     error: Exception
+
+
+def check_sizes(prompt: Prompt) -> None:
+    """Raises BadMedia if images or audio are too much to be handed over."""
+    messages = [part for part in prompt if isinstance(part, Message)]
+    sources = [media.source for message in messages for media in message.media]
+    sizes = [len(source) for source in sources if isinstance(source, bytes)]
+    for number, size in enumerate(sizes, start=1):
+        if size > MOST_PART_BYTES:
+            raise BadMedia(
+                f"Image or audio {number} of the prompt",
+                f"It has {size:,} bytes, more than {MOST_PART_BYTES:,}.",
+                "Make it smaller.",
+            )
+    if sum(sizes) > MOST_PROMPT_BYTES:
+        raise BadMedia(
+            "The prompt",
+            f"Its images and audio have {sum(sizes):,} bytes, more than {MOST_PROMPT_BYTES:,}.",
+            "Ask over fewer of them.",
+        )
 
 
 class _Reader(pickle.Unpickler):

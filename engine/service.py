@@ -31,6 +31,7 @@ from engine.protocol import (
     Loaded,
     Prompt,
     Said,
+    check_sizes,
     receive,
     send,
 )
@@ -105,6 +106,8 @@ class Engine:
         Closing the generator stops the child within one token; closing does not wait for it.
         Raises EngineBusy, EngineStopped, and what loading and writing raise of ``engine.errors``.
         """
+        sent: Prompt = prompt if isinstance(prompt, str) else tuple(prompt)  # type: ignore[assignment]
+        check_sizes(sent)
         if not self._turn.acquire(blocking=False):
             raise EngineBusy(
                 self._order.folder,
@@ -115,7 +118,6 @@ class Engine:
             child = self._running()
             number = next(self._numbers)
             self._owner = options.keep.owner if options.keep else ""
-            sent: Prompt = prompt if isinstance(prompt, str) else tuple(prompt)  # type: ignore[assignment]
             child.send(Generate(number, sent, options))
             over = False
             try:

@@ -1,7 +1,8 @@
 """Reads a prompt and writes after it. Knows token ids and text pieces, nothing of what they mean.
 
 A session keeps what it has read: a prompt that begins as the last one did is read on from where
-they part. Closing the generator stops before the next token; what was read stays usable.
+they part; images are the same where their content is. Closing the generator stops before the next
+token; what was read stays usable.
 """
 
 import time
@@ -16,7 +17,9 @@ from engine.decoder import Decoder
 from engine.errors import PromptTooLong
 from engine.lookup import PromptLookup
 from engine.options import DEFAULTS, Event, Finished, Options, PromptRead, Reason, Written
+from engine.prompt import Entry, Prompt
 from engine.sampler import Sampler
+from engine.sizes import CHUNK
 from engine.snapshots import Reading, Snapshots
 from engine.text import Text
 
@@ -32,29 +35,32 @@ class Session:
         decoder: Decoder,
         cache: KVCache,
         text: Text | None,
+        step: int = CHUNK,
         snapshots: Snapshots | None = None,
     ) -> None:
         self._decoder, self._cache, self._text = decoder, cache, text
+        # Text is read in steps; only an image that has to be whole takes all that the cache does.
+        self._step = min(step, cache.chunk)
         self._snapshots = snapshots
-        self._read: list[int] = []
+        self._read: list[Entry] = []
         self._owner = ""
 
     def generate(
-        self, prompt: Sequence[int], options: Options = DEFAULTS, kept: int = 0
+        self, prompt: Sequence[int] | Prompt, options: Options = DEFAULTS, kept: int = 0
     ) -> Generator[Event, None, None]:
         """Yields PromptRead while reading, Written while writing, Finished last.
 
         kept: tokens of the prompt that ``options.keep`` means. Raises PromptTooLong before anything
         is read.
         """
-        prompt = list(prompt)
+        prompt = prompt if isinstance(prompt, Prompt) else Prompt(list(prompt))
         self._check(prompt)
         start = time.perf_counter()
         self._owner = options.keep.owner if options.keep else ""
-        with self._reading(prompt[:-1][:kept]) as reading:
+        with self._reading(prompt, kept) as reading:
             logits = yield from self._prefill(prompt, reading)
         read = time.perf_counter()
-        writer = _Writer(prompt, options, self._text)
+        writer = _Writer(prompt.ids, options, self._text)
         room = min(options.max_tokens, self._cache.context - len(prompt) + 1)
         reason = yield from self._decode(writer, logits, room)
         yield from writer.rest()
@@ -71,7 +77,7 @@ class Session:
 
     def logits(self, ids: Sequence[int]) -> torch.Tensor:
         """fp32 [len(ids), vocabulary]: what would follow each token of a fresh text."""
-        self._check(list(ids))
+        self._check(Prompt(list(ids)))
         self._forget()
         rows = []
         with torch.inference_mode():
@@ -86,59 +92,74 @@ class Session:
         if owner == self._owner:
             self._forget()
 
-    def _check(self, prompt: list[int]) -> None:
-        if not prompt:
-            raise ValueError("a prompt needs at least one token")
+    def _check(self, prompt: Prompt) -> None:
+        if not prompt.ids or (prompt.spans and prompt.spans[-1].end == len(prompt)):
+            raise ValueError("a prompt needs at least one token, and ends with one")
         if len(prompt) > self._cache.context:
             raise PromptTooLong(
                 "The prompt",
                 f"It has {len(prompt)} tokens, and the context holds {self._cache.context}.",
                 "Ask over fewer or shorter passages, or open the model with a longer context.",
             )
+        for span in prompt.spans:
+            if span.both_ways and span.count > self._cache.chunk:
+                raise PromptTooLong(
+                    "An image of the prompt",
+                    f"It takes {span.count} tokens, and {self._cache.chunk} are read at once.",
+                    "Let it take fewer soft tokens, or open the model with a longer context.",
+                )
 
     def _forget(self) -> None:
         self._cache.clear()
         self._read = []
 
-    def _reading(self, kept: list[int]) -> AbstractContextManager[Reading | None]:
+    def _reading(self, prompt: Prompt, kept: int) -> AbstractContextManager[Reading | None]:
         """The snapshots of what is to be kept of a prompt, where there are any."""
         if self._snapshots is None or not self._owner:
             return nullcontext()
-        return self._snapshots.begin(self._owner, kept)
+        # The last token is always read: its logits are wanted.
+        kept = prompt.whole(min(kept, len(prompt) - 1))
+        return self._snapshots.begin(self._owner, prompt.marks(kept), prompt.whole)
 
     def _prefill(
-        self, prompt: list[int], reading: Reading | None
+        self, prompt: Prompt, reading: Reading | None
     ) -> Generator[Event, None, torch.Tensor]:
         """Reads what of the prompt is not in the cache: the logits [1, vocabulary] after it."""
-        same, restored = self._return_to(prompt, reading)
+        entries = prompt.entries()
+        same, restored = self._return_to(prompt, entries, reading)
         logits, first = torch.empty(0), same
         note = reading.save_at(same) if reading and same else ""
         while first < len(prompt):
-            last = min(first + self._cache.chunk, len(prompt))
+            last = prompt.part_end(first, self._step, self._cache.chunk)
             if reading:
                 last = min(last, reading.stop_after(first))
-            logits = self._feed(prompt[first:last], 1 if last == len(prompt) else 0)
+            inputs = prompt.inputs(first, last, self._decoder.config.pad, self._decoder.embed)
+            logits = self._run(1 if last == len(prompt) else 0, *inputs)
+            self._read.extend(entries[first:last])
             if reading:
                 note = f"{note} {reading.save_at(last)}".strip()
             yield PromptRead(last, len(prompt), same, restored, note)
             first, note = last, ""
         return logits
 
-    def _return_to(self, prompt: list[int], reading: Reading | None) -> tuple[int, int]:
+    def _return_to(
+        self, prompt: Prompt, entries: list[Entry], reading: Reading | None
+    ) -> tuple[int, int]:
         """Keeps of the cache what the prompt begins with, or restores what was kept on disk.
 
         Gives how many tokens need not be read, and how many of them were restored.
         """
         same = 0
         # The last token is always read: its logits are wanted.
-        for a, b in zip(self._read, prompt[:-1], strict=False):
+        for a, b in zip(self._read, entries[:-1], strict=False):
             if a != b:
                 break
             same += 1
+        same = prompt.whole(same)
         if not self._cache.can_return_to(same):
             same = 0
         if reading and reading.longest > same and (restored := reading.restore()):
-            self._read = prompt[:restored]
+            self._read = entries[:restored]
             return restored, restored
         # What could not be restored may have left the cache empty.
         same = min(same, self._cache.length)
@@ -157,10 +178,19 @@ class Session:
         return same, 0
 
     def _feed(self, ids: list[int], keep: int) -> torch.Tensor:
-        with torch.inference_mode():
-            logits = self._decoder.forward(torch.tensor(ids), self._cache, keep=keep)
+        logits = self._run(keep, torch.tensor(ids))
         self._read.extend(ids)
         return logits
+
+    def _run(
+        self,
+        keep: int,
+        ids: torch.Tensor,
+        hidden: torch.Tensor | None = None,
+        high: torch.Tensor | None = None,
+    ) -> torch.Tensor:
+        with torch.inference_mode():
+            return self._decoder.forward(ids, self._cache, keep, hidden, high)
 
     def _decode(
         self, writer: "_Writer", logits: torch.Tensor, room: int

@@ -55,15 +55,35 @@ def table_bytes(config: ModelConfig, widths: Widths) -> int:
     return rows * columns * bits // 8 + (rows * columns // GROUP * 2 if bits == 8 else 0)
 
 
+def rows_at_once(soft_rows: int, context: int) -> int:
+    """Rows that are read at once at most; ``soft_rows`` of them where an image needs to be whole.
+
+    See :attr:`engine.media_config.MediaConfig.most_soft_rows`.
+    """
+    return min(max(CHUNK, soft_rows), context)
+
+
+def tower_width(widths: Widths) -> Width:
+    """Bits of the matrices of what sees and hears, for those of the decoder.
+
+    As published: what a rounded tower would miss has not been measured on real weights.
+    """
+    return max(16, widths.layers)
+
+
 def cache_bytes(
-    config: ModelConfig, context: int, number_bytes: int = 2, kv: KVBits | None = None
+    config: ModelConfig,
+    context: int,
+    number_bytes: int = 2,
+    kv: KVBits | None = None,
+    soft_rows: int = 0,
 ) -> int:
     """Bytes of keys and values for a context, of 2 bytes a number (bf16) or 4.
 
-    With ``kv`` the global layers are coded, but for a tail in bf16. ValueError if it names layers
-    that are none of them.
+    With ``kv`` the global layers are coded, but for a tail in bf16. soft_rows: see
+    :func:`rows_at_once`. ValueError if ``kv`` names layers that are none of them.
     """
-    total, chunk = 0, min(CHUNK, context)
+    total, chunk = 0, rows_at_once(soft_rows, context)
     if kv:
         kv.check(config.growing_layers)
     for layer in config.layers:
@@ -84,9 +104,9 @@ def cache_bytes(
     return total
 
 
-def workspace_bytes(config: ModelConfig, context: int) -> int:
+def workspace_bytes(config: ModelConfig, context: int, soft_rows: int = 0) -> int:
     """Bytes of what is computed while a chunk is read and logits are sampled; an estimate."""
-    rows, hidden, own = min(CHUNK, context), config.hidden, config.own_layers
+    rows, hidden, own = rows_at_once(soft_rows, context), config.hidden, config.own_layers
     read = config.layers[:own]
     qkv = max((config.heads + 2 * layer.kv_heads) * layer.head_size for layer in read)
     attended = max(config.heads * layer.head_size for layer in read)

@@ -175,6 +175,7 @@ class SnapshotFolder:
         others = sum(size for _, size, path in files if path != kept)
         if total - others + needed > self.budget:
             return f"It would take more than the {self.budget >> 20} MiB set for all of them."
+        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         free = shutil.disk_usage(self.folder).free
         if free + others < needed + _LEFT_FREE:
             return "The disk is full."
@@ -185,6 +186,11 @@ class SnapshotFolder:
                 path.unlink(missing_ok=True)
                 total, free = total - size, free + size
         return ""
+
+    def touch(self, path: Path) -> None:
+        """Notes that a file was used."""
+        with contextlib.suppress(FileNotFoundError):
+            os.utime(path)
 
     def shrink(self) -> None:
         """Deletes what was used least recently until all files are within the budget."""

@@ -14,9 +14,8 @@ import array
 import hashlib
 import json
 import math
-import os
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from types import TracebackType
 
 import torch
@@ -26,7 +25,7 @@ from safetensors.torch import save as save_tensors
 from engine.cache import KVCache
 from engine.options import SnapshotPlace
 from engine.snapshot_folder import DamagedSnapshot, SnapshotFile, SnapshotFolder
-from engine.widths import LEARN
+from engine.widths import CODEC_VERSION, LEARN
 
 HISTORY, TAIL, CHECKPOINT = 1, 2, 3
 # Positions between checkpoints, at least, and positions whose history is in one record, at most.
@@ -48,12 +47,15 @@ class Snapshots:
     def __init__(self, place: SnapshotPlace, model: str, cache: KVCache) -> None:
         self._folder = SnapshotFolder(place)
         self._cache = cache
-        identity = json.dumps([_FORMAT, model, *cache.layout])
+        identity = json.dumps([_FORMAT, CODEC_VERSION, model, *cache.layout])
         self._identity = hashlib.sha256(identity.encode()).digest()
 
-    def begin(self, owner: str, ids: list[int]) -> "Reading":
-        """Before a prompt is read that begins with ``ids``, which are to be kept."""
-        return Reading(self._folder, self._cache, owner, ids, self._identity)
+    def begin(self, owner: str, ids: list[int], whole: Callable[[int], int] = int) -> "Reading":
+        """Before a prompt is read that begins with ``ids``, which are to be kept.
+
+        ``whole`` moves a position that would cut an image in two to where that begins.
+        """
+        return Reading(self._folder, self._cache, owner, ids, self._identity, whole)
 
 
 class Reading:
@@ -64,9 +66,16 @@ class Reading:
     """
 
     def __init__(
-        self, folder: SnapshotFolder, cache: KVCache, owner: str, ids: list[int], identity: bytes
+        self,
+        folder: SnapshotFolder,
+        cache: KVCache,
+        owner: str,
+        ids: list[int],
+        identity: bytes,
+        whole: Callable[[int], int],
     ) -> None:
-        self._folder, self._cache, self._ids = folder, cache, array.array("i", ids)
+        self._folder, self._cache, self._ids = folder, cache, array.array("q", ids)
+        self._whole, self._stop = whole, 0
         self._path = folder.path(owner, identity + self._hash(min(LEARN, len(ids))))
         self._file: SnapshotFile | None = None
         self._note = ""
@@ -102,18 +111,21 @@ class Reading:
 
     def stop_after(self, first: int) -> int:
         """Where reading on from ``first`` stops for the next checkpoint, if any is to come."""
-        stop = max(LEARN, (first // self._distance + 1) * self._distance)
+        step = first // self._distance + 1
+        while (stop := self._whole(max(LEARN, step * self._distance))) <= first:
+            step += 1  # an image lies across that one
         # One shortly before the end would cost as much and save little.
         if stop > self.end - self._distance // 2:
             stop = self.end
-        return stop if stop > first else 1 << 62
+        self._stop = stop if stop > first else 1 << 62
+        return self._stop
 
     def save_at(self, position: int) -> str:
         """Saves the cache, which holds ``position`` tokens, if that is due.
 
         Gives what a person should know, each thing once.
         """
-        due = position == self.end or position % self._distance == 0
+        due = position in (self._stop, self.end)
         if due and max(LEARN, self.longest + 1) <= position <= self.end:
             self._save(position)
         note, self._note = self._note, ""
@@ -139,7 +151,7 @@ class Reading:
                     missing = _fill(missing, self._file.read(index))
             if missing:
                 raise DamagedSnapshot("a part of the tail is missing")
-            os.utime(self._path)
+            self._folder.touch(self._path)
         except (DamagedSnapshot, OSError):
             self._cache.clear()
             self._begin_anew()

@@ -3,7 +3,8 @@
 Templates come with models and are not trusted: they run in jinja2's immutable sandbox, set up as
 ``transformers`` sets it up. Message contents are data. A control token spelled in one is replaced
 by a placeholder before rendering, so that neither the template nor the tokenizer can take it for
-a real one. Knows no tokenizer.
+a real one. Images and audio are handed to the template as parts; it writes a placeholder for each.
+Knows no tokenizer.
 """
 
 import json
@@ -20,7 +21,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from jinja2.utils import Namespace
 
 from engine.errors import DamagedModel, UnsupportedModel
-from engine.options import Message
+from engine.options import Image, Message
 
 # Unicode noncharacters, kept for uses inside a program: no text that is exchanged holds them.
 _OPEN, _CLOSE = "\ufdd0", "\ufdd1"
@@ -73,10 +74,17 @@ class ChatTemplate:
             placeholders.append(match[0])
             return f"{_OPEN}{len(placeholders) - 1}{_CLOSE}"
 
-        turns = [
-            {"role": message.role, "content": pattern.sub(put_aside, message.content)}
-            for message in messages
-        ]
+        def content_of(message: Message) -> str | list[dict[str, str]]:
+            if not message.media:
+                return pattern.sub(put_aside, message.text)
+            return [
+                {"type": "text", "text": pattern.sub(put_aside, part)}
+                if isinstance(part, str)
+                else {"type": "image" if isinstance(part, Image) else "audio"}
+                for part in message.parts
+            ]
+
+        turns = [{"role": message.role, "content": content_of(message)} for message in messages]
         try:
             chat = self._template.render(
                 messages=turns,

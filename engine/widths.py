@@ -19,7 +19,7 @@ class Widths:
 Bits = Literal[2, 3, 4, 8]
 
 # Raised when the same keys and values are coded otherwise; what was measured before is void then.
-CODEC_VERSION = 1
+CODEC_VERSION = 2
 # Positions of a coded cache that are attended exactly and give the statistics.
 LEARN = 1024
 # Exact positions before each query, at least.

@@ -54,6 +54,8 @@ def main(handle: int) -> None:
     """Entry of the child process; ``handle`` is its end of the pipe. Does not return."""
     # Ctrl+C in a terminal reaches the whole group; the near side says when to stop.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # Between the steps that torch does, its threads would spin beside those of our kernels.
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     code = 1
     try:
         serve(_connection(handle))

@@ -6,6 +6,10 @@ is what is left of it without weights and cache: Python, torch and the workspace
 are anonymous here, where a packed model maps them from its file; the per-layer table is mapped here
 too and not counted.
 
+``--begun N`` begins as if N tokens had been read: the cache is filled with random codes, and the
+rest of the tokens is read after them. What reading takes of memory at the end of a long context is
+seen so without reading all of it. ``write_ms`` are the milliseconds of a step of writing there.
+
 ``--allocate`` reads nothing: it makes the cache of a shape for so many tokens, writes to all of it
 and counts what that took, as its tensors say and as the kernel does.
 """
@@ -13,8 +17,10 @@ and counts what that took, as its tensors say and as the kernel does.
 from __future__ import annotations
 
 import argparse
+import statistics
 import time
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import Any
 
 import torch
@@ -59,25 +65,49 @@ def read(config: ModelConfig, options: argparse.Namespace, bits: KVBits | None) 
     decoder = Decoder(config, weights)
     norms = decoder.key_norms
     cache = KVCache(config, options.tokens, options.chunk, bits=bits, key_norms=norms)
-    given = torch.tensor(prompt_ids(options.tokens, config.vocabulary))
+    if options.begun:
+        as_if_read(cache, options.begun)
+    left = options.tokens - options.begun - options.write
+    given = torch.tensor(prompt_ids(left, config.vocabulary))
     start = time.perf_counter()
     with AnonymousWatch() as watch, torch.inference_mode():
         for part in given.split(options.chunk):
-            last = cache.length + len(part) == options.tokens
+            last = cache.length + len(part) == options.begun + left
             decoder.forward(part, cache, keep=1 if last else 0)
             if cache.length % (16 * options.chunk) == 0:
                 seconds = time.perf_counter() - start
                 print(f"{cache.length:,} tokens in {seconds:,.0f} s", flush=True)
     seconds = time.perf_counter() - start
+    steps = [time.perf_counter()]
+    with torch.inference_mode():
+        for _ in range(options.write):
+            decoder.forward(given[:1], cache)
+            steps.append(time.perf_counter())
     return {
+        "begun": options.begun,
+        "write_ms": round(1000 * statistics.median(b - a for a, b in pairwise(steps)), 1)
+        if options.write
+        else None,
         "seconds": round(seconds, 1),
-        "tokens_per_s": round(options.tokens / seconds, 1),
+        "tokens_per_s": round(left / seconds, 1),
         "peak_mib": watch.peak // MIB,
         "weights_mib": weight_bytes // MIB,
         "cache_mib": round(cache.nbytes / MIB, 1),
         "rest_mib": (watch.peak - weight_bytes - cache.nbytes) // MIB,
         "of_it_before_loading_mib": started_with // MIB,
     }
+
+
+def as_if_read(cache: KVCache, position: int) -> None:
+    """Fills a cache as if so many tokens had been read."""
+    cache.stand(position)
+    views = [*cache.history(0, position).items(), *cache.tail(position).items()]
+    for name, view in views:
+        if view.dtype == torch.uint8:
+            view.random_(0, 256)
+        else:
+            small = name.endswith("scales") or view.dtype == torch.float32
+            view.fill_(0.05 if small else 0).add_(0 if small else torch.randn(view.shape) * 0.05)
 
 
 def allocate(
@@ -131,6 +161,8 @@ def main() -> None:
         "--kv", type=kv_bits, metavar="K,V", help="bits of keys and values on global layers: 3,3"
     )
     parser.add_argument("--chunk", type=int, default=512)
+    parser.add_argument("--begun", type=int, default=0, metavar="N", help="as if N were read")
+    parser.add_argument("--write", type=int, default=0, help="steps of writing at the end")
     parser.add_argument("--allocate", action="store_true", help="make the cache, read nothing")
     options = parser.parse_args()
     claim_threads()

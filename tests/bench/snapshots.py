@@ -34,8 +34,8 @@ class Watched(Session):
 
     first: torch.Tensor | None = None
 
-    def _feed(self, ids: list[int], keep: int) -> torch.Tensor:
-        logits = super()._feed(ids, keep)
+    def _run(self, keep: int, *inputs: Any) -> torch.Tensor:
+        logits = super()._run(keep, *inputs)
         if keep and self.first is None:
             self.first = logits
         return logits
@@ -77,7 +77,7 @@ def main() -> None:
             norms = decoder.key_norms
             cache = KVCache(config, context, CHUNK, bits=options.kv, key_norms=norms)
             place = SnapshotPlace(folder, bytes(32))
-            return Watched(decoder, cache, None, Snapshots(place, "synthetic", cache))
+            return Watched(decoder, cache, None, snapshots=Snapshots(place, "synthetic", cache))
 
         reader = session()
         read_s, _, _ = ask(reader, document + one, options.tokens)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -50,7 +51,7 @@ class Tiny:
         if folder:
             where = SnapshotPlace(str(folder), place.pop("key", KEY), **place)  # type: ignore[arg-type]
             kept = Snapshots(where, "tiny", cache)
-        return Session(self.decoder, cache, None, kept)
+        return Session(self.decoder, cache, None, snapshots=kept)
 
 
 @pytest.fixture(scope="module", params=VARIANTS)
@@ -82,17 +83,17 @@ class Answer:
     def __init__(self, session: Session, prompt: list[int], kept: int, **keep: str) -> None:
         options = Options(max_tokens=6, keep=Keep(keep.get("owner", "document 1")), lookup=False)
         logits: list[torch.Tensor] = []
-        feed = session._feed
+        run = session._run
 
-        def watched(ids: list[int], keep: int) -> torch.Tensor:
-            found = feed(ids, keep)
+        def watched(keep: int, *inputs: Any) -> torch.Tensor:
+            found = run(keep, *inputs)
             if keep:
                 logits.append(found)
             return found
 
-        session._feed = watched  # type: ignore[method-assign]
+        session._run = watched  # type: ignore[method-assign]
         events = list(session.generate(prompt, options, kept))
-        session._feed = feed  # type: ignore[method-assign]
+        session._run = run  # type: ignore[method-assign]
         read = [event for event in events if isinstance(event, PromptRead)]
         self.tokens = [t for e in events if isinstance(e, Written) for t in e.tokens]
         self.logits = logits[0]

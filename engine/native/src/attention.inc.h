@@ -131,6 +131,64 @@ INLINE int kind_index(int64_t kind)
     return kind <= 4 ? (int)kind - 2 : kind == ROW_INT8 ? 3 : kind == ROW_BF16 ? 4 : 5;
 }
 
+/* Two unpacked tiles of keys, or two blocks of sixteen channels, side by side: with vectors of sixteen
+ * that halves the loads of queries and weights. The sums are those of one at a time. */
+#if defined(__AVX512F__)
+enum { PAIRS = 2 };
+#define PAIR_SCORES(R, KIND)                                                                       \
+    static void pair_scores_##R(const float *const *q, const float *keys, int64_t head_size,       \
+                                float *const *to)                                                  \
+    {                                                                                              \
+        vec sum[R][2];                                                                             \
+        for (int r = 0; r < R; r++) sum[r][0] = sum[r][1] = (vec){0};                              \
+        for (int64_t d = 0; d < head_size; d++) {                                                  \
+            vec one = load(keys + d * 16), other = load(keys + (head_size + d) * 16);              \
+            for (int r = 0; r < R; r++) {                                                          \
+                sum[r][0] += q[r][d] * one;                                                        \
+                sum[r][1] += q[r][d] * other;                                                      \
+            }                                                                                      \
+        }                                                                                          \
+        for (int r = 0; r < R; r++) {                                                              \
+            store(to[r], sum[r][0]);                                                               \
+            store(to[r] + 16, sum[r][1]);                                                          \
+        }                                                                                          \
+    }
+#define PAIR_VALUES(R, KIND)                                                                       \
+    static void pair_values_##R(const float *const *weights, const float *values, int64_t tiles,   \
+                                float *const *out)                                                 \
+    {                                                                                              \
+        vec sum[R][2];                                                                             \
+        for (int r = 0; r < R; r++) sum[r][0] = sum[r][1] = (vec){0};                              \
+        for (int64_t t = 0; t < tiles; t++) {                                                      \
+            for (int p = 0; p < TILE; p++) {                                                       \
+                const float *at = values + (t * 2 * TILE + p) * 16;                                \
+                vec one = load(at), other = load(at + TILE * 16);                                  \
+                for (int r = 0; r < R; r++) {                                                      \
+                    sum[r][0] += weights[r][t * TILE + p] * one;                                   \
+                    sum[r][1] += weights[r][t * TILE + p] * other;                                 \
+                }                                                                                  \
+            }                                                                                      \
+        }                                                                                          \
+        for (int r = 0; r < R; r++) {                                                              \
+            store(out[r], sum[r][0]);                                                              \
+            store(out[r] + 16, sum[r][1]);                                                         \
+        }                                                                                          \
+    }
+FOR_ROWS(PAIR_SCORES, f32)
+FOR_ROWS(PAIR_VALUES, f32)
+typedef void pair_kernel(const float *const *, const float *, int64_t, float *const *);
+static pair_kernel *const pair_scores[QUERY_ROWS] = {
+    pair_scores_1, pair_scores_2, pair_scores_3, pair_scores_4,
+    pair_scores_5, pair_scores_6, pair_scores_7, pair_scores_8};
+static pair_kernel *const pair_values[QUERY_ROWS] = {
+    pair_values_1, pair_values_2, pair_values_3, pair_values_4,
+    pair_values_5, pair_values_6, pair_values_7, pair_values_8};
+#else
+enum { PAIRS = 1 };
+typedef void pair_kernel(const float *const *, const float *, int64_t, float *const *);
+static pair_kernel *const pair_scores[QUERY_ROWS], *const pair_values[QUERY_ROWS];
+#endif
+
 /* Query rows of one key head that look at a segment together. */
 struct query_group {
     int count;
@@ -163,7 +221,7 @@ static void attend_segment(const struct query_group *group, const struct stored 
 {
     float scores[GROUP_ROWS][SEGMENT] __attribute__((aligned(64)));
     float more[GROUP_ROWS][SEGMENT] __attribute__((aligned(64)));
-    float unpacked[LARGEST_HEAD * 16] __attribute__((aligned(64)));
+    float unpacked[PAIRS * LARGEST_HEAD * 16] __attribute__((aligned(64)));
     int count = group->count, several = count > QUERY_ROWS;
     int64_t first = from + SEGMENT, last = from;
     for (int r = 0; r < count; r++) {
@@ -185,19 +243,23 @@ static void attend_segment(const struct query_group *group, const struct stored 
         const void *rows = from_values ? value_rows : key_rows;
         const float *const *q = from_values ? group->value_q : group->q;
         int kind = several ? kind_index(ROW_F32) : kind_index(stored->kind);
-        for (int64_t t = 0; t < tiles; t++) {
+        for (int64_t t = 0, step; t < tiles; t += step) {
             int64_t row = (first_tile + t) * stored->size;
+            step = several && !from_values && t + PAIRS <= tiles ? PAIRS : 1;
             if (several)
-                all_unpack[kind_index(stored->kind)](rows, row, 1, stored->size, stored->levels,
-                                                     unpacked);
+                all_unpack[kind_index(stored->kind)](rows, row, 1, step * stored->size,
+                                                     stored->levels, unpacked);
             for (int r = 0; r < count;) {
                 int size = block_size(r, count);
                 float *to[QUERY_ROWS];
                 for (int i = 0; i < size; i++)
                     to[i] = (from_values ? more : scores)[r + i] + t * TILE;
                 scores_kernel *kernel = (from_values ? all_value_scores : all_scores)[kind][size - 1];
-                kernel(q + r, several ? unpacked : rows, several ? 0 : row, stored->size,
-                       stored->levels, to);
+                if (step > 1)
+                    pair_scores[size - 1](q + r, unpacked, stored->size, to);
+                else
+                    kernel(q + r, several ? unpacked : rows, several ? 0 : row, stored->size,
+                           stored->levels, to);
                 r += size;
             }
         }
@@ -244,18 +306,24 @@ static void attend_segment(const struct query_group *group, const struct stored 
     }
 
     int kind = several ? kind_index(ROW_F32) : kind_index(values->kind);
-    for (int64_t channel = 0; channel < values->size; channel += 16) {
+    for (int64_t channel = 0, step; channel < values->size; channel += 16 * step) {
         int64_t row = first_tile * values->size + channel;
+        step = several && channel + 16 * PAIRS <= values->size ? PAIRS : 1;
         if (several)
             for (int64_t t = 0; t < tiles; t++)
-                all_unpack[kind_index(values->kind)](value_rows, row + t * values->size, 1, TILE,
-                                                     values->levels, unpacked + t * TILE * 16);
+                all_unpack[kind_index(values->kind)](value_rows, row + t * values->size, 1,
+                                                     step * TILE, values->levels,
+                                                     unpacked + t * step * TILE * 16);
         for (int r = 0; r < count;) {
             int size = block_size(r, count);
             float *to[QUERY_ROWS];
             for (int i = 0; i < size; i++) to[i] = out[r + i] + channel;
-            all_values[kind][size - 1](weights + r, several ? unpacked : value_rows, several ? 0 : row,
-                                       several ? TILE : values->size, tiles, values->levels, to);
+            if (step > 1)
+                pair_values[size - 1](weights + r, unpacked, tiles, to);
+            else
+                all_values[kind][size - 1](weights + r, several ? unpacked : value_rows,
+                                           several ? 0 : row, several ? TILE : values->size, tiles,
+                                           values->levels, to);
             r += size;
         }
     }
