@@ -113,7 +113,10 @@ def allocated(found: dict[str, Any]) -> str:
 def reading(found: dict[str, Any]) -> str:
     """Memory while reading."""
     return table(
-        ["shape, tokens", "cache", "peak", "weights", "keys and values", "the rest", "tokens/s"],
+        [
+            *("shape, tokens", "cache", "peak", "weights", "keys and values", "the rest"),
+            *("reads, tokens/s", "writes, ms a token"),
+        ],
         [
             [
                 f"{row['shape'].upper()}, {row['tokens']:,}",
@@ -123,8 +126,9 @@ def reading(found: dict[str, Any]) -> str:
                 f"{row['cache_mib']:,.0f} MiB",
                 f"{row['rest_mib']:,} MiB",
                 f"{row['tokens_per_s']:.0f}",
+                f"{row['write_ms']:.0f}" if row.get("write_ms") else "–",
             ]
-            for row in found.values()
+            for row in sorted(found.values(), key=lambda row: row["tokens"])
         ],
     )
 

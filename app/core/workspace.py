@@ -36,7 +36,7 @@ from app.core.locations import check_new_library, resources_folder
 from app.core.marking import Marked, mark, matching_pages
 from app.core.models import Models
 from app.core.preload import Preload
-from app.core.readings import Readings
+from app.core.snapshots import LibrarySnapshots
 from app.core.vault_file import make_folder
 from ingest.chunker import chunk_pages
 from ingest.embedder import Embedder
@@ -63,7 +63,7 @@ class Workspace:
     ) -> None:
         self.folder = folder
         self._store = Store(folder, data_key)
-        self.readings = Readings(folder, data_key, self._store)
+        self.snapshots = LibrarySnapshots(folder, data_key, self._store)
         default = preload.embedder if preload else None
         self._models = Models(self._store, model_folder, default)
         self._index = LibraryIndex(self._store, self._models)
@@ -131,7 +131,7 @@ class Workspace:
         collection = self._store.collection(name)
         documents = [document.id for document in self._store.documents(collection.id)]
         # First: interrupted between the two, a document is read again rather than kept for ever.
-        self.readings.forget(documents)
+        self.snapshots.forget(documents)
         self._store.remove_collection(collection.id)
         self._index.remove_collection(collection.id)
 
@@ -180,7 +180,7 @@ class Workspace:
         """Removes a document and all that came of it."""
         document = self._store.document(document_id)
         info = self._document_info(document)
-        self.readings.forget([document_id])
+        self.snapshots.forget([document_id])
         self._store.remove(document_id)
         self._index.remove(document.collection_id, [document_id])
         self._drop_renderer(document_id)

@@ -106,8 +106,9 @@ def as_if_read(cache: KVCache, position: int) -> None:
         if view.dtype == torch.uint8:
             view.random_(0, 256)
         else:
-            small = name.endswith("scales") or view.dtype == torch.float32
-            view.fill_(0.05 if small else 0).add_(0 if small else torch.randn(view.shape) * 0.05)
+            # Scales and statistics of one; exact keys and values as random as the codes.
+            own = name.endswith("scales") or view.dtype == torch.float32
+            view.copy_(torch.ones(()) if own else torch.randn(view.shape))
 
 
 def allocate(

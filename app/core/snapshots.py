@@ -1,4 +1,4 @@
-"""What models have read of a library's documents, kept so that it need not be read again.
+"""Snapshots of what models have read of a library's documents, so that it need not be read again.
 
 The files are the engine's (``engine/snapshot_folder.py``); here is where they lie, the key they
 are encrypted with, how much they may take, and whose they are. Loads no torch.
@@ -18,26 +18,26 @@ from engine.snapshot_folder import SnapshotFolder
 from ingest.errors import IngestError
 from ingest.store import Store
 
-_FOLDER = "readings"
-_LIMIT = "readings_limit_mib"
+_FOLDER = "snapshots"
+_LIMIT = "snapshots_limit_mib"
 DEFAULT_LIMIT_MIB = 10 << 10
 
 
 @dataclass(frozen=True, slots=True)
-class ReadingsState:
-    """How much disk the readings take, and how much they may take."""
+class SnapshotsState:
+    """How much disk the snapshots take, and how much they may take."""
 
     files: int
     nbytes: int
     limit_mib: int
 
 
-class Readings:
-    """The readings of one library. Its key comes from the library's (HKDF, RFC 5869)."""
+class LibrarySnapshots:
+    """The snapshots of one library. Their key comes from the library's (HKDF, RFC 5869)."""
 
     def __init__(self, folder: Path, data_key: bytes, store: Store) -> None:
         self._where = folder / _FOLDER
-        self._key = HKDFExpand(SHA256(), 32, b"muniment readings 1").derive(data_key)
+        self._key = HKDFExpand(SHA256(), 32, b"muniment snapshots 1").derive(data_key)
         self._store = store
 
     @property
@@ -47,24 +47,24 @@ class Readings:
 
     @staticmethod
     def owner(document_id: int) -> str:
-        """The name a document's readings are kept under."""
+        """The name a document's snapshots are kept under."""
         return f"document {document_id}"
 
     @property
-    def state(self) -> ReadingsState:
+    def state(self) -> SnapshotsState:
         """What there is now."""
         folder = SnapshotFolder(self.place)
-        return ReadingsState(folder.count, folder.nbytes, self._limit_mib())
+        return SnapshotsState(folder.count, folder.nbytes, self._limit_mib())
 
     def limit(self, mib: int) -> None:
-        """Lets readings take so much disk from now on; what is over it is deleted at once.
+        """Lets snapshots take so much disk from now on; what is over it is deleted at once.
 
         Raises:
             IngestError: less than nothing.
         """
         if mib < 0:
             raise IngestError(
-                "The limit", f"{mib} MiB is less than nothing.", "Give 0 to keep no readings."
+                "The limit", f"{mib} MiB is less than nothing.", "Give 0 to keep no snapshots."
             )
         self._store.set_setting(_LIMIT, str(mib))
         SnapshotFolder(self.place).shrink()
@@ -76,7 +76,7 @@ class Readings:
             folder.forget(self.owner(document_id))
 
     def forget_all(self) -> int:
-        """Deletes all readings; gives how many files there were."""
+        """Deletes all snapshots; gives how many files there were."""
         return SnapshotFolder(self.place).forget_all()
 
     def _limit_mib(self) -> int:

@@ -1,4 +1,4 @@
-"""What models have read of the documents, and how much disk that takes."""
+"""Snapshots of what models have read of the documents, and how much disk they take."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from app.cli.program import app
 
 
 @app.command()
-def readings(
+def snapshots(
     limit: Annotated[
         int | None, typer.Option(help="The most MiB they may take from now on; 0 keeps none.")
     ] = None,
@@ -23,20 +23,20 @@ def readings(
 ) -> None:
     """See how much disk is taken by what models have read, so that they need not read it again.
 
-    Readings are encrypted as the library is, and go with their documents. Those used least recently
-    are deleted first. A deleted reading costs nothing but the time to read the document again.
+    Snapshots are encrypted as the library is, and go with their documents. Those used least
+    recently are deleted first. Without one, a document is read again, which takes its time.
     """
     with open_workspace() as workspace:
         if limit is not None:
-            workspace.readings.limit(limit)
-        deleted = workspace.readings.forget_all() if clear else 0
-        state = workspace.readings.state
+            workspace.snapshots.limit(limit)
+        deleted = workspace.snapshots.forget_all() if clear else 0
+        state = workspace.snapshots.state
     if json_:
         print_json(asdict(state) | {"deleted": deleted})
         return
     if clear:
         print(f"{deleted} deleted.")
     print(
-        f"{state.files} {'reading' if state.files == 1 else 'readings'}, "
+        f"{state.files} {'snapshot' if state.files == 1 else 'snapshots'}, "
         f"{state.nbytes / (1 << 20):,.1f} of {state.limit_mib:,} MiB."
     )

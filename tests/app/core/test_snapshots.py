@@ -1,6 +1,6 @@
-"""What models have read of documents: where it lies, how much it takes, and that it goes with them.
+"""Snapshots of documents: where they lie, how much they take, and that they go with them.
 
-A few bytes stand in for a reading; ``tests/engine/test_engine_snapshots.py`` has models.
+A few bytes stand in for a snapshot; ``tests/engine/test_engine_snapshots.py`` has models.
 """
 
 from __future__ import annotations
@@ -33,58 +33,58 @@ def add(workspace: Workspace, path: Path, collection: str = "Ferries") -> int:
     return next(event.document.id for event in events if isinstance(event, DocumentAdded))
 
 
-def read(workspace: Workspace, document: int, size: int = 1000, at: int = 0) -> Path:
-    """A reading of a document, last used at a time."""
-    folder = SnapshotFolder(workspace.readings.place)
-    path = folder.path(workspace.readings.owner(document), b"a model")
+def keep(workspace: Workspace, document: int, size: int = 1000, at: int = 0) -> Path:
+    """A snapshot of a document, last used at a time."""
+    folder = SnapshotFolder(workspace.snapshots.place)
+    path = folder.path(workspace.snapshots.owner(document), b"a model")
     with folder.open(path) as file:
         file.append(1, bytes(size))
     os.utime(path, (at, at))
     return path
 
 
-def test_readings_go_with_their_documents(workspace: Workspace, tmp_path: Path) -> None:
+def test_snapshots_go_with_their_documents(workspace: Workspace, tmp_path: Path) -> None:
     one, two = (add(workspace, tmp_path / f"{name}.txt") for name in ("one", "two"))
     three = add(workspace, tmp_path / "three.txt", "Others")
-    paths = [read(workspace, document) for document in (one, two, three)]
+    paths = [keep(workspace, document) for document in (one, two, three)]
     assert [path.exists() for path in paths] == [True, True, True]
     list(workspace.remove(one))
     assert [path.exists() for path in paths] == [False, True, True]
     workspace.remove_collection("Ferries")
     assert [path.exists() for path in paths] == [False, False, True]
-    assert workspace.readings.forget_all() == 1
+    assert workspace.snapshots.forget_all() == 1
 
 
 def test_the_limit_holds_and_is_remembered(workspace: Workspace, tmp_path: Path) -> None:
-    paths = [read(workspace, i, 600 << 10, at=1000 - i) for i in range(3)]
-    assert workspace.readings.state.files == 3
-    workspace.readings.limit(1)
+    paths = [keep(workspace, i, 600 << 10, at=1000 - i) for i in range(3)]
+    assert workspace.snapshots.state.files == 3
+    workspace.snapshots.limit(1)
     assert [path.exists() for path in paths] == [True, False, False]
     with pytest.raises(IngestError, match="less than nothing"):
-        workspace.readings.limit(-1)
+        workspace.snapshots.limit(-1)
     workspace.close()
     with Workspace.open(tmp_path / "library", KeyFile(tmp_path / "key")) as again:
-        assert again.readings.place.budget == 1 << 20
-        again.readings.limit(0)
-        assert again.readings.state.nbytes == 0
+        assert again.snapshots.place.budget == 1 << 20
+        again.snapshots.limit(0)
+        assert again.snapshots.state.nbytes == 0
 
 
 def test_another_library_reads_nothing_of_them(workspace: Workspace, tmp_path: Path) -> None:
-    path = read(workspace, 1)
+    path = keep(workspace, 1)
     with (
         Workspace.open(tmp_path / "other", KeyFile(tmp_path / "key"), create=True) as other,
-        SnapshotFile(path, other.readings.place.key) as file,
+        SnapshotFile(path, other.snapshots.place.key) as file,
         pytest.raises(DamagedSnapshot),
     ):
         file.read(0)
 
 
 def test_the_command_line_shows_limits_and_clears(workspace: Workspace, tmp_path: Path) -> None:
-    read(workspace, 1)
+    keep(workspace, 1)
     workspace.close()
     program = Program(tmp_path)
-    assert "1 reading, 0.0 of 10,240 MiB." in program.run("readings").stdout
-    assert program.json("readings", "--limit", "500")["limit_mib"] == 500
-    cleared = program.json("readings", "--clear")
+    assert "1 snapshot, 0.0 of 10,240 MiB." in program.run("snapshots").stdout
+    assert program.json("snapshots", "--limit", "500")["limit_mib"] == 500
+    cleared = program.json("snapshots", "--clear")
     assert (cleared["files"], cleared["nbytes"], cleared["deleted"]) == (0, 0, 1)
-    assert "less than nothing" in program.run("readings", "--limit", "-1").stderr
+    assert "less than nothing" in program.run("snapshots", "--limit", "-1").stderr
