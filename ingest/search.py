@@ -191,6 +191,11 @@ class Searcher:
         if document_id not in names:
             names[document_id] = self._store.document(document_id).name
         text, lines = merge_chunks(chunks)
+        number = chunks[0].chunk.figure
+        figure = None if number is None else self._store.figure(document_id, number)
+        if figure is not None:
+            # As stored: its lines all have one box, so merging would drop those that say the same.
+            text, lines = chunks[0].chunk.text, chunks[0].chunk.lines
         return Passage(
             document_id,
             names[document_id],
@@ -200,6 +205,7 @@ class Searcher:
             lines,
             best.score,
             max(rank.similarity for rank, _ in group),
+            figure,
         )
 
 
