@@ -275,17 +275,22 @@ def _figure(draft: _Draft, page: Page) -> Figure:
     box = bounds(boxes)
     return Figure(
         page=page.number,
-        box=Box(
-            max(box.x0 - _PAD, 0.0),
-            max(box.y0 - _PAD, 0.0),
-            min(box.x1 + _PAD, page.width),
-            min(box.y1 + _PAD, page.height),
-        ),
+        box=_padded(box, page),
         kind=_kind(draft, page, inside, " ".join(words)),
         label=caption.label if caption else "",
         caption="\n".join(words),
         inside=inside,
         around=_around(box, page.lines, exclude=(*own, *inside, *title)),
+    )
+
+
+def _padded(box: Box, page: Page) -> Box:
+    """A little larger, within the page; to hundredths, as it is stored."""
+    return Box(
+        round(max(box.x0 - _PAD, 0.0), 2),
+        round(max(box.y0 - _PAD, 0.0), 2),
+        round(min(box.x1 + _PAD, page.width), 2),
+        round(min(box.y1 + _PAD, page.height), 2),
     )
 
 
