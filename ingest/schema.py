@@ -111,6 +111,7 @@ MIGRATIONS: tuple[tuple[str, str], ...] = (
             lines BLOB NOT NULL,
             PRIMARY KEY (document_id, page, source, author)
         ) WITHOUT ROWID;
+        ALTER TABLE chunk ADD COLUMN figure INTEGER;
         ALTER TABLE page ADD COLUMN confidence REAL;
         UPDATE page SET confidence = ocr_confidence(lines)
             WHERE document_id IN (SELECT id FROM document WHERE ocr_pages > 0);

@@ -7,7 +7,7 @@ files or of searching; `ingest.index` is built from here.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -230,6 +230,15 @@ class Store(PageStore):
             (document_id,),
         )
         return [_stored_chunk(row) for row in rows]
+
+    def figures_among(self, chunk_ids: Iterable[int]) -> set[int]:
+        """Those of the chunks that stand for figures."""
+        rows = self._read(
+            "SELECT c.id FROM json_each(?) wanted CROSS JOIN chunk c ON c.id = wanted.value "
+            "WHERE c.figure IS NOT NULL",
+            (json.dumps(list(chunk_ids)),),
+        )
+        return {row[0] for row in rows}
 
     def chunk_ids(self, collection_id: int) -> list[int]:
         """The ids of a collection's chunks, ascending."""

@@ -100,8 +100,9 @@ def put_chunks(
     """Chunks with their words and vectors."""
     for chunk, vector in zip(chunks, np.asarray(vectors, dtype=np.float32), strict=True):
         connection.execute(
-            "INSERT INTO chunk (document_id, ordinal, search_text, body) VALUES (?, ?, ?, ?)",
-            (document_id, chunk.ordinal, chunk.search_text, pack_chunk(chunk)),
+            "INSERT INTO chunk (document_id, ordinal, search_text, body, figure) "
+            "VALUES (?, ?, ?, ?, ?)",
+            (document_id, chunk.ordinal, chunk.search_text, pack_chunk(chunk), chunk.figure),
         )
         connection.execute(
             "INSERT INTO vector VALUES (?, ?, ?)",
