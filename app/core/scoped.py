@@ -161,12 +161,17 @@ def _joined(parts: Sequence[tuple[str, ChunkLine]]) -> tuple[str, tuple[ChunkLin
 
 
 def _touches(box: Box, scope: Scope) -> bool:
-    """Whether a line lies in the region: by half of its height, whatever part of its length."""
+    """Whether a line lies in the region: by half of its height, whatever part of its length.
+
+    A line that runs up or down the page is high across.
+    """
     region = scope.region
     if region is None:
         return True
     level = min(box.y1, region.y1) - max(box.y0, region.y0)
     across = min(box.x1, region.x1) - max(box.x0, region.x0)
+    if box.y1 - box.y0 > box.x1 - box.x0:
+        return level > 0 and across >= _LINE_SHARE * min(box.x1 - box.x0, region.x1 - region.x0)
     return across > 0 and level >= _LINE_SHARE * min(box.y1 - box.y0, region.y1 - region.y0)
 
 
