@@ -42,8 +42,8 @@ class Fusion:
     text_weight: float = 1.0
     worded_vector_weight: float = 0.5
     worded_text_weight: float = 1.0
-    figure_weight: float = 0.8
-    shown_weight: float = 1.15
+    figure_weight: float = 0.9
+    shown_weight: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
