@@ -64,7 +64,7 @@ def chunk_pages(
         Chunks in reading order. Every line that is not repeated furniture lies in at least one.
     """
     sizes = sizes or ChunkSizes()
-    writer = _Writer(_shorten(normalise(title), count_tokens, sizes.context // 2), sizes)
+    writer = _Writer(shorten(normalise(title), count_tokens, sizes.context // 2), sizes)
     for pieces in _blocks(_pieces(pages, count_tokens, sizes)):
         writer.add_block(pieces, count_tokens)
     writer.close()
@@ -233,7 +233,7 @@ class _Writer:
         self._path = path
         shown = [text for text in path[-2:] if text.casefold() not in self._title.casefold()]
         context = " > ".join([self._title, *shown]) if self._title else " > ".join(shown)
-        self._context = _shorten(context, count_tokens, self._sizes.context)
+        self._context = shorten(context, count_tokens, self._sizes.context)
         taken = count_tokens([self._context])[0] if self._context else 0
         self._room = self._sizes.window - taken - 1
 
@@ -251,10 +251,13 @@ class _Writer:
         return Chunk(len(self.chunks), text, search_text, self._path, tuple(lines))
 
 
-def _shorten(text: str, count_tokens: CountTokens, limit: int) -> str:
+def shorten(text: str, count_tokens: CountTokens, limit: int) -> str:
+    """The first words of a text, as many as ``limit`` tokens hold."""
     if not text or count_tokens([text])[0] <= limit:
         return text
     words = text.split(" ")
+    # No word has less than one token, so what lies beyond the limit need not be counted.
+    del words[max(limit, 1) :]
     while len(words) > 1 and count_tokens([" ".join(words)])[0] > limit:
         words.pop()
     short = " ".join(words)

@@ -1,38 +1,39 @@
-"""Pages and chunks as bytes for the vault: zlib over JSON, coordinates to a hundredth point."""
+"""Pages, chunks and figures as bytes: zlib over JSON, coordinates to a hundredth point."""
 
 from __future__ import annotations
 
 import json
 import zlib
+from collections.abc import Iterable, Sequence
 from typing import Any
 
-from ingest.types import Box, Chunk, ChunkLine, Line, Role, TextSource
+from ingest.types import (
+    Box,
+    Chunk,
+    ChunkLine,
+    Figure,
+    FigureKind,
+    Line,
+    PageBox,
+    Role,
+    TextSource,
+    mean_confidence,
+)
 
 
 def pack_lines(lines: tuple[Line, ...]) -> bytes:
     """A page's lines as bytes."""
-    return _pack(
-        [
-            [
-                line.text,
-                _box(line.box),
-                line.role.value,
-                line.block,
-                line.level,
-                line.source.value,
-                line.confidence,
-            ]
-            for line in lines
-        ]
-    )
+    return _pack(_lines(lines))
 
 
 def unpack_lines(data: bytes) -> tuple[Line, ...]:
     """The inverse of `pack_lines`, coordinates rounded."""
-    return tuple(
-        Line(text, Box(*box), Role(role), block, level, TextSource(source), confidence)
-        for text, box, role, block, level, source, confidence in _unpack(data)
-    )
+    return _read_lines(_unpack(data))
+
+
+def confidence_of(data: bytes) -> float | None:
+    """The mean OCR confidence of packed lines; see `ingest.types.mean_confidence`."""
+    return mean_confidence(unpack_lines(data))
 
 
 def pack_chunk(chunk: Chunk) -> bytes:
@@ -41,12 +42,12 @@ def pack_chunk(chunk: Chunk) -> bytes:
         [line.page, _box(line.box), line.start, line.end, line.source.value, line.confidence]
         for line in chunk.lines
     ]
-    return _pack([chunk.text, list(chunk.heading), lines])
+    return _pack([chunk.text, list(chunk.heading), lines, chunk.figure])
 
 
 def unpack_chunk(ordinal: int, search_text: str, data: bytes) -> Chunk:
     """The inverse of `pack_chunk`."""
-    text, heading, lines = _unpack(data)
+    text, heading, lines, *figure = _unpack(data)  # older libraries have no figures
     return Chunk(
         ordinal,
         text,
@@ -56,6 +57,60 @@ def unpack_chunk(ordinal: int, search_text: str, data: bytes) -> Chunk:
             ChunkLine(page, Box(*box), start, end, TextSource(source), confidence)
             for page, box, start, end, source, confidence in lines
         ),
+        figure[0] if figure else None,
+    )
+
+
+def pack_figure(figure: Figure) -> bytes:
+    """All of a figure but its page, box and kind, which have columns of their own."""
+    places = [[place.page, _box(place.box)] for place in figure.reference_places]
+    return _pack(
+        [
+            figure.label,
+            figure.caption,
+            _lines(figure.inside),
+            figure.around,
+            list(figure.references),
+            places,
+        ]
+    )
+
+
+def unpack_figure(page: int, box: Box, kind: str, data: bytes) -> Figure:
+    """The inverse of `pack_figure`."""
+    label, caption, inside, around, references, places = _unpack(data)
+    return Figure(
+        page,
+        box,
+        FigureKind(kind),
+        label,
+        caption,
+        _read_lines(inside),
+        around,
+        tuple(references),
+        tuple(PageBox(number, Box(*sides)) for number, sides in places),
+    )
+
+
+def _lines(lines: Iterable[Line]) -> list[list[Any]]:
+    return [
+        [
+            line.text,
+            _box(line.box),
+            line.role.value,
+            line.block,
+            line.level,
+            line.source.value,
+            line.confidence,
+        ]
+        for line in lines
+    ]
+
+
+def _read_lines(rows: Iterable[Sequence[Any]]) -> tuple[Line, ...]:
+    return tuple(
+        Line(text, Box(*box), Role(role), block, level, TextSource(source), confidence)
+        for text, box, role, block, level, source, confidence in rows
     )
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import apsw
 
+from ingest.codec import confidence_of
 from ingest.errors import NewerStore, StoreBusy, StoreError, StoreFull, StoreReadOnly, WrongKey
 from ingest.schema import FILE_NAME, LOCK_NAME, MIGRATIONS, VERSION
 
@@ -178,6 +179,9 @@ class Database:
             )
         if version == VERSION:
             return
+        self._writer.create_scalar_function(
+            "ocr_confidence", lambda *lines: confidence_of(lines[0]), 1, deterministic=True
+        )
         with self.writing() as connection:
             for _, script in MIGRATIONS[version:]:
                 connection.execute(script)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from ingest.types import Box, Role
+from ingest.types import Box, GraphicKind, Role
 
 
 @dataclass(slots=True)
@@ -33,6 +33,15 @@ class Draft:
 
 
 @dataclass(slots=True)
+class GraphicDraft:
+    """A place that may be a figure; ``key`` is the same for the same picture on other pages."""
+
+    box: Box
+    kind: GraphicKind
+    key: tuple[object, ...]
+
+
+@dataclass(slots=True)
 class PageDraft:
     """One page after layout.
 
@@ -48,3 +57,5 @@ class PageDraft:
     dpi: float = 0.0
     unreadable: str = ""
     hidden: bool = False
+    graphics: list[GraphicDraft] = field(default_factory=list)
+    hurried: bool = False

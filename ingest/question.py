@@ -29,6 +29,14 @@ _PERIOD = re.compile(
 )
 _CODE = re.compile(r"[A-Z]{1,8}[-/#.–]?\d{2}|\d{2,}[-/#.–]?[A-Z]{2}")
 _NAMED_PAGE = re.compile(r"\b(?:pages?|pp?\.|years?|since|in|before|after)\W{1,2}\Z", re.IGNORECASE)
+_TO_SEE = re.compile(
+    r"\b(?:charts?|figures?\s+\d|(?:the|this|that|which|what|first|second|last) figure|graphs?|"
+    r"plots?|plotted|diagrams?|pictures?|pictured|images?|photos?|photographs?|maps?|drawings?|"
+    r"illustrat\w+|logos?|signatures?|stamps?|stamped|waveforms?|colou?rs?|curves?|icons?|"
+    r"depict\w*|abbildung(?:en)?|diagramme?|grafik(?:en)?|bild(?:er)?|foto(?:s)?|karten?|"
+    r"unterschrift(?:en)?|stempel|farben?)\b",
+    re.IGNORECASE,
+)
 _FEW_WORDS = 2
 _YEAR_IN_WORD = re.compile(r"[A-Za-z]{1,3}(\d{4})\Z")
 
@@ -38,6 +46,15 @@ def core_of(question: str) -> str:
     sentences = [s.strip() for s in _SENTENCE.findall(question) if s.strip()]
     kept = [s for s in sentences if not _INSTRUCTION.match(s)]
     return " ".join(kept) if kept else question
+
+
+def asks_to_see(question: str) -> bool:
+    """Whether a question is about what is to be seen rather than read.
+
+    >>> asks_to_see("Which colour has the line in Figure 3?"), asks_to_see("Who owns the ferry?")
+    (True, False)
+    """
+    return _TO_SEE.search(question) is not None
 
 
 def words_to_find(question: str) -> str:

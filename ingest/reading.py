@@ -13,9 +13,11 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from ingest.errors import DamagedFile, LimitExceeded, ReadError
+from ingest.figure_reading import FiguresRead
+from ingest.figures import MOST_FIGURES, find_figures
 from ingest.furniture import mark_ocr_furniture
 from ingest.guest import wire
 from ingest.guest.frames import FrameError, Header
@@ -26,9 +28,10 @@ from ingest.guest.report import error_from_wire
 from ingest.reconcile import reconcile
 from ingest.rendering import PageRenderer, page_sizes, render_page, render_pixels
 from ingest.source import SourceFile, open_source
-from ingest.types import FileInfo, Page, PageImage
+from ingest.types import Figure, FileInfo, Page, PageImage, Reading, TextSource
 
 __all__ = [
+    "FigureText",
     "FileOpened",
     "FileRead",
     "Limits",
@@ -73,7 +76,8 @@ class PageText:
 class FileRead:
     """All pages, and the file itself with its SHA-256 in hex and its time in seconds since 1970.
 
-    ``rendition`` is the PDF that stands for the file, None where it is a PDF.
+    ``rendition`` is the PDF that stands for the file, None where it is a PDF. ``readings`` are
+    those of pages that were read more than once, as they were before they became one.
     """
 
     info: FileInfo
@@ -82,9 +86,26 @@ class FileRead:
     original: bytes
     content_hash: str
     modified: float
+    figures: tuple[Figure, ...] = ()
+    readings: tuple[Reading, ...] = ()
 
 
-ReadEvent = FileOpened | PageText | FileRead
+@dataclass(frozen=True, slots=True)
+class FigureText:
+    """So many of a file's figures were looked into."""
+
+    done: int
+
+
+class _Finished(NamedTuple):
+    """A page with where its text came from, and its readings where there are several."""
+
+    page: Page
+    origin: str
+    readings: tuple[Reading, ...] = ()
+
+
+ReadEvent = FileOpened | PageText | FigureText | FileRead
 
 
 def read_file(
@@ -133,10 +154,12 @@ class _Reading:
             with self._launcher.start(request, self._source.descriptor) as guest:
                 info = self._opened(guest)
                 yield FileOpened(info)
-                pages = []
-                for page, origin in _in_order(self._pages(guest, info), ocr, self._limits):
-                    pages.append(page)
-                    yield PageText(page, info.page_count, origin)
+                found = []
+                readings: list[Reading] = []
+                for done in _in_order(self._pages(guest, info), ocr, self._limits):
+                    found.append(done.page)
+                    readings += done.readings
+                    yield PageText(done.page, info.page_count, done.origin)
         except GuestTimedOut as error:
             raise self._too_slow() from error
         except GuestDied as error:
@@ -146,13 +169,27 @@ class _Reading:
         # Only now, so that a file that is long in OCR does not lie in memory; the guest has read
         # the same bytes, or the file would have changed.
         original = self._source.content()
+        pages = mark_ocr_furniture(found)
+        figures = FiguresRead(find_figures(pages))
+        if ocr is not None and figures.figures:
+            shown = self._rendition or original
+            name = self._source.path.name
+            passwords = () if self._rendition else self._passwords
+            with PageRenderer(
+                shown, passwords=passwords, name=name, launcher=self._launcher
+            ) as renderer:
+                known = {p.number for p in pages if p.confidence is not None}
+                for count in figures.read(renderer, ocr, self._limits.ocr_seconds, known):
+                    yield FigureText(count)
         yield FileRead(
-            info,
-            mark_ocr_furniture(pages),
+            replace(info, warnings=(*info.warnings, *_figure_warnings(pages, figures))),
+            pages,
             self._rendition,
             original,
             hashlib.sha256(original).hexdigest(),
             self._source.modified,
+            tuple(figures.figures),
+            tuple(readings),
         )
 
     def _opened(self, guest: Guest) -> FileInfo:
@@ -213,9 +250,28 @@ class _Reading:
         )
 
 
+def _figure_warnings(pages: Sequence[Page], figures: FiguresRead) -> list[str]:
+    """What was left out of the search for figures, so that nobody takes it for complete."""
+    warnings = []
+    hurried = [str(page.number) for page in pages if page.hurried]
+    if hurried:
+        more = f" and {len(hurried) - 10} more" if len(hurried) > 10 else ""
+        warnings.append(
+            "Pages with too many drawings were not searched for figures, or not wholly: "
+            f"{', '.join(hurried[:10])}{more}."
+        )
+    if len(figures.figures) >= MOST_FIGURES:
+        warnings.append(f"Only its first {MOST_FIGURES:,} figures were kept.")
+    if figures.left_out:
+        warnings.append(f"The text inside of {figures.left_out} of its figures was not read.")
+    if figures.failed:
+        warnings.append(f"The text inside of {figures.failed} of its figures cannot be read.")
+    return warnings
+
+
 def _in_order(
     pages: Iterator[Page | PageImage], ocr: OcrPool | None, limits: Limits
-) -> Iterator[tuple[Page, str]]:
+) -> Iterator[_Finished]:
     """Pages with where their text came from; a few are OCRed while later ones are parsed."""
     waiting: deque[tuple[PageImage, Future[Page]] | Page] = deque()
     in_flight = 0
@@ -245,9 +301,9 @@ def _ready(item: tuple[PageImage, Future[Page]] | Page) -> bool:
     return isinstance(item, Page) or item[1].done()
 
 
-def _finished(item: tuple[PageImage, Future[Page]] | Page, limits: Limits) -> tuple[Page, str]:
+def _finished(item: tuple[PageImage, Future[Page]] | Page, limits: Limits) -> _Finished:
     if isinstance(item, Page):
-        return item, _origin(item, "text")
+        return _Finished(item, _origin(item, "text"))
     image, future = item
     try:
         # The pool times each page; this only guards against a pool that has stopped.
@@ -255,19 +311,27 @@ def _finished(item: tuple[PageImage, Future[Page]] | Page, limits: Limits) -> tu
     except TimeoutError:
         future.cancel()
         page = _without_ocr(image, "OCR took too long.")
-        return page, _origin(page, "text")
+        return _Finished(page, _origin(page, "text"))
     if error is not None:
         why = error.cause if isinstance(error, ReadError) else type(error).__name__
         page = _without_ocr(image, f"OCR failed: {why}")
-        return page, _origin(page, "text")
-    page = reconcile(replace(future.result(), number=image.number), image.fallback)
-    return page, _origin(page, "ocr")
+        return _Finished(page, _origin(page, "text"))
+    read = future.result()
+    page = reconcile(replace(read, number=image.number), image.fallback)
+    readings: tuple[Reading, ...] = ()
+    if image.fallback is not None and image.fallback.lines:
+        readings = (
+            Reading(image.number, TextSource.TEXT, image.fallback.lines),
+            Reading(image.number, TextSource.OCR, read.lines),
+        )
+    return _Finished(page, _origin(page, "ocr"), readings)
 
 
 def _without_ocr(image: PageImage, why: str) -> Page:
-    lines = image.fallback.lines if image.fallback else ()
     reason = f"{image.reason} {why}".strip()
-    return Page(image.number, image.width, image.height, lines, reason)
+    if image.fallback is not None:
+        return replace(image.fallback, unreadable=reason)
+    return Page(image.number, image.width, image.height, (), reason)
 
 
 def _origin(page: Page, source: str) -> str:

@@ -16,7 +16,8 @@ from difflib import SequenceMatcher
 
 from rapidfuzz.distance import Levenshtein
 
-from ingest.types import Line, Page, Role
+from ingest.clusters import area, common
+from ingest.types import Graphic, Line, Page, Role
 
 _WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)?")
 _TWINS = frozenset("CKOPSUVWXZ")  # capitals that look like their small letters
@@ -29,13 +30,26 @@ def reconcile(read: Page, layer: Page | None) -> Page:
 
     A page on which we read nothing keeps the layer's lines and is marked unreadable.
     """
-    if layer is None or not layer.lines:
+    if layer is None:
+        return read
+    read = replace(read, graphics=_both(read, layer), hurried=layer.hurried)
+    if not layer.lines:
         return read
     if not read.lines:
-        return replace(layer, unreadable=read.unreadable or _NOTHING_READ)
+        return replace(layer, unreadable=read.unreadable or _NOTHING_READ, graphics=read.graphics)
     pairs = [(line, _words_beside(line, layer.lines)) for line in read.lines]
     known = _shared(pairs)
     return replace(read, lines=tuple(_corrected(line, words, known) for line, words in pairs))
+
+
+def _both(read: Page, layer: Page) -> tuple[Graphic, ...]:
+    """The images that the file places, and the ink found beside them."""
+    beside = [
+        graphic
+        for graphic in read.graphics
+        if all(common(graphic.box, image.box) < 0.5 * area(graphic.box) for image in layer.graphics)
+    ]
+    return (*layer.graphics, *beside)
 
 
 def _words_beside(line: Line, layer: tuple[Line, ...]) -> list[str]:

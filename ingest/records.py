@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ingest.types import Chunk, Page
+from ingest.types import Chunk, Figure, Page, Reading
 
 Vectors = NDArray[np.float32]
 
@@ -52,7 +52,8 @@ class NewDocument:
     """Everything that becomes of one file, ready to be stored.
 
     ``vectors`` has a row for each chunk. ``rendition`` is the PDF that shows a file of another
-    format; None when the original is a PDF itself.
+    format; None when the original is a PDF itself. ``readings`` are those of pages that were read
+    more than once.
     """
 
     name: str
@@ -70,6 +71,8 @@ class NewDocument:
     model: str
     original: bytes | memoryview
     rendition: bytes | None
+    figures: Sequence[Figure] = ()
+    readings: Sequence[Reading] = ()
 
 
 class StoredChunk(NamedTuple):
@@ -93,9 +96,19 @@ class IndexRows(NamedTuple):
 
 
 class PageState(NamedTuple):
-    """A page's size in points, and why it is unreadable (empty when it is not)."""
+    """A page's size in points, why it is unreadable (empty when it is not), and the mean
+    confidence of its OCR (None without)."""
 
     number: int
     width: float
     height: float
     unreadable: str
+    confidence: float | None = None
+
+
+class StoredFigure(NamedTuple):
+    """A figure with its place in the library."""
+
+    document_id: int
+    number: int
+    figure: Figure

@@ -10,6 +10,9 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
+
 from ingest.errors import DamagedFile, LimitExceeded
 from ingest.guest import wire
 from ingest.guest.frames import FrameError, Header
@@ -39,6 +42,10 @@ class DrawnPage:
     dpi: float
     pixels: bytes
 
+    def array(self) -> NDArray[np.uint8]:
+        """The pixels as (height, width, 3), read-only."""
+        return np.frombuffer(self.pixels, np.uint8).reshape(self.height, self.width, 3)
+
 
 class PageRenderer:
     """Draws many pages of one PDF. The guest starts when needed, and again after it died.
@@ -51,12 +58,13 @@ class PageRenderer:
         data: bytes,
         password: str = "",
         *,
+        passwords: Sequence[str] = (),
         name: str = "the document",
         limits: Limits | None = None,
         launcher: Launcher | None = None,
     ) -> None:
         self._data = data
-        self._password = password
+        self._passwords = [word for word in (password, *passwords) if word]
         self._name = name
         self._limits = limits or Limits(seconds=_SECONDS, max_pixels=_MAX_PIXELS)
         self._launcher = launcher or default_launcher()
@@ -81,18 +89,27 @@ class PageRenderer:
             ReadError: the PDF cannot be opened, or the page not drawn in time.
             ValueError: there is no such page.
         """
-        header, body = self._draw(page, dpi, highlights, png=False)
-        width, height, drawn_dpi = _drawn(header, self._limits)
-        if len(body) != width * height * 3:
-            raise self._nonsense()
-        return DrawnPage(width, height, drawn_dpi, body)
+        return self._pixels(self._page_request(page, dpi, highlights))
 
     def png(self, page: int, dpi: float, highlights: Sequence[Box] = ()) -> bytes:
         """The same as a PNG file."""
-        _, body = self._draw(page, dpi, highlights, png=True)
-        if not body.startswith(_PNG):
-            raise self._nonsense()
-        return body
+        return self._encoded(self._page_request(page, dpi, highlights))
+
+    def region(self, page: int, box: Box, pixels: int) -> DrawnPage:
+        """What page ``page`` (from 1) shows within ``box``: at most ``pixels`` pixels.
+
+        ``box`` is cut to the page. Fewer pixels come where ``pixels`` would take more than 600
+        dots an inch. This is the crop that a model which sees is shown.
+
+        Raises:
+            ReadError: the PDF cannot be opened, or the region not drawn in time.
+            ValueError: there is no such page, nothing of the box lies on it, or no pixels.
+        """
+        return self._pixels(self._region_request(page, box, pixels))
+
+    def region_png(self, page: int, box: Box, pixels: int) -> bytes:
+        """The same as a PNG file."""
+        return self._encoded(self._region_request(page, box, pixels))
 
     def close(self) -> None:
         """Ends the guest."""
@@ -105,15 +122,50 @@ class PageRenderer:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _draw(
-        self, page: int, dpi: float, highlights: Sequence[Box], *, png: bool
-    ) -> tuple[Header, bytes]:
-        request: Header = {
+    def _page_request(self, page: int, dpi: float, highlights: Sequence[Box]) -> Header:
+        return {
             "page": page,
             "dpi": min(max(float(dpi), _MIN_DPI), _MAX_DPI),
             "highlights": [[float(side) for side in box] for box in highlights[:_MAX_HIGHLIGHTS]],
-            "png": png,
+            "region": None,
+            "pixels": 0,
         }
+
+    def _region_request(self, page: int, box: Box, pixels: int) -> Header:
+        sizes = self.sizes()
+        if not 1 <= page <= len(sizes):
+            raise ValueError(f"{self._name} has no page {page}")
+        if pixels < 1:
+            raise ValueError(f"{pixels} pixels show nothing")
+        width, height = sizes[page - 1]
+        x0, y0 = max(box.x0, 0.0), max(box.y0, 0.0)
+        x1, y1 = min(box.x1, width), min(box.y1, height)
+        if not (x0 < x1 and y0 < y1):
+            raise ValueError(f"nothing of {box} lies on page {page} of {self._name}")
+        return {
+            "page": page,
+            "dpi": _MAX_DPI,
+            "highlights": [],
+            "region": [x0, y0, x1, y1],
+            "pixels": min(pixels, self._limits.max_pixels),
+        }
+
+    def _pixels(self, request: Header) -> DrawnPage:
+        header, body = self._draw(request, png=False)
+        width, height, drawn_dpi = _drawn(header, self._limits)
+        if len(body) != width * height * 3:
+            raise self._nonsense()
+        return DrawnPage(width, height, drawn_dpi, body)
+
+    def _encoded(self, request: Header) -> bytes:
+        _, body = self._draw(request, png=True)
+        if not body.startswith(_PNG):
+            raise self._nonsense()
+        return body
+
+    def _draw(self, request: Header, *, png: bool) -> tuple[Header, bytes]:
+        request = {**request, "png": png}
+        page = request["page"]
         with self._lock, self._translated():
             guest = self._ensure_guest()
             if not 1 <= page <= len(self._sizes):
@@ -137,7 +189,7 @@ class PageRenderer:
             request: Header = {
                 "job": DRAW_JOB,
                 "name": self._name,
-                "passwords": [self._password] if self._password else [],
+                "passwords": self._passwords,
                 "limits": self._limits.to_wire(),
             }
             self._guest = self._launcher.start(request, self._data)

@@ -85,6 +85,38 @@ MIGRATIONS: tuple[tuple[str, str], ...] = (
         ) WITHOUT ROWID;
         """,
     ),
+    (
+        "figures, readings, confidence of pages",
+        # ocr_confidence is a function of ours; what was stored before gets its value from it.
+        """
+        CREATE TABLE figure (
+            document_id INTEGER NOT NULL REFERENCES document(id) ON DELETE CASCADE,
+            number INTEGER NOT NULL,
+            page INTEGER NOT NULL,
+            x0 REAL NOT NULL,
+            y0 REAL NOT NULL,
+            x1 REAL NOT NULL,
+            y1 REAL NOT NULL,
+            kind TEXT NOT NULL,
+            body BLOB NOT NULL,
+            PRIMARY KEY (document_id, number)
+        ) WITHOUT ROWID;
+        CREATE TABLE reading (
+            document_id INTEGER NOT NULL REFERENCES document(id) ON DELETE CASCADE,
+            page INTEGER NOT NULL,
+            source TEXT NOT NULL,
+            author TEXT NOT NULL,
+            made TEXT NOT NULL,
+            confidence REAL,
+            lines BLOB NOT NULL,
+            PRIMARY KEY (document_id, page, source, author)
+        ) WITHOUT ROWID;
+        ALTER TABLE chunk ADD COLUMN figure INTEGER;
+        ALTER TABLE page ADD COLUMN confidence REAL;
+        UPDATE page SET confidence = ocr_confidence(lines)
+            WHERE document_id IN (SELECT id FROM document WHERE ocr_pages > 0);
+        """,
+    ),
 )
 
 VERSION = len(MIGRATIONS)

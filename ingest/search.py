@@ -10,13 +10,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from ingest.embedder import Embedder
 from ingest.glossary import Glossary
 from ingest.normalise import normalise
-from ingest.question import core_of, literals, words_to_find
+from ingest.question import asks_to_see, core_of, literals, words_to_find
 from ingest.store import Store, StoredChunk
 from ingest.types import ChunkLine, Passage
 from ingest.words import literal_pattern, literal_words
@@ -30,7 +31,8 @@ if TYPE_CHECKING:  # importing LanceDB takes two seconds, and not everyone searc
 class Fusion:
     """How rankings become one; see `fuse`. Each counts down to ``depth``, with its weight.
 
-    The worded rankings are those of the question with the glossary's wording.
+    The worded rankings are those of the question with the glossary's wording. ``figure_weight``
+    is that of figures' scores, ``shown_weight`` the same where the question asks to see something.
     """
 
     constant: int = 60
@@ -40,6 +42,8 @@ class Fusion:
     text_weight: float = 1.0
     worded_vector_weight: float = 0.5
     worded_text_weight: float = 1.0
+    figure_weight: float = 0.9
+    shown_weight: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +84,8 @@ class Searcher:
         """Chunks by the rare literals that they hold, then by fused score, best first."""
         if not words.strip():
             return []
-        fusion, index, depth = self._fusion, self._index, self._fusion.depth
+        # A few more, so that as many are left when figures are not counted.
+        fusion, index, depth = self._fusion, self._index, self._fusion.depth + _FIGURES
         words = core_of(words)
         asked_for = literals(words)
         wording = self._glossary.wording(words)
@@ -98,7 +103,10 @@ class Searcher:
             rankings.append((worded, fusion.worded_vector_weight))
             rankings.append((matching, fusion.worded_text_weight))
         similarity = {hit.chunk_id: hit.score for hit in nearest}
-        fused = dict(fuse(rankings, fusion))
+        figures = self._store.figures_among({h.chunk_id for hits, _ in rankings for h in hits})
+        fused = dict(fuse(rankings, fusion, figures))
+        weight = fusion.shown_weight if asks_to_see(words) else fusion.figure_weight
+        fused = {i: score * (weight if i in figures else 1.0) for i, score in fused.items()}
         held = self._held(collection_id, asked_for, documents)
         # Scores must fall: a literal counts for more than all that the fusion can give.
         step = max(fused.values(), default=0.0) + 1.0
@@ -191,6 +199,11 @@ class Searcher:
         if document_id not in names:
             names[document_id] = self._store.document(document_id).name
         text, lines = merge_chunks(chunks)
+        number = chunks[0].chunk.figure
+        figure = None if number is None else self._store.figure(document_id, number)
+        if figure is not None:
+            # As stored: its lines all have one box, so merging would drop those that say the same.
+            text, lines = chunks[0].chunk.text, chunks[0].chunk.lines
         return Passage(
             document_id,
             names[document_id],
@@ -200,10 +213,12 @@ class Searcher:
             lines,
             best.score,
             max(rank.similarity for rank, _ in group),
+            figure,
         )
 
 
 _MOST_MERGED = 3
+_FIGURES = 30  # of a ranking, beside the text
 _RERANKED = 30
 _RARE = 20  # chunks: what more of them hold tells them no longer apart
 _MOST_LITERALS = 8
@@ -211,26 +226,33 @@ _MOST_LOOKED_AT = 60  # chunks that have a literal's words, to see whether they 
 
 
 def fuse(
-    rankings: Sequence[tuple[Sequence[Hit], float]], fusion: Fusion
+    rankings: Sequence[tuple[Sequence[Hit], float]],
+    fusion: Fusion,
+    guests: AbstractSet[int] = frozenset(),
 ) -> list[tuple[int, float]]:
     """Chunk ids with fused scores, best first; ties by chunk id.
 
     A hit counts by its reciprocal rank (1 for the first) and by its score relative to the
-    ranking's best and last (1 to 0): ranks alone forget how far the best stands out.
+    ranking's best and last (1 to 0): ranks alone forget how far the best stands out. ``guests``
+    are scored as if each stood alone among the others, whose scores they leave as they are.
     """
     scores: dict[int, float] = {}
     for hits, weight in rankings:
-        taken = hits[: fusion.depth]
-        if not taken:
+        hosts = [hit for hit in hits if hit.chunk_id not in guests][: fusion.depth] or hits
+        if not hits:
             continue
-        lowest = taken[-1].score
-        spread = taken[0].score - lowest
-        for rank, hit in enumerate(taken):
+        lowest = hosts[-1].score
+        spread = hosts[0].score - lowest
+        rank = 0
+        for hit in hits:
+            if rank >= fusion.depth:
+                break
             by_rank = fusion.rank_weight * (fusion.constant + 1) / (fusion.constant + 1 + rank)
             # The only hit of a ranking, or one of several alike, is the best there is.
-            relative = (hit.score - lowest) / spread if spread else 1.0
-            share = weight * (by_rank + relative)
+            relative = min((hit.score - lowest) / spread, 1.0) if spread else 1.0
+            share = weight * (by_rank + max(relative, 0.0))
             scores[hit.chunk_id] = scores.get(hit.chunk_id, 0.0) + share
+            rank += hit.chunk_id not in guests
     return sorted(scores.items(), key=lambda item: (-item[1], item[0]))
 
 

@@ -7,13 +7,13 @@ files or of searching; `ingest.index` is built from here.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from ingest.codec import unpack_chunk, unpack_lines
+from ingest.codec import unpack_chunk
 from ingest.database import Database
 from ingest.errors import StoreError
 from ingest.naming import check_name
@@ -24,10 +24,12 @@ from ingest.records import (
     NewDocument,
     PageState,
     StoredChunk,
+    StoredFigure,
     Vectors,
 )
+from ingest.store_pages import PageStore
 from ingest.store_writing import note, put_chunks, put_document, put_parts, utc_now
-from ingest.types import Chunk, Line, Page
+from ingest.types import Chunk
 
 __all__ = [
     "Collection",
@@ -37,11 +39,12 @@ __all__ = [
     "PageState",
     "Store",
     "StoredChunk",
+    "StoredFigure",
     "Vectors",
 ]
 
 
-class Store:
+class Store(PageStore):
     """The library's documents in the vault file."""
 
     def __init__(self, folder: Path, key: bytes, *, read_only: bool = False) -> None:
@@ -207,68 +210,6 @@ class Store:
             )
         ]
 
-    # Pages
-
-    def page_states(self, document_id: int) -> list[PageState]:
-        """All pages of a document in order."""
-        rows = self._read(
-            "SELECT number, width, height, unreadable FROM page WHERE document_id = ? "
-            "ORDER BY number",
-            (document_id,),
-        )
-        return [PageState(*row) for row in rows]
-
-    def unreadable_pages(self, collection_id: int) -> list[tuple[int, str, int, str]]:
-        """Document id, name, page and reason of every page that could not be read."""
-        rows = self._read(
-            "SELECT d.id, d.name, p.number, p.unreadable FROM page p "
-            "JOIN document d ON d.id = p.document_id "
-            "WHERE d.collection_id = ? AND d.unreadable_pages > 0 AND p.unreadable <> '' "
-            "ORDER BY d.name, p.number",
-            (collection_id,),
-        )
-        return [tuple(row) for row in rows]
-
-    def page_lines(self, document_id: int, number: int) -> tuple[Line, ...]:
-        """A page's lines in reading order."""
-        rows = self._read(
-            "SELECT lines FROM page WHERE document_id = ? AND number = ?", (document_id, number)
-        )
-        if not rows:
-            raise StoreError(
-                f"page {number}",
-                "The document has no such page.",
-                f"It has {self.document(document_id).pages}.",
-            )
-        return unpack_lines(rows[0][0])
-
-    def pages(self, document_id: int) -> list[Page]:
-        """A document's pages with their lines."""
-        rows = self._read(
-            "SELECT number, width, height, lines, unreadable FROM page WHERE document_id = ? "
-            "ORDER BY number",
-            (document_id,),
-        )
-        return [
-            Page(number, width, height, unpack_lines(lines), unreadable)
-            for number, width, height, lines, unreadable in rows
-        ]
-
-    def shown_pdf(self, document_id: int) -> bytes:
-        """The PDF whose pages the document's boxes refer to: its rendition, or the original."""
-        return self._pieces(document_id, "rendition") or self.original(document_id)
-
-    def original(self, document_id: int) -> bytes:
-        """The file as it was added."""
-        return self._pieces(document_id, "original")
-
-    def _pieces(self, document_id: int, kind: str) -> bytes:
-        rows = self._read(
-            "SELECT data FROM original WHERE document_id = ? AND kind = ? ORDER BY piece",
-            (document_id, kind),
-        )
-        return b"".join(row[0] for row in rows)
-
     # Chunks
 
     def chunks(self, chunk_ids: Sequence[int]) -> list[StoredChunk]:
@@ -289,6 +230,15 @@ class Store:
             (document_id,),
         )
         return [_stored_chunk(row) for row in rows]
+
+    def figures_among(self, chunk_ids: Iterable[int]) -> set[int]:
+        """Those of the chunks that stand for figures."""
+        rows = self._read(
+            "SELECT c.id FROM json_each(?) wanted CROSS JOIN chunk c ON c.id = wanted.value "
+            "WHERE c.figure IS NOT NULL",
+            (json.dumps(list(chunk_ids)),),
+        )
+        return {row[0] for row in rows}
 
     def chunk_ids(self, collection_id: int) -> list[int]:
         """The ids of a collection's chunks, ascending."""
@@ -366,10 +316,6 @@ class Store:
             "SELECT folder FROM followed WHERE collection_id = ? ORDER BY folder", (collection_id,)
         )
         return [row[0] for row in rows]
-
-    def _read(self, query: str, values: tuple[Any, ...] = ()) -> list[Any]:
-        with self._database.reading() as connection:
-            return connection.execute(query, values).fetchall()
 
 
 _DOCUMENT_COLUMNS = (

@@ -9,9 +9,9 @@ from datetime import UTC, datetime
 import apsw
 import numpy as np
 
-from ingest.codec import pack_chunk, pack_lines
+from ingest.codec import pack_chunk, pack_figure, pack_lines
 from ingest.records import NewDocument, Vectors
-from ingest.types import Chunk, TextSource
+from ingest.types import Chunk, Reading, TextSource
 from ingest.words import content_words
 
 _PIECE = 1 << 20
@@ -52,7 +52,7 @@ def put_document(
         )
         return int(connection.last_insert_rowid())
     del values["added"]
-    for table in ("original", "page", "chunk"):
+    for table in ("original", "page", "chunk", "figure", "reading"):
         connection.execute(f"DELETE FROM {table} WHERE document_id = ?", (replaces,))
     connection.execute(
         f"UPDATE document SET {', '.join(f'{name} = ?' for name in values)} WHERE id = ?",
@@ -74,12 +74,23 @@ def put_parts(connection: apsw.Connection, document_id: int, new: NewDocument) -
             ),
         )
     connection.executemany(
-        "INSERT INTO page VALUES (?, ?, ?, ?, ?, ?)",
+        "INSERT INTO page (document_id, number, width, height, unreadable, lines, confidence) "
+        "VALUES (?, ?, ?, ?, ?, ?, ?)",
         (
-            (document_id, p.number, p.width, p.height, p.unreadable, pack_lines(p.lines))
+            (document_id, p.number, p.width, p.height, p.unreadable, pack_lines(p.lines),
+             p.confidence)
             for p in new.pages
         ),
+    )  # fmt: skip
+    connection.executemany(
+        "INSERT INTO figure VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (
+            (document_id, number, f.page, *f.box, f.kind.value, pack_figure(f))
+            for number, f in enumerate(new.figures)
+        ),
     )
+    for reading in new.readings:
+        put_reading(connection, document_id, reading)
     put_chunks(connection, document_id, new.chunks, new.vectors)
 
 
@@ -89,8 +100,9 @@ def put_chunks(
     """Chunks with their words and vectors."""
     for chunk, vector in zip(chunks, np.asarray(vectors, dtype=np.float32), strict=True):
         connection.execute(
-            "INSERT INTO chunk (document_id, ordinal, search_text, body) VALUES (?, ?, ?, ?)",
-            (document_id, chunk.ordinal, chunk.search_text, pack_chunk(chunk)),
+            "INSERT INTO chunk (document_id, ordinal, search_text, body, figure) "
+            "VALUES (?, ?, ?, ?, ?)",
+            (document_id, chunk.ordinal, chunk.search_text, pack_chunk(chunk), chunk.figure),
         )
         connection.execute(
             "INSERT INTO vector VALUES (?, ?, ?)",
@@ -100,6 +112,22 @@ def put_chunks(
                 vector.tobytes(),
             ),
         )
+
+
+def put_reading(connection: apsw.Connection, document_id: int, reading: Reading) -> None:
+    """One reading of a page; an older one of the same source and author gives way to it."""
+    connection.execute(
+        "INSERT OR REPLACE INTO reading VALUES (?, ?, ?, ?, ?, ?, ?)",
+        (
+            document_id,
+            reading.page,
+            reading.source.value,
+            reading.by,
+            reading.made,
+            reading.confidence,
+            pack_lines(reading.lines),
+        ),
+    )
 
 
 def note(

@@ -6,6 +6,7 @@ crop box and after the page's rotation, as a person sees it. Page numbers count 
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple
@@ -37,10 +38,11 @@ class Role(StrEnum):
 
 
 class TextSource(StrEnum):
-    """Where a line's text came from."""
+    """Where a line's text came from: the file itself, OCR, or a model that read the page."""
 
     TEXT = "text"
     OCR = "ocr"
+    MODEL = "model"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,11 +64,30 @@ class Line:
     confidence: float | None = None
 
 
+class GraphicKind(StrEnum):
+    """What a reader saw where a page holds more than text."""
+
+    IMAGE = "image"  # raster images that touch one another
+    DRAWING = "drawing"  # shapes and lines that make up a chart or diagram
+    FRAME = "frame"  # shapes and lines about text: a table's, a box's; a figure only if captioned
+    INK = "ink"  # on a scan: ink that is no text
+
+
+@dataclass(frozen=True, slots=True)
+class Graphic:
+    """A place on a page that may be a figure; ``box`` in points of the visible page."""
+
+    box: Box
+    kind: GraphicKind
+
+
 @dataclass(frozen=True, slots=True)
 class Page:
     """One page, its lines in reading order (furniture included, marked by its role).
 
     ``unreadable`` is empty, or says in a sentence why the page holds ink that became no text.
+    ``graphics`` is what `ingest.figures` makes figures of, and is not kept; ``hurried`` says that
+    the page was too costly to look for all of them.
     """
 
     number: int
@@ -74,6 +95,75 @@ class Page:
     height: float
     lines: tuple[Line, ...]
     unreadable: str = ""
+    graphics: tuple[Graphic, ...] = ()
+    hurried: bool = False
+
+    @property
+    def confidence(self) -> float | None:
+        """The mean confidence of the page's OCR over its characters; None without OCR."""
+        return mean_confidence(self.lines)
+
+
+def mean_confidence(lines: Iterable[Line]) -> float | None:
+    """The confidence of lines from OCR, 0 to 1, weighted by their length; None without any."""
+    scored = [(len(line.text), line.confidence) for line in lines if line.confidence is not None]
+    total = sum(length for length, _ in scored)
+    return sum(length * score for length, score in scored) / total if total else None
+
+
+class FigureKind(StrEnum):
+    """What a figure is, as far as its page tells."""
+
+    PICTURE = "picture"
+    CHART = "chart"
+    TABLE = "table"  # one that is a picture
+    STAMP = "stamp"
+    SIGNATURE = "signature"
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """A figure of a document: a place on a page and the words that tell what it shows.
+
+    ``box`` is what is cut out and shown: the graphic, with its caption where that stands beside
+    it. ``label`` is what the text calls it ("Figure 3"), ``caption`` starts with it, ``inside``
+    are the lines within the box, from the page or from OCR of the crop. ``around`` is the text
+    beside it, and ``references`` are the lines elsewhere that point to it.
+    """
+
+    page: int
+    box: Box
+    kind: FigureKind
+    label: str = ""
+    caption: str = ""
+    inside: tuple[Line, ...] = ()
+    around: str = ""
+    references: tuple[str, ...] = ()
+    reference_places: tuple[PageBox, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """What kind of figure it is, and what its document calls it: "chart, figure 3"."""
+        return f"{self.kind.value}, {self.label}" if self.label else self.kind.value
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """One reading of a page, beside others: ``source`` says whose, ``by`` which program or model.
+
+    ``made`` is when, ISO 8601 in UTC; empty for what came with the document.
+    """
+
+    page: int
+    source: TextSource
+    lines: tuple[Line, ...]
+    by: str = ""
+    made: str = ""
+
+    @property
+    def confidence(self) -> float | None:
+        """See `mean_confidence`."""
+        return mean_confidence(self.lines)
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +216,8 @@ class Chunk:
 
     ``text`` is what the document shows, lines joined by newlines. ``heading`` is the path of
     headings above the first line. ``search_text`` is what is embedded and indexed: normalised.
+    ``figure`` is the number of the document's figure that the chunk stands for, from 0: its lines
+    then all have the figure's box.
     """
 
     ordinal: int
@@ -133,6 +225,7 @@ class Chunk:
     search_text: str
     heading: tuple[str, ...]
     lines: tuple[ChunkLine, ...]
+    figure: int | None = None
 
     @property
     def pages(self) -> tuple[int, ...]:
@@ -154,6 +247,7 @@ class Passage:
 
     ``score`` falls from passage to passage; its size means nothing between questions.
     ``similarity`` is the cosine of the best chunk's vector with the query's, -1 to 1.
+    ``figure`` is set where the passage is a figure; its lines then lie on the figure's box.
     """
 
     document_id: int
@@ -164,6 +258,7 @@ class Passage:
     lines: tuple[ChunkLine, ...]
     score: float
     similarity: float = 0.0
+    figure: Figure | None = None
 
     @property
     def pages(self) -> tuple[int, ...]:

@@ -3,28 +3,42 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from app.cli.opening import chosen_collection, document_number, open_workspace
-from app.cli.options import AnyCollection, Json, OneCollection, OnlyDocuments
+from app.cli.options import (
+    AnyCollection,
+    Json,
+    OneCollection,
+    OnlyDocuments,
+    Region,
+    region_box,
+)
 from app.cli.output import (
     answer_fields,
     box_fields,
     counted,
+    figure_fields,
     print_answer,
     print_json,
 )
 from app.cli.passages import Found
 from app.cli.program import app
-from app.core.events import Answered
+from app.core.events import Answered, Crop, PassagesFound, Scope
 from app.core.marking import Marked
+from ingest.clusters import area
 from ingest.errors import IngestError
 
+if TYPE_CHECKING:  # loaded when a library is opened
+    from app.core.workspace import Workspace
+
 _DATE = "YYYY-MM-DD"
+_MOST_PIXELS = 60_000_000
 
 
 def _not_empty(text: str) -> str:
@@ -92,21 +106,46 @@ def ask(
     question: Annotated[str, typer.Argument(help="The question.", callback=_not_empty)],
     collection: OneCollection = None,
     document: OnlyDocuments = [],  # noqa: B006 - typer copies it
+    page: Annotated[
+        int | None, typer.Option(min=1, help="Only from this page of the document, from 1.")
+    ] = None,
+    region: Region = "",
     json_: Json = False,
 ) -> None:
     """Answer a question with cited statements, or say that the documents hold no answer."""
+    box = region_box(region)
+    if box is not None and page is None:
+        raise typer.BadParameter("A region lies on a page. Name it with --page.")
     answer: Answered | None = None
+    crops: tuple[Crop, ...] = ()
     with open_workspace() as workspace:
         where = chosen_collection(workspace, collection)
         chosen = [document_number(workspace, name, where) for name in document] or None
-        for event in workspace.ask(question, where, documents=chosen):
-            if isinstance(event, Answered):
+        scope = None
+        if page is not None:
+            scope = Scope(_one_document(workspace, where, chosen), page, box)
+        for event in workspace.ask(question, where, documents=chosen, scope=scope):
+            if isinstance(event, PassagesFound):
+                crops = event.crops
+            elif isinstance(event, Answered):
                 answer = event
     assert answer is not None
     if json_:
-        print_json(answer_fields(answer))
+        print_json(answer_fields(answer, crops))
     else:
         print_answer(answer)
+
+
+def _one_document(workspace: Workspace, collection: str, chosen: Sequence[int] | None) -> int:
+    """The document whose page is meant: the one named, or the only one there is."""
+    numbers = list(chosen or [d.id for d in workspace.documents(collection)])
+    if len(numbers) == 1:
+        return numbers[0]
+    raise IngestError(
+        "--page",
+        f"{len(numbers)} documents are meant, and a page is that of one.",
+        "Name it with --document.",
+    )
 
 
 @app.command()
@@ -115,6 +154,7 @@ def show(
     png: Annotated[Path, typer.Option(help="The picture to write.")],
     page: Annotated[int, typer.Option(min=1, help="The page, counted from 1.")] = 1,
     dpi: Annotated[int, typer.Option(min=36, max=600, help="Dots per inch.")] = 150,
+    region: Region = "",
     collection: AnyCollection = None,
     highlight: Annotated[
         str,
@@ -126,6 +166,9 @@ def show(
     json_: Json = False,
 ) -> None:
     """Draw a page as a PNG file. The picture is readable by anyone who may read the file."""
+    box = region_box(region)
+    if box is not None and highlight.strip():
+        raise typer.BadParameter("A region is drawn as it is; leave --highlight or --region out.")
     if png.exists() and png.suffix.casefold() != ".png":
         raise IngestError(
             str(png), "It is there already and is no PNG file.", "Choose another name."
@@ -134,7 +177,13 @@ def show(
         number = document_number(workspace, document, collection)
         info = workspace.document(number)
         marked = workspace.mark(number, page, highlight) if highlight.strip() else Marked()
-        data = workspace.page_png(number, page, dpi=dpi, boxes=marked.boxes)
+        if box is None:
+            data = workspace.page_png(number, page, dpi=dpi, boxes=marked.boxes)
+        else:
+            pixels = max(round(area(box) * (dpi / 72.0) ** 2), 1)
+            data = workspace.crop_png(number, page, box, pixels=min(pixels, _MOST_PIXELS))
+        figures = workspace.figures(number, page)
+        confidence = workspace.page_confidence(number, page)
     try:
         png.write_bytes(data)
     except OSError as error:
@@ -150,6 +199,8 @@ def show(
                 "page": page,
                 "boxes": boxes,
                 "missing": list(marked.missing),
+                "figures": [figure_fields(figure) for figure in figures],
+                "ocr_confidence": None if confidence is None else round(confidence, 4),
             }
         )
         return

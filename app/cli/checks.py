@@ -15,7 +15,9 @@ from app.cli.program import State, app
 
 @app.command("eval")
 def evaluate(
-    what: Annotated[str, typer.Argument(help="pages, contracts, scans, parse, nasty, retrieval")],
+    what: Annotated[
+        str, typer.Argument(help="pages, contracts, figures, scans, parse, nasty, retrieval")
+    ],
     folder: Annotated[Path, typer.Argument(help="The folder with documents and gold answers.")],
     json_: Json = False,
 ) -> None:

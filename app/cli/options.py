@@ -2,14 +2,31 @@
 
 from __future__ import annotations
 
+import math
 from typing import Annotated
 
 import typer
 
 from ingest.naming import name_problem
+from ingest.types import Box
 
 EXIT_FAILED, EXIT_USAGE, EXIT_PARTLY, EXIT_INTERRUPTED = 1, 2, 3, 130
 DEFAULT_COLLECTION = "Documents"
+
+
+def region_box(region: str) -> Box | None:
+    """The rectangle of ``--region``; None when it was left out; wrong usage when it is none."""
+    if not region:
+        return None
+    try:
+        sides = [float(side) for side in region.split(",")]
+    except ValueError:
+        sides = []
+    if len(sides) != 4 or not all(math.isfinite(side) for side in sides):
+        raise typer.BadParameter(
+            f"“{region}” is no region. Write four numbers, such as 72,90.5,300,240."
+        )
+    return Box(*sides)
 
 
 def new_name(name: str | None) -> str | None:
@@ -34,6 +51,13 @@ OneCollection = Annotated[
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Passwords = Annotated[
     list[str], typer.Option("--password", help="Opens encrypted files; may be repeated.")
+]
+Region = Annotated[
+    str,
+    typer.Option(
+        metavar="X0,Y0,X1,Y1",
+        help="Only this rectangle of the page: points from the top left of the page as shown.",
+    ),
 ]
 OnlyDocuments = Annotated[
     list[str], typer.Option(help="Only in this document (number or name); may be repeated.")

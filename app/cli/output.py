@@ -12,6 +12,7 @@ from app.core.events import (
     Answered,
     Citation,
     CollectionInfo,
+    Crop,
     DocumentAdded,
     DocumentInfo,
     DocumentMoved,
@@ -21,10 +22,11 @@ from app.core.events import (
     Event,
     FileFailed,
     FileSkipped,
+    Scope,
 )
 from engine.errors import EngineError
 from ingest.errors import IngestError
-from ingest.types import Box, Passage
+from ingest.types import Box, Figure, Passage
 
 _HAPPENED = {
     DocumentAdded: "added",
@@ -83,7 +85,44 @@ def passage_fields(passage: Passage) -> dict[str, Any]:
         "similarity": round(passage.similarity, 4),
         "heading": list(passage.heading),
         "text": passage.text,
-        "boxes": [box_fields(line.page, line.box) for line in passage.lines],
+        "boxes": [box_fields(*place) for place in _places(passage)],
+        "figure": figure_fields(passage.figure),
+    }
+
+
+def _places(passage: Passage) -> list[tuple[int, Box]]:
+    places = [(line.page, line.box) for line in passage.lines]
+    # The lines of a figure all lie on the figure's box.
+    return places if passage.figure is None else list(dict.fromkeys(places))
+
+
+def figure_fields(figure: Figure | None) -> dict[str, Any] | None:
+    """What a passage of ``search --json`` says of the figure that it is; null for text."""
+    if figure is None:
+        return None
+    return {
+        "kind": figure.kind.value,
+        "label": figure.label,
+        "caption": figure.caption,
+        "box": box_fields(figure.page, figure.box),
+        "references": [box_fields(place.page, place.box) for place in figure.reference_places],
+    }
+
+
+def scope_fields(scope: Scope | None) -> dict[str, Any] | None:
+    """The page or region that a question was about; null without one."""
+    if scope is None:
+        return None
+    region = None if scope.region is None else [round(side, 2) for side in scope.region]
+    return {"document_id": scope.document_id, "page": scope.page, "region": region}
+
+
+def crop_fields(crop: Crop) -> dict[str, Any]:
+    """A place that is worth seeing, of ``ask --json``."""
+    return {
+        "document_id": crop.document_id,
+        "reason": crop.reason.value,
+        "box": box_fields(crop.page, crop.box),
     }
 
 
@@ -100,7 +139,7 @@ def citation_fields(citation: Citation) -> dict[str, Any]:
     }
 
 
-def answer_fields(answer: Answered) -> dict[str, Any]:
+def answer_fields(answer: Answered, crops: Sequence[Crop] = ()) -> dict[str, Any]:
     """The object that ``ask --json`` prints."""
     searched = answer.searched
     return {
@@ -108,6 +147,8 @@ def answer_fields(answer: Answered) -> dict[str, Any]:
         "found": answer.found,
         "answer": answer.text,
         "answerer": answer.answerer,
+        "scope": scope_fields(answer.scope),
+        "crops": [crop_fields(crop) for crop in crops],
         "citations": [citation_fields(citation) for citation in answer.citations],
         "searched": {
             "collection": searched.collection,
@@ -191,10 +232,14 @@ def print_answer(answer: Answered) -> None:
         quote = citation.quote.replace("\t", " | ")
         print(_indented(f"“{quote}”"))
     searched = answer.searched
-    print(
-        f"\nSearched {counted(searched.documents, 'document')}, "
-        f"{counted(searched.pages, 'page')}, in “{searched.collection}”."
-    )
+    if answer.scope is not None:
+        part = "a region of page" if answer.scope.region is not None else "page"
+        print(f"\nSearched {part} {answer.scope.page} only, in “{searched.collection}”.")
+    else:
+        print(
+            f"\nSearched {counted(searched.documents, 'document')}, "
+            f"{counted(searched.pages, 'page')}, in “{searched.collection}”."
+        )
     if answer.unreadable:
         print("These pages could not be read:")
         for page in answer.unreadable:

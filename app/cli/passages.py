@@ -59,7 +59,10 @@ class Found:
         ):
             pages = ", ".join(str(page) for page in passage.pages)
             word = "page" if len(passage.pages) == 1 else "pages"
-            head = f"[{n}] {passage.document}, {word} {pages}".translate(_CONTROLS)
+            head = f"[{n}] {passage.document}, {word} {pages}"
+            if passage.figure is not None:
+                head += f", {passage.figure.name}"
+            head = head.translate(_CONTROLS)
             stdout.print(Text(head), soft_wrap=True)
             start, end = (0, len(passage.text)) if full else snippet(passage.text, places)
             for line in _marked(passage.text, start, end, places).split("\n"):

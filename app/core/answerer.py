@@ -148,6 +148,8 @@ class ExtractiveAnswerer:
         return taken
 
     def _quotable(self, passage: Passage) -> list[Sentence]:
+        if passage.figure is not None:
+            return _of_figure(passage)
         layout = placed_lines(passage, self._page_lines) if self._page_lines else None
         return quotable(passage.text, layout)
 
@@ -205,6 +207,17 @@ class ExtractiveAnswerer:
                 known[rest] = self._embedder.embed_query(rest)
             vectors.append(known[rest])
         return vectors
+
+
+def _of_figure(passage: Passage) -> list[Sentence]:
+    """What can be quoted of a figure: the sentences of its caption, and each line inside."""
+    caption = len(passage.figure.caption) if passage.figure is not None else 0
+    lines = [
+        Sentence(line.start, line.end, line.start)
+        for line in passage.lines
+        if line.start >= caption and len(content_words(passage.text[line.start : line.end])) > 1
+    ]
+    return quotable(passage.text[:caption]) + lines
 
 
 def _share(rarity: Mapping[str, float], bag: AbstractSet[str]) -> float:

@@ -14,9 +14,10 @@ from ingest.types import ChunkLine, PageBox, Passage
 
 def boxes_between(lines: Sequence[ChunkLine], start: int, end: int) -> tuple[PageBox, ...]:
     """The boxes of the lines that the text from ``start`` to ``end`` touches, in order."""
-    return tuple(
+    touched = (
         PageBox(line.page, line.box) for line in lines if line.start < end and line.end > start
     )
+    return tuple(dict.fromkeys(touched))  # the lines of a figure all have the figure's box
 
 
 def locate(quote: str, text: str) -> tuple[int, int, CitationStatus] | None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from ingest.types import REPAIRED, PageBox, Passage
+from ingest.types import REPAIRED, Box, PageBox, Passage
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,10 +204,41 @@ class Searched:
 
 
 @dataclass(frozen=True, slots=True)
+class Scope:
+    """A page, or a region of it, that a question is about.
+
+    ``region`` is in points of the page as it is shown, from its top left.
+    """
+
+    document_id: int
+    page: int
+    region: Box | None = None
+
+
+class CropReason(StrEnum):
+    """Why a place of a page is worth seeing beside its text."""
+
+    ASKED = "asked"  # a person pointed at it
+    FIGURE = "figure"
+    DOUBTFUL = "doubtful"  # OCR was unsure of its text
+
+
+@dataclass(frozen=True, slots=True)
+class Crop:
+    """A place of a page to be shown to a model that sees; `Workspace.crop` draws it."""
+
+    document_id: int
+    page: int
+    box: Box
+    reason: CropReason
+
+
+@dataclass(frozen=True, slots=True)
 class PassagesFound:
-    """Retrieval is done."""
+    """Retrieval is done. ``crops`` are the places that are worth seeing; see `app.core.crops`."""
 
     passages: tuple[Passage, ...]
+    crops: tuple[Crop, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,7 +261,7 @@ class Answered:
 
     ``text`` is plain; ``[n]`` in it refers to ``citations``. When ``found`` is false there are
     no citations and ``text`` says so. ``answerer`` names what wrote it ("extractive" when no
-    model is installed).
+    model is installed). ``scope`` is the page or region that was asked about, if it was one.
     """
 
     question: str
@@ -240,6 +271,7 @@ class Answered:
     searched: Searched
     unreadable: tuple[UnreadablePage, ...]
     answerer: str
+    scope: Scope | None = None
 
 
 @dataclass(frozen=True, slots=True)

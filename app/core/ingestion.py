@@ -25,9 +25,10 @@ from app.core.events import (
 from ingest.chunker import ChunkSizes, chunk_pages
 from ingest.embedder import Embedder
 from ingest.errors import IngestError, PasswordNeeded
+from ingest.figure_chunks import figure_chunks
 from ingest.reading import FileRead, OcrPool, PageText, page_sizes, read_file
 from ingest.store import NewDocument
-from ingest.types import Chunk, FileInfo, Page
+from ingest.types import Chunk, Figure, FileInfo, Page, Reading
 
 PDF = "application/pdf"
 _SIDE_BY_SIDE = 3
@@ -47,6 +48,17 @@ class ReadDocument:
     rendition: bytes | None
     password: str
     modified: str
+    figures: tuple[Figure, ...] = ()
+    readings: tuple[Reading, ...] = ()
+
+
+def chunks_of(
+    pages: Sequence[Page], figures: Sequence[Figure], title: str, embedder: Embedder
+) -> list[Chunk]:
+    """All chunks of a document: those of its text, then those of its figures."""
+    sizes = sizes_for(embedder)
+    text = chunk_pages(pages, title, embedder.count_tokens, sizes)
+    return text + figure_chunks(figures, text, title, embedder.count_tokens, sizes)
 
 
 def title_of(path: Path, info: FileInfo) -> str:
@@ -102,6 +114,8 @@ def embed(document: ReadDocument, embedder: Embedder) -> Iterator[ChunksEmbedded
         model=embedder.model,
         original=document.original,
         rendition=document.rendition,
+        figures=document.figures,
+        readings=document.readings,
     )
 
 
@@ -193,9 +207,7 @@ class _Readers:
                 result = event
         assert result is not None
         title = title_of(path, result.info)
-        chunks = chunk_pages(
-            result.pages, title, self._embedder.count_tokens, sizes_for(self._embedder)
-        )
+        chunks = chunks_of(result.pages, result.figures, title, self._embedder)
         modified = datetime.fromtimestamp(result.modified, UTC).isoformat(timespec="seconds")
         document = ReadDocument(
             path=path,
@@ -207,6 +219,8 @@ class _Readers:
             rendition=result.rendition,
             password=self._password_of(result),
             modified=modified,
+            figures=result.figures,
+            readings=result.readings,
         )
         while not self._documents.acquire(timeout=0.1):
             if self._stopping.is_set():

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import functools
 import threading
-from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from datetime import date
@@ -16,7 +15,8 @@ from pathlib import Path
 
 from app.core import vault
 from app.core.adding import Adder, document_info
-from app.core.answerer import Answerer, Draft, ExtractiveAnswerer
+from app.core.answerer import Answerer, Draft, ExtractiveAnswerer, ExtractiveSettings
+from app.core.crops import crops_of
 from app.core.events import (
     Answered,
     CollectionInfo,
@@ -24,33 +24,30 @@ from app.core.events import (
     DocumentRemoved,
     DocumentReplaced,
     Event,
-    PageImageData,
     PassagesFound,
     Progressed,
+    Scope,
     Searched,
     UnreadablePage,
 )
-from app.core.ingestion import sizes_for, title_of
+from app.core.ingestion import chunks_of, title_of
 from app.core.library_index import LibraryIndex
 from app.core.locations import check_new_library, resources_folder
-from app.core.marking import Marked, mark, matching_pages
 from app.core.models import Models
+from app.core.page_viewing import PageViewing
 from app.core.preload import Preload
+from app.core.scoped import check_scope, nothing_there, passages_in, points_only
 from app.core.snapshots import LibrarySnapshots
 from app.core.vault_file import make_folder
-from ingest.chunker import chunk_pages
 from ingest.embedder import Embedder
-from ingest.errors import IngestError
+from ingest.errors import StoreError
 from ingest.glossary import Glossary
-from ingest.reading import PageRenderer
 from ingest.search import Searcher
-from ingest.store import Document, Store
-from ingest.types import Box, FileInfo, Line, Passage
-
-_OPEN_PAGES = 3
+from ingest.store import Collection, Document, Store
+from ingest.types import Box, FileInfo, Passage
 
 
-class Workspace:
+class Workspace(PageViewing):
     """One open library."""
 
     def __init__(
@@ -62,14 +59,12 @@ class Workspace:
         preload: Preload | None = None,
     ) -> None:
         self.folder = folder
-        self._store = Store(folder, data_key)
+        super().__init__(Store(folder, data_key))
         self.snapshots = LibrarySnapshots(folder, data_key, self._store)
         default = preload.embedder if preload else None
         self._models = Models(self._store, model_folder, default)
         self._index = LibraryIndex(self._store, self._models)
         self._adder = Adder(self._store, self._models, self._index)
-        self._renderers: OrderedDict[int, PageRenderer] = OrderedDict()
-        self._render_lock = threading.Lock()
 
     @classmethod
     def open(
@@ -97,10 +92,7 @@ class Workspace:
     def close(self) -> None:
         """Ends every child and lets go of the library; what is under way elsewhere fails."""
         self._adder.close()
-        with self._render_lock:
-            for renderer in self._renderers.values():
-                renderer.close()
-            self._renderers.clear()
+        self.close_pages()
         self._store.close()
 
     def __enter__(self) -> Workspace:
@@ -208,12 +200,26 @@ class Workspace:
         self._searcher(self._store.collection(collection).id)
 
     def ask(
-        self, question: str, collection: str, *, documents: Sequence[int] | None = None
+        self,
+        question: str,
+        collection: str,
+        *,
+        documents: Sequence[int] | None = None,
+        scope: Scope | None = None,
     ) -> Iterator[Event]:
-        """Answers a question from a collection; the last event is `Answered`."""
+        """Answers a question from a collection; the last event is `Answered`.
+
+        With ``scope``, from what stands on that page, or in that region of it.
+
+        Raises:
+            IngestError: the collection lacks the scope's document, page or region.
+        """
         found = self._store.collection(collection)
+        if scope is not None:
+            yield from self._ask_about(question, found, scope)
+            return
         passages = self._searcher(found.id).search(found.id, question, documents=documents)
-        yield PassagesFound(tuple(passages))
+        yield PassagesFound(tuple(passages), crops_of(passages))
         answerer = self._answerer()
         draft = Draft(False, "", ())
         for event in answerer.answer(question, passages):
@@ -240,46 +246,34 @@ class Workspace:
             question, draft.found, text, draft.citations, searched, unreadable, answerer.name
         )
 
-    # Pages
-
-    def page_sizes(self, document_id: int) -> list[tuple[float, float]]:
-        """Width and height of every page in points."""
-        return [(page.width, page.height) for page in self._store.page_states(document_id)]
-
-    def page_lines(self, document_id: int, page: int) -> list[Line]:
-        """A page's lines in reading order."""
-        return list(self._store.page_lines(document_id, page))
-
-    def render_page(self, document_id: int, page: int, *, dpi: float) -> PageImageData:
-        """A page as pixels, drawn in a guest."""
-        drawn = self._renderer(document_id, page).render(page, dpi)
-        return PageImageData(drawn.width, drawn.height, drawn.dpi, drawn.pixels)
-
-    def mark(self, document_id: int, page: int, words: str) -> Marked:
-        """The lines of a page that hold some words, a phrase in quotation marks or a sentence.
-
-        Raises:
-            IngestError: nothing on the page matches; the remedy names the pages that do.
-        """
-        self._store.page_lines(document_id, page)  # says so when there is no such page
-        lines = [stored.lines for stored in self._store.pages(document_id)]
-        marked = mark(words, lines, page)
-        if not marked.boxes:
-            name, others = self._store.document(document_id).name, matching_pages(words, lines)
-            raise IngestError(
-                f"“{words}”",
-                f"Nothing on page {page} of {name} matches.",
-                f"These pages do: {', '.join(map(str, others))}."
-                if others
-                else "Nor does any other page; try other words.",
+    def _ask_about(self, question: str, found: Collection, scope: Scope) -> Iterator[Event]:
+        document = self._store.document(scope.document_id)
+        if document.collection_id != found.id:
+            raise StoreError(
+                document.name, f"It is not in {found.name}.", "Choose the collection it is in."
             )
-        return marked
-
-    def page_png(
-        self, document_id: int, page: int, *, dpi: float = 150, boxes: Sequence[Box] = ()
-    ) -> bytes:
-        """A page as a PNG file, the lines in ``boxes`` highlighted."""
-        return self._renderer(document_id, page).png(page, dpi, boxes)
+        check_scope(self._store, scope)
+        state = self._store.page_states(document.id)[scope.page - 1]
+        passages = passages_in(self._store, scope, question, self.embedder)
+        whole = Box(0.0, 0.0, state.width, state.height)
+        yield PassagesFound(tuple(passages), crops_of(passages, scope, whole))
+        answerer = self._answerer(everything=points_only(question))
+        draft = Draft(False, "", ())
+        for event in answerer.answer(question, passages):
+            if isinstance(event, Draft):
+                draft = event
+            else:
+                yield event
+        unreadable = (
+            (UnreadablePage(document.id, document.name, scope.page, state.unreadable),)
+            if state.unreadable
+            else ()
+        )
+        text = draft.text if draft.found else nothing_there(scope, passages)
+        searched = Searched(found.name, 1, 1, len(passages))
+        yield Answered(
+            question, draft.found, text, draft.citations, searched, unreadable, answerer.name, scope
+        )
 
     # Followed folders
 
@@ -323,11 +317,11 @@ class Workspace:
         ]
         for done, document in enumerate(outdated, start=1):
             info = FileInfo(document.media_type, document.pages, document.title)
-            chunks = chunk_pages(
+            chunks = chunks_of(
                 self._store.pages(document.id),
+                [stored.figure for stored in self._store.figures(document.id)],
                 title_of(Path(document.path), info),
-                embedder.count_tokens,
-                sizes_for(embedder),
+                embedder,
             )
             vectors = embedder.embed([chunk.search_text for chunk in chunks])
             self._store.put_chunks(document.id, chunks, vectors, embedder.model)
@@ -345,8 +339,10 @@ class Workspace:
         """Keeps the search index at ``uri`` (an encrypted volume), or in memory when empty."""
         self._index.move_to(uri)
 
-    def _answerer(self) -> Answerer:
-        return ExtractiveAnswerer(self.embedder, _glossary(), page_lines=self.page_lines)
+    def _answerer(self, *, everything: bool = False) -> Answerer:
+        # Who only points at a place wants to know what stands there, whatever it is.
+        settings = ExtractiveSettings(least_strength=0.0, least_share=0.0) if everything else None
+        return ExtractiveAnswerer(self.embedder, _glossary(), settings, page_lines=self.page_lines)
 
     def _searcher(self, collection_id: int) -> Searcher:
         index, embedder = self._index.of(collection_id)
@@ -372,28 +368,6 @@ class Workspace:
     def _document_info(self, document: Document) -> DocumentInfo:
         names = {c.id: c.name for c in self._store.collections()}
         return document_info(document, names[document.collection_id])
-
-    # Drawing
-
-    def _renderer(self, document_id: int, page: int) -> PageRenderer:
-        self._store.page_lines(document_id, page)  # says so when there is no such page
-        with self._render_lock:
-            renderer = self._renderers.pop(document_id, None)
-            if renderer is None:
-                document = self._store.document(document_id)
-                renderer = PageRenderer(
-                    self._store.shown_pdf(document_id), document.password, name=document.name
-                )
-            self._renderers[document_id] = renderer
-            while len(self._renderers) > _OPEN_PAGES:
-                self._renderers.popitem(last=False)[1].close()
-            return renderer
-
-    def _drop_renderer(self, document_id: int) -> None:
-        with self._render_lock:
-            renderer = self._renderers.pop(document_id, None)
-        if renderer is not None:
-            renderer.close()
 
 
 @functools.cache

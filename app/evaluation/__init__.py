@@ -9,7 +9,7 @@ from rich.console import Console
 
 from ingest.errors import IngestError
 
-KINDS = ("pages", "contracts", "scans", "parse", "nasty", "retrieval")
+KINDS = ("pages", "contracts", "figures", "scans", "parse", "nasty", "retrieval")
 
 
 def run(what: str, folder: Path, console: Console) -> dict[str, Any]:
@@ -40,6 +40,10 @@ def _run(what: str, folder: Path, console: Console) -> dict[str, Any]:
         from app.evaluation.pages import evaluate_contracts
 
         return evaluate_contracts(folder, console)
+    if what == "figures":
+        from app.evaluation.figures import evaluate_figures
+
+        return evaluate_figures(folder, console)
     if what == "retrieval":
         from app.evaluation.retrieval import evaluate_retrieval
 

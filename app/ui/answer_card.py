@@ -21,6 +21,7 @@ from PySide6.QtWidgets import (
 from app.core.events import Answered, Citation, CitationStatus, UnreadablePage
 from app.ui import style
 from app.ui.conversation_model import Exchange
+from app.ui.scope_chip import scope_words
 from app.ui.text import answer_html, cited_number, counted, one_line, tip
 from app.ui.widgets import ElidedLabel, IconLabel, TextLabel
 
@@ -95,6 +96,9 @@ class AnswerCard(QFrame):
         self._layout.setContentsMargins(style.LARGE, style.MEDIUM, style.LARGE, style.MEDIUM)
         self._layout.setSpacing(style.SMALL)
         self._layout.addWidget(TextLabel(exchange.question, bold=True, scale=style.TITLE))
+        if exchange.scope is not None:
+            about = scope_words(exchange.scope, exchange.document)
+            self._layout.addWidget(TextLabel(about, tone="muted", scale=style.CAPTION))
         self.body = QLabel()
         self.body.setTextFormat(Qt.TextFormat.RichText)
         self.body.setWordWrap(True)
@@ -205,6 +209,9 @@ class AnswerCard(QFrame):
 def searched_words(answer: Answered) -> str:
     """What was searched, in a sentence."""
     searched = answer.searched
+    if answer.scope is not None:
+        part = "a region of page" if answer.scope.region is not None else "page"
+        return f"Searched {part} {answer.scope.page:,} only."
     return (
         f"Searched {counted(searched.pages, 'page')} of {counted(searched.documents, 'document')} "
         f"in {searched.collection}."

@@ -3,10 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 from PySide6.QtCore import QObject, Signal
 
-from app.core.events import Answered, Citation, CitationChecked, PassagesFound, TextWritten
+from app.core.events import (
+    Answered,
+    Citation,
+    CitationChecked,
+    PassagesFound,
+    Scope,
+    TextWritten,
+)
 from app.ui.bridge import Bridge
 from app.ui.messages import Failure
 
@@ -17,6 +25,8 @@ class Exchange:
 
     question: str
     collection: str
+    scope: Scope | None = None
+    document: str = ""  # of the scope
     request: int = 0
     text: str = ""
     passages: int = 0
@@ -37,12 +47,15 @@ class ConversationModel(QObject):
     exchange_started = Signal(object)  # Exchange
     exchange_changed = Signal(object)  # Exchange
     cleared = Signal()
+    scope_changed = Signal()
 
     def __init__(self, bridge: Bridge, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._bridge = bridge
         self._current: Exchange | None = None
         self.collection = ""
+        self.scope: Scope | None = None
+        self.scope_document = ""
 
     @property
     def busy(self) -> bool:
@@ -54,14 +67,27 @@ class ConversationModel(QObject):
         if name != self.collection:
             self.stop()
             self.collection = name
+            self.set_scope(None)
             self.cleared.emit()
+
+    def set_scope(self, scope: Scope | None, document: str = "") -> None:
+        """Asks about this page or region from now on; None: about all documents again."""
+        if scope != self.scope:
+            self.scope, self.scope_document = scope, document if scope else ""
+            self.scope_changed.emit()
+
+    def forget_document(self, document_id: int) -> None:
+        """A document is gone or another one now; nothing is asked about its old pages."""
+        if self.scope is not None and self.scope.document_id == document_id:
+            self.set_scope(None)
 
     def ask(self, question: str) -> Exchange | None:
         """Asks, unless the question is empty, there is no collection, or an answer is under way."""
         question = question.strip()
         if not question or not self.collection or self.busy:
             return None
-        exchange = Exchange(question, self.collection)
+        exchange = Exchange(question, self.collection, self.scope, self.scope_document)
+        about: dict[str, Any] = {} if self.scope is None else {"scope": self.scope}
         self._current = exchange
         self.exchange_started.emit(exchange)
         exchange.request = self._bridge.call(
@@ -71,6 +97,7 @@ class ConversationModel(QObject):
             on_event=lambda event: self._on_event(exchange, event),
             on_finished=lambda cancelled: self._on_end(exchange, cancelled),
             on_failed=lambda failure: self._on_failed(exchange, failure),
+            **about,
         )
         return exchange
 

@@ -18,6 +18,7 @@ from app.core.events import Citation
 from app.ui import style
 from app.ui.answer_card import AnswerCard
 from app.ui.conversation_model import ConversationModel, Exchange
+from app.ui.scope_chip import ScopeChip
 from app.ui.widgets import EmptyState, IconButton, TextLabel
 
 _MAX_LINES = 6
@@ -27,6 +28,7 @@ class QuestionField(QPlainTextEdit):
     """Grows with its text. Enter asks, Shift+Enter begins a new line, Tab goes on."""
 
     asked = Signal()
+    left_empty = Signal()  # Backspace where there is nothing left to delete
     focus_changed = Signal(bool)
 
     def __init__(self) -> None:
@@ -43,6 +45,8 @@ class QuestionField(QPlainTextEdit):
         enter = event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter)
         if enter and not event.modifiers() & Qt.KeyboardModifier.ShiftModifier:
             self.asked.emit()
+        elif event.key() == Qt.Key.Key_Backspace and not self.toPlainText():
+            self.left_empty.emit()
         else:
             super().keyPressEvent(event)
 
@@ -81,6 +85,7 @@ class ConversationPanel(QFrame):
         model.exchange_started.connect(self._on_started)
         model.exchange_changed.connect(self._on_changed)
         model.cleared.connect(self._on_cleared)
+        model.scope_changed.connect(self._show_scope)
         self.field.asked.connect(self.ask)
         self.ask_button.clicked.connect(self._ask_or_stop)
         self.field.textChanged.connect(self._show_state)
@@ -138,10 +143,17 @@ class ConversationPanel(QFrame):
         outer.setSpacing(style.TIGHT)
         self._frame = QFrame()
         self._frame.setObjectName("asking")
-        row = QHBoxLayout(self._frame)
-        row.setContentsMargins(style.MEDIUM, style.SMALL, style.SMALL, style.SMALL)
+        column = QVBoxLayout(self._frame)
+        column.setContentsMargins(style.MEDIUM, style.SMALL, style.SMALL, style.SMALL)
+        column.setSpacing(style.TIGHT)
+        self.chip = ScopeChip()
+        self.chip.removed.connect(self._drop_scope)
+        column.addWidget(self.chip)
+        row = QHBoxLayout()
+        column.addLayout(row)
         self.field = QuestionField()
         self.field.focus_changed.connect(self._show_focus)
+        self.field.left_empty.connect(self._drop_scope)
         row.addWidget(self.field, 1)
         self.ask_button = IconButton("ask", "Ask", role="on_accent")
         self.ask_button.setProperty("primary", True)
@@ -160,6 +172,21 @@ class ConversationPanel(QFrame):
             for row in card.rows():
                 row.set_current(card is chosen and row.citation.n == citation.n)
         self.citation_chosen.emit(citation)
+
+    def _drop_scope(self) -> None:
+        self._model.set_scope(None)
+        self.focus_question()
+
+    def _show_scope(self) -> None:
+        scope = self._model.scope
+        self.chip.show_scope(scope, self._model.scope_document)
+        if scope is None:
+            words = "Ask your documents"
+        elif scope.region is None:
+            words = f"Ask about page {scope.page:,}"
+        else:
+            words = "Ask about this region"
+        self.field.setPlaceholderText(words)
 
     def _ask_or_stop(self) -> None:
         self.ask()

@@ -11,7 +11,7 @@ from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QAction, QCloseEvent, QGuiApplication, QKeySequence
 from PySide6.QtWidgets import QApplication, QMainWindow, QMenu, QSplitter, QVBoxLayout, QWidget
 
-from app.core.events import Citation, DocumentInfo
+from app.core.events import Citation, DocumentInfo, Scope
 from app.ui import icons, style
 from app.ui.banner import Banner
 from app.ui.bridge import Bridge
@@ -70,6 +70,11 @@ class MainWindow(QMainWindow):
         if not document.pages:
             return
         self.page_model.show(document.id, document.name, Place(1))
+
+    def ask_about(self, scope: Scope, document: str) -> None:
+        """Lets the next questions be about a page or a region of it."""
+        self.conversation_model.set_scope(scope, document)
+        self.conversation.focus_question()
 
     def use_system_theme(self) -> None:
         """Repaints in the theme of the system's colour scheme."""
@@ -132,6 +137,9 @@ class MainWindow(QMainWindow):
         self._command(page, "&Previous page", self.pages.previous.click, "Ctrl+PgUp")
         self._command(page, "&Next page", self.pages.next.click, "Ctrl+PgDown")
         page.addSeparator()
+        self._command(page, "&Ask about this page", self.pages.choose_page, "Ctrl+Shift+P")
+        self._command(page, "Ask about a &region", self.pages.draw_region, "Ctrl+Shift+R")
+        page.addSeparator()
         self._command(page, "Zoom &in", lambda: view.zoom_by(1), "Ctrl++", "Ctrl+=")
         self._command(page, "Zoom &out", lambda: view.zoom_by(-1), "Ctrl+-")
         self._command(page, "Fit to &width", view.fit_width, "Ctrl+0")
@@ -155,6 +163,11 @@ class MainWindow(QMainWindow):
         for source in (model, self.search_model, self.page_model):
             source.request_failed.connect(self.show_failure)
         model.document_changed.connect(self.page_model.close_document)
+        model.document_changed.connect(self.conversation_model.forget_document)
+        self.pages.scope_chosen.connect(self.ask_about)
+        self.conversation_model.scope_changed.connect(
+            lambda: self.pages.view.set_asked(self.conversation_model.scope)
+        )
         self._bridge.failure_unhandled.connect(self.show_failure)
         self._bridge.background_stopped.connect(self.show_failure)
         self._bridge.background_restarted.connect(self._on_restarted)

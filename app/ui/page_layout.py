@@ -8,7 +8,7 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 
-from PySide6.QtCore import QRectF, QSizeF
+from PySide6.QtCore import QPointF, QRectF, QSizeF
 
 from ingest.types import Box
 
@@ -72,6 +72,21 @@ class PageLayout:
             (box.x1 - box.x0) * scale,
             (box.y1 - box.y0) * scale,
         )
+
+    def page_point(self, point: QPointF, page: int = 0) -> tuple[int, QPointF] | None:
+        """The page under a point of the column, or ``page``, and the point in points of it.
+
+        Beyond the page's edges the point goes on past them; None where there is no page.
+        """
+        if not self._sizes:
+            return None
+        page = page or self.page_at(point.y())
+        origin, scale = self.page_rect(page).topLeft(), self.scale(page)
+        return page, QPointF((point.x() - origin.x()) / scale, (point.y() - origin.y()) / scale)
+
+    def page_size(self, page: int) -> tuple[float, float]:
+        """Width and height of a page, in points."""
+        return self._sizes[page - 1]
 
     def visible(self, top: float, bottom: float) -> range:
         """The pages that touch the band between two heights of the column."""

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QSpinBox, QStackedWidget, QVBoxLayout, QWidget
 
+from app.core.events import Scope
 from app.ui import style
 from app.ui.page_model import OpenDocument, PageModel
 from app.ui.page_view import PageView
 from app.ui.widgets import ElidedLabel, EmptyState, IconButton, TextLabel
+from ingest.types import Box
 
 
 class PagePanel(QFrame):
     """Shows a PageModel."""
+
+    scope_chosen = Signal(object, str)  # Scope, name of its document
 
     def __init__(self, model: PageModel) -> None:
         super().__init__()
@@ -38,6 +43,29 @@ class PagePanel(QFrame):
         model.document_closed.connect(self._on_closed)
         self.view.page_changed.connect(self._on_page)
         self.view.zoom_changed.connect(self._on_zoom)
+        self.view.selector.activated.connect(self._on_selecting)
+        self.view.selector.chosen.connect(self._choose_region)
+
+    def choose_page(self) -> None:
+        """Lets the next question be about the page in view."""
+        self._choose(self.view.page, None)
+
+    def draw_region(self) -> None:
+        """Lets the person draw the region that the next question is about, or stops that."""
+        if self._model.document is not None:
+            self.view.selector.set_active(not self.view.selector.active)
+
+    def _choose_region(self, page: int, box: Box) -> None:
+        self._choose(page, box)
+
+    def _choose(self, page: int, box: Box | None) -> None:
+        document = self._model.document
+        if document is not None:
+            self.scope_chosen.emit(Scope(document.id, page, box), document.name)
+
+    def _on_selecting(self, active: bool) -> None:
+        self.ask_region.setChecked(active)
+        self.help.setVisible(active)
 
     def _make_bar(self) -> QWidget:
         bar = QFrame()
@@ -65,9 +93,25 @@ class PagePanel(QFrame):
         for widget in (self.previous, self.next, self.number, self.count):
             row.addWidget(widget)
         row.addStretch(1)
+        self.ask_page = IconButton("ask-page", "Ask about this page", "Ctrl+Shift+P")
+        self.ask_region = IconButton("ask-region", "Ask about a region", "Ctrl+Shift+R")
+        self.ask_region.setCheckable(True)
+        row.addWidget(self.ask_page)
+        row.addWidget(self.ask_region)
+        row.addSpacing(style.SMALL)
         for widget in (self.smaller, self.zoom, self.larger, self.fit):
             row.addWidget(widget)
         rows.addLayout(row)
+        self.help = TextLabel(
+            "Draw a rectangle with the mouse. Or: arrow keys move it, with Shift they size it, "
+            "Enter takes it, Esc leaves.",
+            tone="muted",
+            scale=style.CAPTION,
+        )
+        self.help.hide()
+        rows.addWidget(self.help)
+        self.ask_page.clicked.connect(self.choose_page)
+        self.ask_region.clicked.connect(self.view.selector.set_active)
         self.previous.clicked.connect(lambda: self.view.go_to(self.view.page - 1))
         self.next.clicked.connect(lambda: self.view.go_to(self.view.page + 1))
         self.number.valueChanged.connect(self.view.go_to)

@@ -9,6 +9,7 @@ from PySide6.QtCore import QPointF, QRectF, QSize, Qt, QTimer, Signal
 from PySide6.QtGui import (
     QColor,
     QKeyEvent,
+    QMouseEvent,
     QPainter,
     QPainterPath,
     QPaintEvent,
@@ -19,6 +20,7 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QAbstractScrollArea, QWidget
 
+from app.core.events import Scope
 from app.ui import style
 from app.ui.page_layout import (
     MARGIN,
@@ -28,7 +30,8 @@ from app.ui.page_layout import (
     next_zoom,
 )
 from app.ui.page_model import OpenDocument, PageModel, Place
-from ingest.types import PageBox
+from app.ui.region_select import RegionSelector, paint_region
+from ingest.types import Box, PageBox
 
 _RENDER_DELAY_MS = 40
 BAR, BAR_GAP = 3.0, 6.0
@@ -53,6 +56,10 @@ class PageView(QAbstractScrollArea):
         self._zoom = 1.0  # of all pages while they do not fit the width
         self._page = 1
         self._marks: tuple[PageBox, ...] = ()
+        self._asked: Scope | None = None
+        self.selector = RegionSelector(self, self)
+        self.selector.changed.connect(self.viewport().update)
+        self.selector.activated.connect(self._on_selecting)
         self._wanted = QTimer(self)
         self._wanted.setSingleShot(True)
         self._wanted.setInterval(_RENDER_DELAY_MS)
@@ -129,6 +136,30 @@ class PageView(QAbstractScrollArea):
             if mark.page == page
         ]
 
+    def set_asked(self, scope: Scope | None) -> None:
+        """Outlines the region that the question is about, while its document is open."""
+        self._asked = scope
+        self.viewport().update()
+
+    def region_rect(self, page: int, box: Box) -> QRectF:
+        """Where a box of a page lies in the viewport."""
+        return self._layout.box_rect(page, box).translated(-self._offset())
+
+    def page_point(self, position: QPointF, page: int = 0) -> tuple[int, QPointF] | None:
+        """The page at a position of the viewport, or ``page``, and the point on it."""
+        return self._layout.page_point(position + self._offset(), page)
+
+    def page_size(self, page: int) -> tuple[float, float]:
+        """Width and height of a page, in points."""
+        return self._layout.page_size(page)
+
+    def seen_middle(self) -> tuple[int, QPointF] | None:
+        """The page in view, and the point of it in the middle of what is seen of it."""
+        if not self._layout.pages:
+            return None
+        seen = self.page_rect(self._page).intersected(QRectF(self.viewport().rect()))
+        return self.page_point(seen.center(), self._page)
+
     def page_rect(self, page: int) -> QRectF:
         """Where a page lies in the viewport."""
         return self._layout.page_rect(page).translated(-self._offset())
@@ -158,7 +189,27 @@ class PageView(QAbstractScrollArea):
         else:
             super().wheelEvent(event)
 
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        if self.selector.active and event.button() == Qt.MouseButton.LeftButton:
+            self.selector.press(event.position())
+        else:
+            super().mousePressEvent(event)
+
+    def mouseMoveEvent(self, event: QMouseEvent) -> None:
+        if self.selector.active:
+            self.selector.move(event.position())
+        else:
+            super().mouseMoveEvent(event)
+
+    def mouseReleaseEvent(self, event: QMouseEvent) -> None:
+        if self.selector.active and event.button() == Qt.MouseButton.LeftButton:
+            self.selector.release(event.position())
+        else:
+            super().mouseReleaseEvent(event)
+
     def keyPressEvent(self, event: QKeyEvent) -> None:
+        if self.selector.active and self.selector.key(event):
+            return
         bar = self.verticalScrollBar()
         steps = {
             Qt.Key.Key_Home: bar.minimum(),
@@ -193,6 +244,7 @@ class PageView(QAbstractScrollArea):
         painter.setBrush(Qt.BrushStyle.NoBrush)
         painter.drawRect(area)
         self._paint_marks(painter, page)
+        self._paint_regions(painter, page)
 
     def _paint_marks(self, painter: QPainter, page: int) -> None:
         theme = style.current_theme()
@@ -216,6 +268,26 @@ class PageView(QAbstractScrollArea):
             painter.fillRect(bar, QColor(theme.highlight_edge))
         painter.restore()
 
+    def _paint_regions(self, painter: QPainter, page: int) -> None:
+        asked, document = self._asked, self._model.document
+        if (
+            asked is not None
+            and asked.region is not None
+            and asked.page == page
+            and document is not None
+            and document.id == asked.document_id
+        ):
+            paint_region(painter, self.region_rect(page, asked.region), drawing=False)
+        marked = self.selector.marked
+        if marked is not None and marked.page == page:
+            paint_region(painter, self.region_rect(page, marked.box), drawing=True)
+
+    def _on_selecting(self, active: bool) -> None:
+        shape = Qt.CursorShape.CrossCursor if active else Qt.CursorShape.ArrowCursor
+        self.viewport().setCursor(shape)
+        if active:
+            self.setFocus(Qt.FocusReason.OtherFocusReason)
+
     def _crisp(self, area: QRectF, image: QPixmap) -> QRectF:
         """Where to draw a page's image: pixel upon pixel if it was made for this size."""
         ratio = self.devicePixelRatioF()
@@ -227,6 +299,7 @@ class PageView(QAbstractScrollArea):
 
     def _on_opened(self, document: OpenDocument) -> None:
         self._marks = ()
+        self.selector.set_active(False)
         self._page = 1
         zoom = None if self._fit else self._zoom
         self._layout = PageLayout(document.sizes, zoom, self.viewport().width())
@@ -236,6 +309,7 @@ class PageView(QAbstractScrollArea):
 
     def _on_closed(self) -> None:
         self._marks = ()
+        self.selector.set_active(False)
         self._layout = PageLayout((), 1.0, 0.0)
         self._relayout()
 

@@ -100,7 +100,7 @@ class PassageListModel(QAbstractListModel):
         if role == PASSAGE:
             return passage
         if role == Qt.ItemDataRole.DisplayRole:
-            return snippet(passage.text, self._words)
+            return snippet(passage.text, self._words) or _without_words(passage)
         if role == Qt.ItemDataRole.ToolTipRole:
             return tip(passage.text)
         if role == Qt.ItemDataRole.AccessibleTextRole:
@@ -141,4 +141,11 @@ def place_of(passage: Passage) -> str:
     if not pages:
         return passage.document
     shown = f"page {pages[0]}" if len(pages) == 1 else f"pages {pages[0]}–{pages[-1]}"
+    if passage.figure is not None:
+        shown = f"{shown} · {passage.figure.name}"
     return f"{passage.document} · {shown}"
+
+
+def _without_words(passage: Passage) -> str:
+    """What to show of a figure without words: those that stand around it."""
+    return "" if passage.figure is None else one_line(passage.figure.around)[:_SNIPPET]

@@ -34,9 +34,8 @@ def visible_sizes(document: pymupdf.Document) -> list[list[float]]:
     sizes = []
     for number in range(document.page_count):
         try:
-            box = document.page_cropbox(number)
-            turned = document[number].rotation % 180 != 0
-            sizes.append([box.height, box.width] if turned else [box.width, box.height])
+            shown = document[number].rect
+            sizes.append([shown.width, shown.height])
         except (RuntimeError, ValueError, pymupdf.mupdf.FzErrorBase):
             sizes.append([0.0, 0.0])  # a page that cannot be loaded cannot be drawn either
     return sizes
@@ -66,6 +65,35 @@ def draw_page(
     for box in highlights:
         _mark(pixels, [side * zoom for side in box])
     return Drawing(pixmap.width, pixmap.height, zoom * 72.0, pixels.tobytes())
+
+
+def draw_region(
+    document: pymupdf.Document, *, number: int, box: list[float], pixels: int, max_dpi: float
+) -> Drawing:
+    """What page ``number`` (from 1) shows within ``box``, in points of the visible page.
+
+    About ``pixels`` of them, and never more; fewer where that would go beyond ``max_dpi``.
+    """
+    page = document[number - 1]
+    # The visible page is what is drawn, so that a box needs no turning.
+    clip = pymupdf.Rect(box)
+    zoom = min(math.sqrt(pixels / max(clip.width * clip.height, 1e-6)), max_dpi / 72.0)
+    # Whole pixels are drawn, so a box may touch one more of them on every side.
+    while math.prod(_pixels_touched(clip, zoom)) > pixels:
+        zoom *= 0.98
+    pixmap = page.get_pixmap(
+        matrix=pymupdf.Matrix(zoom, zoom), clip=clip, colorspace=pymupdf.csRGB, alpha=False
+    )
+    rows = np.frombuffer(pixmap.samples, dtype=np.uint8).reshape(pixmap.height, pixmap.stride)
+    drawn = np.ascontiguousarray(rows[:, : pixmap.width * 3])
+    return Drawing(pixmap.width, pixmap.height, zoom * 72.0, drawn.tobytes())
+
+
+def _pixels_touched(clip: pymupdf.Rect, zoom: float) -> tuple[int, int]:
+    return (
+        math.ceil(clip.x1 * zoom) - math.floor(clip.x0 * zoom),
+        math.ceil(clip.y1 * zoom) - math.floor(clip.y0 * zoom),
+    )
 
 
 def _mark(pixels: npt.NDArray[np.uint8], box: list[float]) -> None:

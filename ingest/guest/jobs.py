@@ -20,7 +20,7 @@ from ingest.formats.detect import Kind
 from ingest.formats.render import render
 from ingest.guest import wire
 from ingest.guest.child import Task
-from ingest.guest.draw import draw_page, visible_sizes
+from ingest.guest.draw import draw_page, draw_region, visible_sizes
 from ingest.guest.limits import Limits
 from ingest.guest.passwords import unlock
 from ingest.types import FileInfo, Page, PageImage
@@ -91,13 +91,22 @@ def draw(task: Task) -> None:
     task.channel.send({"kind": "sizes", "sizes": visible_sizes(document)})
     while True:
         request, _ = task.channel.receive(0)
-        drawn = draw_page(
-            document,
-            number=request["page"],
-            dpi=request["dpi"],
-            highlights=request["highlights"],
-            max_pixels=task.limits.max_pixels,
-        )
+        if request["region"] is not None:
+            drawn = draw_region(
+                document,
+                number=request["page"],
+                box=request["region"],
+                pixels=min(request["pixels"], task.limits.max_pixels),
+                max_dpi=request["dpi"],
+            )
+        else:
+            drawn = draw_page(
+                document,
+                number=request["page"],
+                dpi=request["dpi"],
+                highlights=request["highlights"],
+                max_pixels=task.limits.max_pixels,
+            )
         facts = {"kind": "drawn", "width": drawn.width, "height": drawn.height, "dpi": drawn.dpi}
         task.channel.send(facts, drawn.png() if request["png"] else drawn.pixels)
 

@@ -15,12 +15,23 @@ import numpy as np
 
 from ingest.guest.frames import Header
 from ingest.guest.limits import Limits
-from ingest.types import Box, FileInfo, Line, Page, PageImage, Role, TextSource
+from ingest.types import (
+    Box,
+    FileInfo,
+    Graphic,
+    GraphicKind,
+    Line,
+    Page,
+    PageImage,
+    Role,
+    TextSource,
+)
 
 MAX_SIDE = 1_000_000.0
 MAX_LEVEL = 9
 MAX_FACT = 2_000
 MAX_WARNINGS = 100
+MAX_GRAPHICS = 100  # of a page
 _CONTROLS = re.compile("[\x00-\x08\x0a-\x1f\x7f\ud800-\udfff]")
 
 
@@ -47,6 +58,8 @@ def page_to_wire(page: Page) -> Header:
             ]
             for line in page.lines
         ],
+        "graphics": [[[float(side) for side in g.box], g.kind.value] for g in page.graphics],
+        "hurried": page.hurried,
     }
 
 
@@ -64,12 +77,20 @@ def page_from_wire(value: object, limits: Limits) -> Page:
     lines = tuple(_line(row, width, height, limits.max_text) for row in rows)
     if sum(len(line.text) for line in lines) > limits.max_text:
         raise WireError("text")
+    graphics = fields.get("graphics")
+    if not isinstance(graphics, list) or len(graphics) > MAX_GRAPHICS:
+        raise WireError("graphics")
+    hurried = fields.get("hurried")
+    if not isinstance(hurried, bool):
+        raise WireError("hurried")
     return Page(
         number=integer(fields, "number", 1, limits.max_pages),
         width=width,
         height=height,
         lines=lines,
         unreadable=text_field(fields, "unreadable", MAX_FACT),
+        graphics=tuple(_graphic(row, width, height) for row in graphics),
+        hurried=hurried,
     )
 
 
@@ -87,7 +108,19 @@ def _line(row: object, width: float, height: float, max_text: int) -> Line:
         kind, origin = Role(role), TextSource(source)
     except ValueError as error:
         raise WireError("line role or source") from error
+    if origin is TextSource.MODEL:
+        raise WireError("line source")  # no child of ours runs a model
     return Line(clean(text), _box(box, width, height), kind, block, level, origin, confidence)
+
+
+def _graphic(row: object, width: float, height: float) -> Graphic:
+    if not isinstance(row, list) or len(row) != 2:
+        raise WireError("graphic")
+    try:
+        kind = GraphicKind(row[1])
+    except ValueError as error:
+        raise WireError("graphic kind") from error
+    return Graphic(_box(row[0], width, height), kind)
 
 
 def _box(value: object, width: float, height: float) -> Box:

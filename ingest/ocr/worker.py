@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import os
 import sys
+from dataclasses import replace
 
 import numpy as np
 
 from ingest.guest.channel import Channel
 from ingest.guest.frames import EndOfFrames
 from ingest.guest.wire import page_to_wire
+from ingest.inked import ink_regions
 from ingest.ocr.engine import OcrEngine
 
 MAX_PIXEL_BYTES = 600_000_000
@@ -37,6 +39,8 @@ def main(threads: int) -> None:
         shape = (request["rows"], request["columns"], 3)
         pixels = np.frombuffer(body, np.uint8).reshape(shape)
         page = engine.read(pixels, request["width"], request["height"], request["number"])
+        regions = ink_regions(pixels, page.width, page.height, page.lines)
+        page = replace(page, graphics=regions)
         channel.send({"kind": "page", "page": page_to_wire(page)})
     os._exit(0)
 

@@ -7,22 +7,33 @@ comes. Knows nothing of passwords, processes or OCR.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 
 import pymupdf
 
 from ingest.drafts import PageDraft
 from ingest.furniture import mark_furniture
+from ingest.inked import ink_regions
 from ingest.pdf.errors import DRAWING_ERRORS, PDF_ERRORS
 from ingest.pdf.fragments import read_fragments
+from ingest.pdf.graphics import drop_repeated, read_graphics
 from ingest.pdf.layout import lay_out
 from ingest.pdf.quality import judge
 from ingest.pdf.render import page_pixels
 from ingest.pdf.roles import mark_headings
-from ingest.types import Line, Page, PageImage
+from ingest.types import Graphic, GraphicKind, Line, Page, PageImage
 
 pymupdf.TOOLS.mupdf_display_errors(False)
 pymupdf.TOOLS.mupdf_display_warnings(False)
+
+# Looking for figures costs about as much as reading the text; a page that is slow to read, and a
+# file that has taken long, are read without, so that no file fails that could be read before.
+_SLOW_PAGE = 0.5  # seconds of processor time
+_SLOW_FILE = 10.0  # seconds, and so much for each page
+_SLOW_FILE_PAGE = 0.1
+_SCAN_DPI = 100.0
 
 _FEW = 20  # scanned pages with a fair text layer: so many are cheap to read again
 
@@ -41,13 +52,17 @@ def read_document(
     """
     total = document.page_count
     drafts: list[PageDraft] = []
+    left = _SLOW_FILE + _SLOW_FILE_PAGE * total
     for index in range(total):
-        drafts.append(draft_page(document, index))
+        draft = draft_page(document, index)
+        left -= _add_graphics(document, draft, left)
+        drafts.append(draft)
         on_page(index + 1, total)
     layers = [draft for draft in drafts if draft.hidden and draft.dpi and not draft.ocr]
     if len(layers) <= _FEW:
         for draft in layers:
             draft.ocr = "its OCR layer is read a second time"
+    drop_repeated(drafts)
     mark_furniture(drafts)
     mark_headings(drafts)
     for index, draft in enumerate(drafts):
@@ -61,7 +76,9 @@ def draft_page(document: pymupdf.Document, index: int) -> PageDraft:
     try:
         page = document[index]
         draft.width, draft.height = page.rect.width, page.rect.height
+        began = time.process_time()
         turns, ink = read_fragments(page)
+        draft.hurried = time.process_time() - began > _SLOW_PAGE
         draft.lines = lay_out(turns, draft.width, draft.height)
         draft.hidden = ink.hidden * 2 > ink.characters
         draft.ocr, draft.dpi = judge(page, ink, draft.lines, draft.width, draft.height)
@@ -70,13 +87,38 @@ def draft_page(document: pymupdf.Document, index: int) -> PageDraft:
     return draft
 
 
+def _add_graphics(document: pymupdf.Document, draft: PageDraft, seconds: float) -> float:
+    """Looks for figures on a page, if ``seconds`` are left for it; returns how long that took."""
+    if draft.unreadable:
+        return 0.0
+    if draft.hurried or seconds <= 0:
+        draft.hurried = True
+        return 0.0
+    began = time.process_time()
+    try:
+        draft.graphics, whole = read_graphics(document[draft.number - 1], draft.lines)
+        draft.hurried = not whole
+    except PDF_ERRORS:
+        draft.hurried = True
+    return time.process_time() - began
+
+
 def _finish(document: pymupdf.Document, draft: PageDraft) -> Page | PageImage:
+    lines = [Line(line.text, line.box, line.role, line.block, line.level) for line in draft.lines]
+    graphics = [Graphic(graphic.box, graphic.kind) for graphic in draft.graphics]
+    if draft.ocr:
+        # Letters that are drawn look like drawings; what is no text, OCR's pixels will show.
+        graphics = [g for g in graphics if g.kind is GraphicKind.IMAGE]
+    elif draft.hidden and draft.dpi and not draft.unreadable and not draft.hurried:
+        graphics += _scanned(document[draft.number - 1], lines)
     page = Page(
         draft.number,
         draft.width,
         draft.height,
-        tuple(Line(line.text, line.box, line.role, line.block, line.level) for line in draft.lines),
+        tuple(lines),
         draft.unreadable,
+        tuple(graphics),
+        draft.hurried,
     )
     if not draft.ocr or draft.unreadable:
         return page
@@ -84,9 +126,18 @@ def _finish(document: pymupdf.Document, draft: PageDraft) -> Page | PageImage:
         pixels = page_pixels(document[draft.number - 1], draft.dpi)
     except DRAWING_ERRORS as error:
         reason = f"The page needs OCR ({draft.ocr}), but cannot be drawn: {_reason(error)}"
-        return Page(draft.number, draft.width, draft.height, page.lines, reason)
-    fallback = page if page.lines else None
+        return replace(page, unreadable=reason)
+    fallback = page if page.lines or page.graphics else None
     return PageImage(draft.number, draft.width, draft.height, pixels, draft.ocr, fallback)
+
+
+def _scanned(page: pymupdf.Page, lines: Sequence[Line]) -> tuple[Graphic, ...]:
+    """The pictures on a scan whose own text layer serves."""
+    try:
+        pixels = page_pixels(page, _SCAN_DPI)
+    except DRAWING_ERRORS:
+        return ()
+    return ink_regions(pixels, page.rect.width, page.rect.height, lines)
 
 
 def _reason(error: Exception) -> str:

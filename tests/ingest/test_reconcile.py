@@ -58,7 +58,7 @@ def test_spacing_between_words_stays() -> None:
 def test_without_a_layer_or_without_a_reading() -> None:
     read = page("text", source=TextSource.OCR)
     assert reconcile(read, None) is read
-    assert reconcile(read, Page(1, 600, 800, ())) is read
+    assert reconcile(read, Page(1, 600, 800, ())) == read
     kept = reconcile(Page(1, 600, 800, ()), page("layer"))
     assert [line.text for line in kept.lines] == ["layer"]
     assert kept.unreadable

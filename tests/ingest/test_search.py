@@ -14,10 +14,10 @@ from ingest.errors import IngestError
 from ingest.glossary import Entry, Glossary
 from ingest.index import Hit
 from ingest.memory_index import MemoryIndex
-from ingest.question import core_of, identifiers, literals, words_to_find
+from ingest.question import asks_to_see, core_of, identifiers, literals, words_to_find
 from ingest.search import Fusion, Searcher, fuse
 from ingest.store import NewDocument, Store
-from ingest.types import Box, Chunk, ChunkLine, Page
+from ingest.types import Box, Chunk, ChunkLine, Figure, FigureKind, Page
 from ingest.words import content_words, literal_pattern
 
 TEXTS = (
@@ -228,3 +228,66 @@ def test_a_reranker_orders_the_best(searcher: Searcher) -> None:
     assert "dog" in passages[0].text
     scores = [passage.score for passage in passages]
     assert scores == sorted(scores, reverse=True)
+
+
+def test_guests_leave_the_others_scores_as_they_are() -> None:
+    text = [Hit(n, 1, 0.9 - n / 100) for n in range(9)]
+    alone = dict(fuse([(text, 1.0)], Fusion(depth=5)))
+    mixed = [Hit(70, 1, 0.95), *text[:2], Hit(71, 1, 0.885), *text[2:], Hit(72, 1, 0.1)]
+    beside = dict(fuse([(mixed, 1.0)], Fusion(depth=5), {70, 71, 72}))
+    assert {i: beside[i] for i in alone} == alone
+    assert beside[70] == beside[0]  # as if it stood first among the text, and no better
+    assert beside[1] > beside[71] == pytest.approx(beside[2], abs=0.2)
+    assert 72 not in beside
+    assert set(dict(fuse([([Hit(70, 1, 0.5)], 1.0)], Fusion(), {70}))) == {70}
+
+
+def test_a_figure_counts_more_when_a_question_asks_to_see(
+    tmp_path: Path, embedder: Embedder
+) -> None:
+    store = Store(tmp_path, bytes(32))
+    collection = store.add_collection("one").id
+    words = "Crossings of the ferry by quarter"
+    box = Box(10, 10, 90, 90)
+    texts = (f"{words}, as told by the harbour master.", words, "Dues of the harbour in spring.")
+    chunks = [
+        Chunk(2 * n, text, text, (), (ChunkLine(1, box, 0, len(text)),), 0 if n == 1 else None)
+        for n, text in enumerate(texts)
+    ]
+    store.put(
+        collection,
+        NewDocument(
+            name="a.pdf", title="", path="/a.pdf", media_type="application/pdf",
+            content_hash="a", size=0, modified="", password="", warnings=(),
+            pages=[Page(1, 100, 100, ())], chunks=chunks, vectors=embedder.embed(list(texts)),
+            model=embedder.model, original=b"", rendition=None,
+            figures=[Figure(1, box, FigureKind.CHART, "figure 1", words)],
+        ),
+    )  # fmt: skip
+    index = MemoryIndex(dimension=embedder.dimension)
+    index.build(collection, store.index_rows(collection))
+    searcher = Searcher(store, index, embedder)
+    plain = {r.chunk_id: r.score for r in searcher.rank(1, "crossings of the ferry")}
+    shown = {r.chunk_id: r.score for r in searcher.rank(1, "crossings of the ferry chart")}
+    figure = store.document_chunks(1)[1].id
+    assert shown[figure] > plain[figure]
+    (found,) = [p for p in searcher.search(1, words) if p.figure is not None]
+    assert found.figure is not None and found.figure.label == "figure 1"
+    assert found.text == words and found.chunk_ids == (figure,)
+    store.close()
+
+
+@pytest.mark.parametrize(
+    ("question", "sees"),
+    [
+        ("What does Figure 3 show?", True),
+        ("Which colour is the curve?", True),
+        ("Is there a signature on the last page?", True),
+        ("Was zeigt die Abbildung?", True),
+        ("What was the figure for net sales?", True),  # cannot be told apart
+        ("Sales figures of 2022", False),
+        ("Who owns the ferry?", False),
+    ],
+)
+def test_questions_that_ask_to_see(question: str, sees: bool) -> None:
+    assert asks_to_see(question) is sees

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import apsw
@@ -10,9 +11,20 @@ import pytest
 
 from ingest.database import Database
 from ingest.errors import NewerStore, StoreBusy, StoreError, StoreReadOnly, WrongKey
-from ingest.schema import FILE_NAME
-from ingest.store import NewDocument, Store
-from ingest.types import Box, Chunk, ChunkLine, Line, Page, TextSource
+from ingest.schema import FILE_NAME, MIGRATIONS, VERSION
+from ingest.store import NewDocument, Store, StoredFigure
+from ingest.types import (
+    Box,
+    Chunk,
+    ChunkLine,
+    Figure,
+    FigureKind,
+    Line,
+    Page,
+    PageBox,
+    Reading,
+    TextSource,
+)
 
 KEY = bytes(range(32))
 MODEL = "test-model"
@@ -180,4 +192,115 @@ def test_a_full_disk_loses_nothing_stored(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match="disk is full"):
         store.put(collection.id, new_document("second.pdf"))
     assert [d.name for d in store.documents(collection.id)] == ["first.pdf"]
+    store.close()
+
+
+FIGURE = Figure(
+    2,
+    Box(10.0, 20.0, 90.0, 80.0),
+    FigureKind.CHART,
+    "figure 1",
+    "Figure 1: planted caption",
+    (Line("12 %", Box(20.0, 30.0, 40.0, 40.0), source=TextSource.OCR, confidence=0.8),),
+    "beside it",
+    ("see Figure 1",),
+    (PageBox(1, Box(1.0, 2.0, 30.0, 12.0)),),
+)
+
+
+def with_figures() -> NewDocument:
+    new = new_document(chunks=1)
+    chunk = Chunk(2, "Figure 1", "Figure 1", (), (ChunkLine(2, FIGURE.box, 0, 8),), 0)
+    readings = (
+        Reading(1, TextSource.TEXT, (Line("secret word5", Box(1.0, 2.0, 30.0, 12.0)),)),
+        Reading(1, TextSource.OCR, new.pages[0].lines),
+    )
+    return replace(
+        new,
+        chunks=[*new.chunks, chunk],
+        vectors=np.full((2, 4), 0.5, np.float32),
+        figures=(FIGURE,),
+        readings=readings,
+    )
+
+
+def test_figures_come_back_and_go_with_their_document(store: Store) -> None:
+    collection = store.add_collection("Matter")
+    document = store.put(collection.id, with_figures())
+    assert store.figures(document.id) == [StoredFigure(document.id, 0, FIGURE)]
+    assert store.figures(document.id, page=1) == []
+    assert store.figure(document.id, 0) == FIGURE
+    assert store.figure(document.id, 1) is None
+    assert [s.chunk.figure for s in store.document_chunks(document.id)] == [None, 0]
+    store.put(collection.id, new_document(), replaces=document.id)
+    assert store.figures(document.id) == []
+    assert [r.source for r in store.readings(document.id, 1)] == [TextSource.OCR]
+    store.remove(document.id)
+    assert store._read("SELECT count(*) FROM reading")[0][0] == 0
+
+
+def test_captions_lie_encrypted_on_the_disk(tmp_path: Path) -> None:
+    store = Store(tmp_path, KEY)
+    store.put(store.add_collection("Matter").id, with_figures())
+    raw = b"".join(path.read_bytes() for path in tmp_path.iterdir())
+    store.close()
+    assert b"planted caption" not in raw + (tmp_path / FILE_NAME).read_bytes()
+
+
+def test_no_reading_takes_the_place_of_another(store: Store) -> None:
+    document = store.put(store.add_collection("Matter").id, with_figures())
+    box = Box(1.0, 2.0, 30.0, 12.0)
+    model = Reading(
+        1, TextSource.MODEL, (Line("secret words!", box, source=TextSource.MODEL),), "e2b", "2026"
+    )
+    lines = store.page_lines(document.id, 1)
+    store.put_reading(document.id, model)
+    again = replace(model, lines=(Line("secret words?", box, source=TextSource.MODEL),))
+    store.put_reading(document.id, again)
+    other = replace(model, by="12b")
+    store.put_reading(document.id, other)
+    found = store.readings(document.id, 1)
+    assert [(r.source, r.by, r.lines[0].text) for r in found] == [
+        (TextSource.TEXT, "", "secret word5"),
+        (TextSource.OCR, "", "secret words"),
+        (TextSource.MODEL, "12b", "secret words!"),
+        (TextSource.MODEL, "e2b", "secret words?"),
+    ]
+    assert all(line.source is r.source for r in found for line in r.lines)
+    assert found[1].confidence == 0.9
+    assert store.page_lines(document.id, 1) == lines
+    with pytest.raises(ValueError, match="from ocr"):
+        store.put_reading(document.id, Reading(1, TextSource.OCR, model.lines))
+    with pytest.raises(StoreError, match="no such page"):
+        store.put_reading(document.id, replace(model, page=9))
+
+
+def test_pages_are_marked_with_the_confidence_of_their_ocr(store: Store) -> None:
+    document = store.put(store.add_collection("Matter").id, new_document())
+    assert [state.confidence for state in store.page_states(document.id)] == [0.9, None]
+
+
+def test_a_library_of_the_first_format_is_brought_up_to_date(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from ingest import database, store_writing
+
+    monkeypatch.setattr(database, "MIGRATIONS", MIGRATIONS[:1])
+    monkeypatch.setattr(database, "VERSION", 1)
+    old = Store(tmp_path, KEY)
+    collection = old.add_collection("Matter")
+    with old._database.writing() as connection:
+        document_id = store_writing.put_document(connection, collection.id, new_document(), None)
+        page = new_document().pages[0]
+        connection.execute(
+            "INSERT INTO page VALUES (?, 1, 100.0, 200.0, '', ?)",
+            (document_id, store_writing.pack_lines(page.lines)),
+        )
+    old.close()
+    monkeypatch.undo()
+    store = Store(tmp_path, KEY)
+    assert store._read("PRAGMA user_version")[0][0] == VERSION == 2
+    assert [state.confidence for state in store.page_states(document_id)] == [0.9]
+    assert store.figures(document_id) == []
+    assert store.readings(document_id, 1) == [Reading(1, TextSource.OCR, page.lines)]
     store.close()

@@ -66,7 +66,8 @@ def pages_out_of_order(task: Task) -> None:
     from ingest.guest.wire import info_to_wire
 
     task.channel.send({"kind": "opened", "info": info_to_wire(FileInfo("application/pdf", 2))})
-    page = {"number": 2, "width": 1.0, "height": 1.0, "lines": [], "unreadable": ""}
+    page = {"number": 2, "width": 1.0, "height": 1.0, "lines": [], "unreadable": "",
+            "graphics": [], "hurried": False}  # fmt: skip
     task.channel.send({"kind": "page", "page": page})
     task.channel.receive(0)
 

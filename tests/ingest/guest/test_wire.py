@@ -11,7 +11,17 @@ from hypothesis import strategies as st
 
 from ingest.guest import wire
 from ingest.guest.limits import Limits
-from ingest.types import Box, FileInfo, Line, Page, PageImage, Role, TextSource
+from ingest.types import (
+    Box,
+    FileInfo,
+    Graphic,
+    GraphicKind,
+    Line,
+    Page,
+    PageImage,
+    Role,
+    TextSource,
+)
 
 LIMITS = Limits(max_pixels=10_000, max_text=500, max_lines=20, max_pages=50)
 sides = st.floats(0, 500).map(lambda value: round(value, 2))
@@ -32,7 +42,7 @@ lines = st.builds(
     role=st.sampled_from(Role),
     block=st.integers(0, 99),
     level=st.integers(0, 6),
-    source=st.sampled_from(TextSource),
+    source=st.sampled_from((TextSource.TEXT, TextSource.OCR)),
     confidence=st.none() | st.floats(0, 1),
 )
 pages = st.builds(
@@ -42,6 +52,10 @@ pages = st.builds(
     height=st.just(500.0),
     lines=st.lists(lines, max_size=5).map(tuple),
     unreadable=texts,
+    graphics=st.lists(
+        st.builds(Graphic, box=boxes(), kind=st.sampled_from(GraphicKind)), max_size=3
+    ).map(tuple),
+    hurried=st.booleans(),
 )
 
 
@@ -52,6 +66,13 @@ def through_json(value: Any) -> Any:
 @given(pages)
 def test_pages_come_back_as_they_were(page: Page) -> None:
     assert wire.page_from_wire(through_json(wire.page_to_wire(page)), LIMITS) == page
+
+
+def test_a_child_cannot_speak_for_a_model() -> None:
+    line = Line("said", Box(0, 0, 1, 1), source=TextSource.MODEL)
+    value = through_json(wire.page_to_wire(Page(1, 500.0, 500.0, (line,))))
+    with pytest.raises(wire.WireError, match="source"):
+        wire.page_from_wire(value, LIMITS)
 
 
 @given(pages, st.data())
@@ -106,10 +127,18 @@ def test_boxes_are_clipped_and_controls_removed() -> None:
         {"lines": [["x", [0, 0, 1, 1], "body", -1, 0, "text", None]]},
         {"lines": [["x", [0, 0, 1, 1], [], 0, 0, "text", None]]},
         {"unreadable": 3},
+        {"graphics": [[[0, 0, 1, 1], "oil"]]},
+        {"graphics": [[[2, 0, 1, 1], "image"]]},
+        {"graphics": [[[0, 0, 1, 1], "image"]] * 101},
+        {"graphics": None},
+        {"hurried": 1},
     ],
 )
 def test_what_is_out_of_range_is_refused(change: dict[str, Any]) -> None:
-    value = {"number": 1, "width": 9, "height": 9, "lines": [], "unreadable": ""}
+    value = {
+        "number": 1, "width": 9, "height": 9, "lines": [], "unreadable": "",
+        "graphics": [[[0, 0, 1, 1], "image"]], "hurried": False,
+    }  # fmt: skip
     assert wire.page_from_wire(copy.deepcopy(value), LIMITS).number == 1
     with pytest.raises(wire.WireError):
         wire.page_from_wire(value | change, LIMITS)
