@@ -112,8 +112,9 @@ class Reading:
     def stop_after(self, first: int) -> int:
         """Where reading on from ``first`` stops for the next checkpoint, if any is to come."""
         step = first // self._distance + 1
-        while (stop := self._whole(max(LEARN, step * self._distance))) <= first:
-            step += 1  # an image lies across that one
+        # Where an image lies across one, it moves back; perhaps too far.
+        while (stop := self._whole(max(LEARN, step * self._distance))) < max(LEARN, first + 1):
+            step += 1
         # One shortly before the end would cost as much and save little.
         if stop > self.end - self._distance // 2:
             stop = self.end

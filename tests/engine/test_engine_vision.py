@@ -48,7 +48,14 @@ class Seeing:
 
     def session(self, chunk: int = 1120, step: int = 512, bits: Any = None) -> Session:
         model = self.model
-        cache = KVCache(model.config, CONTEXT, chunk, torch.float32, bits=bits)
+        cache = KVCache(
+            model.config,
+            CONTEXT,
+            chunk,
+            torch.float32,
+            bits=bits,
+            key_norms=model.decoder.key_norms,
+        )
         return Session(model.decoder, cache, model.text, step)
 
 
