@@ -64,7 +64,7 @@ def test_words_in_a_picture_are_read_and_found(program: Program) -> None:
         (("--page", "1", "--region", "0,0,90"), 2, "Write four numbers"),
         (("--page", "1", "--region", "0,0,nan,90"), 2, "Write four numbers"),
         (("--region", "0,0,90,90"), 2, "Name it with --page"),
-        (("--page", "0"), 2, "not in the range"),
+        (("--page", "0"), 2, "than or equal to 1"),
     ],
 )
 def test_places_that_are_none_are_told(
