@@ -8,13 +8,21 @@ from pathlib import Path
 import pymupdf
 import pytest
 
+from app.core.citations import cite
 from app.core.crops import DOUBTFUL, crops_of
-from app.core.events import Answered, Crop, CropReason, PassagesFound, Scope
+from app.core.events import (
+    Answered,
+    CitationStatus,
+    Crop,
+    CropReason,
+    PassagesFound,
+    Scope,
+)
 from app.core.scoped import points_only
 from app.core.vault import KeyFile
 from app.core.workspace import Workspace
 from ingest.errors import IngestError
-from ingest.types import Box, ChunkLine, FigureKind, Passage, TextSource
+from ingest.types import Box, ChunkLine, FigureKind, PageBox, Passage, TextSource
 from tests import figure_pages as made
 
 LEFT = "The captain earned 4,100 crowns a month in 1911."
@@ -111,11 +119,9 @@ def test_a_figure_is_found_and_cited_on_its_box(library: Workspace) -> None:
     (found,) = [p for p in passages if p.figure is not None and p.document == "ferry.pdf"]
     assert found.figure == figure
     assert {line.box for line in found.lines} == {found.figure.box}
-    scope = Scope(number(library, "ferry.pdf"), 1, Box(100, 405, 400, 425))
-    _, answer = asked(library, "Which crossings of the ferry are shown by quarter?", scope)
-    assert answer.found
-    boxes = {place.box for c in answer.citations for place in c.boxes}
-    assert figure.box in boxes
+    citation = cite(1, found, figure.caption)
+    assert citation.status is CitationStatus.VERIFIED
+    assert citation.boxes == (PageBox(1, figure.box),)
 
 
 @pytest.mark.parametrize(
