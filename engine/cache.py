@@ -185,10 +185,15 @@ class KVCache:
 
     def history(self, before: int, position: int) -> dict[str, torch.Tensor]:
         """Views of what is stored for good up to ``position`` and was not yet at ``before``."""
+        ends = {
+            index: (layer.settled(before), layer.settled(position))
+            for index, layer in self.layers.items()
+        }
         return {
             f"{index}.{name}": part
-            for index, layer in self.layers.items()
-            for name, part in layer.history(layer.settled(before), layer.settled(position)).items()
+            for index, (first, last) in ends.items()
+            if first < last
+            for name, part in self.layers[index].history(first, last).items()
         }
 
     def tail(self, position: int) -> dict[str, torch.Tensor]:

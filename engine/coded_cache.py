@@ -66,43 +66,26 @@ class CodedLayer(Coding, Tiles):
         job = super().job(q, heads, low, high, scale)
         kept: list[torch.Tensor] = [q, low, high]
         if self.statistics is not None and self.coded:
+            native = kernels()
+            assert native is not None
             split = q.view(q.shape[0], self.kv_heads, -1, self.size)
-            turned, from_values, bias = self._coded_queries(split)
-            bias = bias * scale
+            turned, from_values, bias = self.coded_queries(split)
+            turned, bias = turned.contiguous(), bias * scale
+            native.rotate(turned, signs(self.key_size))
             seen_coded, turns = border(high), signs(self.size)
             job.coded_q, job.bias = turned.data_ptr(), bias.data_ptr()
             job.border, job.signs = seen_coded.data_ptr(), turns.data_ptr()
             kept += [turned, bias, seen_coded, turns]
             mean, weight = self.statistics.value_mean, self.statistics.value_weight
             if from_values is not None and mean is not None and weight is not None:
+                from_values = from_values.contiguous()
+                native.rotate(from_values, signs(self.size))
                 job.value_q = from_values.data_ptr()
                 job.mean, job.weight = mean.data_ptr(), weight.data_ptr()
                 kept += [from_values, mean, weight]
             job.coded_keys, job.coded_values = self._codes("keys"), self._codes("values")
         job.kept = kept
         return job
-
-    def _coded_queries(
-        self, q: torch.Tensor
-    ) -> tuple[torch.Tensor, torch.Tensor | None, torch.Tensor]:
-        """For q [rows, kv heads, group, size]: queries of coded keys, queries of coded values where
-        keys are told from them, and what is added to every score [rows, kv heads, group]."""
-        native, found = kernels(), self.statistics
-        assert native is not None and found is not None
-        from_values, keys = None, q
-        if self.form is not None:
-            assert found.value_mean is not None and found.value_weight is not None
-            keys, rest = q[..., self.form.turning], q * self.form.norm
-            from_values = (rest / found.value_weight.unsqueeze(1)).contiguous()
-            native.rotate(from_values, signs(self.size))
-        # Row by row sums, so that a row's bias does not depend on its neighbours.
-        bias = (keys * found.mean.unsqueeze(1)).sum(-1)
-        if self.form is not None:
-            assert found.value_mean is not None
-            bias = bias + (rest * found.value_mean.unsqueeze(1)).sum(-1)
-        turned = (keys / found.weight.unsqueeze(1)).contiguous()
-        native.rotate(turned, signs(self.key_size))
-        return turned, from_values, bias
 
     def _codes(self, name: str) -> Stored:
         bits, size = self._kinds[name]
@@ -117,8 +100,6 @@ class CodedLayer(Coding, Tiles):
 
     def history(self, first: int, last: int) -> dict[str, torch.Tensor]:
         """See :meth:`Coding.history`."""
-        if first >= last:
-            return {}
         found = {}
         for name, (bits, size) in self._kinds.items():
             rows = self._rows[name][:-CODE_PADDING].view(self.kv_heads, -1)

@@ -90,17 +90,11 @@ class CodedTorchLayer(Coding):
         scale: float,
     ) -> None:
         """Positions below ``coded`` [queries, 1]; all queries see those below ``sure``."""
-        assert self._keys and self._values and self.statistics
-        found, keys, from_values = self.statistics, q, None
-        if self.form is not None:
-            assert found.value_mean is not None and found.value_weight is not None
-            keys, rest = q[..., self.form.turning], q * self.form.norm
-            from_values = rest / found.value_weight.unsqueeze(1) @ rotation(self.size, q.device)
-        bias = (keys * found.mean.unsqueeze(1)).sum(-1, keepdim=True)
-        if self.form is not None and found.value_mean is not None:
-            bias += (rest * found.value_mean.unsqueeze(1)).sum(-1, keepdim=True)
-        bias *= scale
-        turned = keys / found.weight.unsqueeze(1) @ rotation(self.key_size, q.device)
+        assert self._keys and self._values
+        keys, from_values, bias = self.coded_queries(q)
+        turned, bias = keys @ rotation(self.key_size, q.device), bias.unsqueeze(-1) * scale
+        if from_values is not None:
+            from_values = from_values @ rotation(self.size, q.device)
         last = border(self.length)
         for start in range(0, last, BLOCK):
             where = slice(start, min(start + BLOCK, last))
@@ -136,8 +130,6 @@ class CodedTorchLayer(Coding):
 
     def history(self, first: int, last: int) -> dict[str, torch.Tensor]:
         """See :meth:`Coding.history`."""
-        if first >= last:
-            return {}
         assert self._keys and self._values
         found = {}
         for name, codes in (("keys", self._keys), ("values", self._values)):

@@ -118,6 +118,24 @@ class Coding(Kept, ABC):
         exact = super().nbytes / self.keys.shape[1]
         return exact * (RECENT + SEGMENT), self.coded_nbytes / max(1, self.places)
 
+    def coded_queries(
+        self, q: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor | None, torch.Tensor]:
+        """For q [..., kv heads, queries, size]: the queries of coded keys; those of coded values,
+        where keys are told from them; both still to be rotated. And what the means add to each
+        product [..., kv heads, queries]."""
+        found, from_values, keys = self.statistics, None, q
+        assert found is not None
+        if self.form is not None:
+            keys, rest = q[..., self.form.turning], q * self.form.norm
+        # Row by row sums, so that a row's share does not depend on its neighbours.
+        bias = (keys * found.mean.unsqueeze(1)).sum(-1)
+        if self.form is not None:
+            assert found.value_mean is not None and found.value_weight is not None
+            bias = bias + (rest * found.value_mean.unsqueeze(1)).sum(-1)
+            from_values = rest / found.value_weight.unsqueeze(1)
+        return keys / found.weight.unsqueeze(1), from_values, bias
+
     def make_room(self, first: int, rows: int) -> None:
         """Before ``rows`` exact positions from ``first`` on are stored."""
         if first == 0 and self.length:

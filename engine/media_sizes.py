@@ -13,10 +13,8 @@ from engine.media_config import (
     VisionConfig,
     read_media,
 )
-from engine.packed_notes import TOWERS, is_packed
-from engine.safetensors_file import SafetensorsFolder, read_header
 from engine.sizes import GROUP, matrix_bytes, tower_width
-from engine.tower_names import tower_names
+from engine.tower_names import tower_entries
 from engine.widths import Width, Widths
 
 # torch, the modules of transformers and what they import, as measured.
@@ -39,12 +37,7 @@ def open_needs(path: Path) -> Callable[[Widths], MediaNeeds]:
     config = read_media(path)
     if config is None or not (config.vision or config.audio):
         return lambda _: MediaNeeds()
-    if is_packed(path):
-        towers = path / TOWERS
-        entries = read_header(towers)[0] if towers.exists() else {}
-    else:
-        entries = SafetensorsFolder(path).entries
-    names = tower_names(entries.values())
+    names = tower_entries(path)
     eyes = [entry.shape for name, entry in names.items() if "vision" in name]
     ears = [entry.shape for name, entry in names.items() if "audio" in name]
     if not names:

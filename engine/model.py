@@ -25,7 +25,7 @@ from engine.options import DEFAULTS, Event, Message, ModelFacts, Options, Snapsh
 from engine.packed import PackedModel, is_packed
 from engine.placement import CPU, Placement, place
 from engine.planner import plan
-from engine.prompt import Prompt
+from engine.prompt import Prompt, shared
 from engine.session import Session
 from engine.sizes import rows_at_once
 from engine.snapshot_folder import SnapshotFolder
@@ -59,27 +59,20 @@ class Model:
         Raises BadMedia, PromptTooLong and UnsupportedModel over images and audio before anything
         is read.
         """
+        ids = self.tokens(prompt, options.thinking)
         owner = options.keep.owner if options.keep else ""
-        whole = self.prompt(prompt, options.thinking, owner)
-        return self.session.generate(whole, options, self._kept(prompt, whole, options))
+        whole = self._prompt(prompt, ids, owner)
+        return self.session.generate(whole, options, self._kept(prompt, ids, whole, options))
 
     def forget(self, owner: str) -> None:
         """Forgets what was read last if it was this owner's; its files are for others to delete."""
         self.session.forget(owner)
 
     def prompt(
-        self,
-        prompt: Sequence[Message] | Sequence[int] | str,
-        thinking: bool = False,
-        owner: str = "",
+        self, prompt: Sequence[Message] | Sequence[int] | str, thinking: bool = False
     ) -> Prompt:
-        """The prompt as the session reads it: as :meth:`tokens`, with room for what it shows.
-
-        ``owner`` is for whom the soft tokens of images are kept.
-        """
-        ids = self.tokens(prompt, thinking)
-        shown = [part for m in prompt if isinstance(m, Message) for part in m.media]
-        return self.media.prompt(ids, shown, self.facts.context, owner)
+        """The prompt as the session reads it: as :meth:`tokens`, with room for what it shows."""
+        return self._prompt(prompt, self.tokens(prompt, thinking))
 
     def tokens(
         self, prompt: Sequence[Message] | Sequence[int] | str, thinking: bool = False
@@ -102,28 +95,34 @@ class Model:
             return self.text.encode(prompt)
         return self.text.chat([m for m in prompt if isinstance(m, Message)], thinking)
 
+    def _prompt(
+        self, prompt: Sequence[Message] | Sequence[int] | str, ids: list[int], owner: str = ""
+    ) -> Prompt:
+        """``owner`` is for whom the soft tokens of images are kept."""
+        shown = [part for m in prompt if isinstance(m, Message) for part in m.media]
+        return self.media.prompt(ids, shown, self.facts.context, owner)
+
     def _kept(
-        self, prompt: Sequence[Message] | Sequence[int] | str, whole: Prompt, options: Options
+        self,
+        prompt: Sequence[Message] | Sequence[int] | str,
+        ids: list[int],
+        whole: Prompt,
+        options: Options,
     ) -> int:
         """How many of the prompt's tokens ``options.keep`` means."""
         keep = options.keep
         if keep is None:
             return 0
         if isinstance(prompt, str):
-            cut = self.prompt(prompt[: keep.characters])
+            cut = self.tokens(prompt[: keep.characters])
         elif all(isinstance(part, Message) for part in prompt):
             messages = [part for part in prompt if isinstance(part, Message)][: keep.message + 1]
             last = messages[-1].first(keep.characters)
-            cut = self.prompt([*messages[:-1], last], options.thinking)
+            cut = self.tokens([*messages[:-1], last], options.thinking)
         else:
-            return len(whole.ids[: keep.characters])
-        same = 0
-        for a, b in zip(whole.entries(), cut.entries(), strict=False):
-            if a != b:
-                break
-            same += 1
+            return len(ids[: keep.characters])
         # The last tokens may be others where another text follows.
-        return max(0, same - _LOOSE_END)
+        return max(0, whole.place(shared(ids, cut)) - _LOOSE_END)
 
 
 def load(
@@ -173,8 +172,7 @@ def load(
     decoder = Decoder(config, weights, placement)
     cache = KVCache(config, context, rows, cache_type, placement, kv, decoder.key_norms)
     text = open_text(path)
-    memory_store = MemoryStore()
-    store = DiskStore(SnapshotFolder(snapshots), memory_store) if snapshots else memory_store
+    store = DiskStore(SnapshotFolder(snapshots), MemoryStore()) if snapshots else None
     media = open_media(path, widths, placement.ends, planned.media_refusal, store)
     if planned.media_refusal:
         notes.append(f"{planned.media_refusal.cause} Images and audio are refused.")

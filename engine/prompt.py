@@ -5,7 +5,7 @@ computes when they are wanted. Two prompts are the same up to a position if thei
 """
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -32,6 +32,16 @@ class Span:
         return self.first + self.count
 
 
+def shared(a: Sequence[Entry], b: Sequence[Entry]) -> int:
+    """How many entries two texts begin with alike."""
+    same = 0
+    for one, other in zip(a, b, strict=False):
+        if one != other:
+            break
+        same += 1
+    return same
+
+
 @dataclass(frozen=True)
 class Prompt:
     """``ids`` holds a placeholder at every soft token; ``soft`` gives the rows of a stretch.
@@ -45,6 +55,15 @@ class Prompt:
 
     def __len__(self) -> int:
         return len(self.ids)
+
+    def place(self, count: int) -> int:
+        """The position after ``count`` entries of the text in which each stretch is still one."""
+        for span in self.spans:
+            # The marks around it were not there either.
+            if span.first - 1 >= count:
+                break
+            count += span.count + 1
+        return count
 
     def entries(self) -> list[Entry]:
         """What is at each position."""

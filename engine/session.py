@@ -17,7 +17,7 @@ from engine.decoder import Decoder
 from engine.errors import PromptTooLong
 from engine.lookup import PromptLookup
 from engine.options import DEFAULTS, Event, Finished, Options, PromptRead, Reason, Written
-from engine.prompt import Entry, Prompt
+from engine.prompt import Entry, Prompt, shared
 from engine.sampler import Sampler
 from engine.sizes import CHUNK
 from engine.snapshots import Reading, Snapshots
@@ -149,13 +149,8 @@ class Session:
 
         Gives how many tokens need not be read, and how many of them were restored.
         """
-        same = 0
         # The last token is always read: its logits are wanted.
-        for a, b in zip(self._read, entries[:-1], strict=False):
-            if a != b:
-                break
-            same += 1
-        same = prompt.whole(same)
+        same = prompt.whole(shared(self._read, entries[:-1]))
         if not self._cache.can_return_to(same):
             same = 0
         if reading and reading.longest > same and (restored := reading.restore()):

@@ -56,9 +56,7 @@ class Kept:
         return 0 if self.window is not None else position // SEGMENT * SEGMENT
 
     def history(self, first: int, last: int) -> dict[str, torch.Tensor]:
-        """Views of what is stored for good of positions, both ends multiples of a segment."""
-        if first >= last:
-            return {}
+        """Views of what is stored for good of some positions, both ends multiples of a segment."""
         return {"keys": self.keys[:, first:last], "values": self.values[:, first:last]}
 
     def tail(self, position: int) -> dict[str, torch.Tensor]:

@@ -3,16 +3,14 @@
 Loads nothing before it is asked. Names are those of :mod:`engine.tower_names`.
 """
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import torch
 
-from engine.checkpoint import TYPES, Checkpoint, StoredRows, read_bytes
+from engine.checkpoint import TYPES, StoredRows, read_bytes
 from engine.errors import DamagedModel, UnsupportedModel
-from engine.packed_notes import TOWERS, is_packed
-from engine.safetensors_file import Entry, read_header
-from engine.tower_names import tower_names
+from engine.safetensors_file import Entry
+from engine.tower_names import tower_entries
 
 
 class TowerTensors:
@@ -20,7 +18,7 @@ class TowerTensors:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.entries = tower_names(_entries(path))
+        self.entries = tower_entries(path)
 
     def has(self, tower: str) -> bool:
         """Whether there is any tensor of ``vision`` or ``audio``."""
@@ -54,12 +52,3 @@ class TowerTensors:
                 "Use the model in bf16.",
             )
         return entry
-
-
-def _entries(path: Path) -> Iterator[Entry]:
-    if path.is_file():
-        return iter(())
-    if is_packed(path):
-        towers = path / TOWERS
-        return iter(read_header(towers)[0].values() if towers.exists() else ())
-    return Checkpoint(path).others()

@@ -16,7 +16,7 @@ from ingest.embedder import Embedder
 from ingest.errors import IngestError
 from ingest.normalise import normalise
 from ingest.search import merge_chunks
-from ingest.store import Store, StoredChunk, StoredFigure
+from ingest.store import PageState, Store, StoredChunk, StoredFigure
 from ingest.types import Box, ChunkLine, Line, Passage
 from ingest.words import content_words
 
@@ -32,8 +32,8 @@ _POINTING = frozenset(content_words(
 ))  # fmt: skip
 
 
-def check_scope(store: Store, scope: Scope) -> None:
-    """Whether there is such a page, and the region lies on it.
+def check_scope(store: Store, scope: Scope) -> PageState:
+    """The page, if there is such a one and the region lies on it.
 
     Raises:
         IngestError: not; with the page's size and how to say it right.
@@ -48,7 +48,7 @@ def check_scope(store: Store, scope: Scope) -> None:
             f"It has {len(states)}; pages count from 1.",
         )
     if scope.region is None:
-        return
+        return state
     x0, y0, x1, y1 = scope.region
     inside = (
         x0 >= -_SLACK
@@ -68,6 +68,7 @@ def check_scope(store: Store, scope: Scope) -> None:
             cause,
             "Give it as x0,y0,x1,y1 in points from the page's top left corner, as it is shown.",
         )
+    return state
 
 
 def passages_in(store: Store, scope: Scope, question: str, embedder: Embedder) -> list[Passage]:
@@ -78,7 +79,8 @@ def passages_in(store: Store, scope: Scope, question: str, embedder: Embedder) -
     also one without words.
     """
     name = store.document(scope.document_id).name
-    chunks = [s for s in store.document_chunks(scope.document_id) if s.chunk.figure is None]
+    stored_chunks = store.document_chunks(scope.document_id)
+    chunks = [s for s in stored_chunks if s.chunk.figure is None]
     passages = [
         passage
         for stored in chunks
@@ -92,7 +94,7 @@ def passages_in(store: Store, scope: Scope, question: str, embedder: Embedder) -
     ]
     if loose:
         passages.append(_loose(loose, scope, name))
-    numbers = {s.chunk.figure: s.id for s in store.document_chunks(scope.document_id)}
+    numbers = {s.chunk.figure: s.id for s in stored_chunks}
     for stored in store.figures(scope.document_id, page=scope.page):
         if scope.region is None or _overlaps(stored.figure.box, scope.region):
             passages.append(_figure(stored, scope, name, numbers.get(stored.number)))

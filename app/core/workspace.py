@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing
 from datetime import date
 from pathlib import Path
@@ -221,12 +221,7 @@ class Workspace(PageViewing):
         passages = self._searcher(found.id).search(found.id, question, documents=documents)
         yield PassagesFound(tuple(passages), crops_of(passages))
         answerer = self._answerer()
-        draft = Draft(False, "", ())
-        for event in answerer.answer(question, passages):
-            if isinstance(event, Draft):
-                draft = event
-            else:
-                yield event
+        draft = yield from _drafted(answerer, question, passages)
         stored = [
             d for d in self._store.documents(found.id) if documents is None or d.id in documents
         ]
@@ -252,18 +247,12 @@ class Workspace(PageViewing):
             raise StoreError(
                 document.name, f"It is not in {found.name}.", "Choose the collection it is in."
             )
-        check_scope(self._store, scope)
-        state = self._store.page_states(document.id)[scope.page - 1]
+        state = check_scope(self._store, scope)
         passages = passages_in(self._store, scope, question, self.embedder)
         whole = Box(0.0, 0.0, state.width, state.height)
         yield PassagesFound(tuple(passages), crops_of(passages, scope, whole))
         answerer = self._answerer(everything=points_only(question))
-        draft = Draft(False, "", ())
-        for event in answerer.answer(question, passages):
-            if isinstance(event, Draft):
-                draft = event
-            else:
-                yield event
+        draft = yield from _drafted(answerer, question, passages)
         unreadable = (
             (UnreadablePage(document.id, document.name, scope.page, state.unreadable),)
             if state.unreadable
@@ -368,6 +357,19 @@ class Workspace(PageViewing):
     def _document_info(self, document: Document) -> DocumentInfo:
         names = {c.id: c.name for c in self._store.collections()}
         return document_info(document, names[document.collection_id])
+
+
+def _drafted(
+    answerer: Answerer, question: str, passages: Sequence[Passage]
+) -> Generator[Event, None, Draft]:
+    """What is told while an answer is written; the draft is the result."""
+    draft = Draft(False, "", ())
+    for event in answerer.answer(question, passages):
+        if isinstance(event, Draft):
+            draft = event
+        else:
+            yield event
+    return draft
 
 
 @functools.cache

@@ -133,6 +133,7 @@ INLINE int kind_index(int64_t kind)
 
 /* Two unpacked tiles of keys, or two blocks of sixteen channels, side by side: with vectors of sixteen
  * that halves the loads of queries and weights. The sums are those of one at a time. */
+typedef void pair_kernel(const float *const *, const float *, int64_t, float *const *);
 #if defined(__AVX512F__)
 enum { PAIRS = 2 };
 #define PAIR_SCORES(R, KIND)                                                                       \
@@ -176,7 +177,6 @@ enum { PAIRS = 2 };
     }
 FOR_ROWS(PAIR_SCORES, f32)
 FOR_ROWS(PAIR_VALUES, f32)
-typedef void pair_kernel(const float *const *, const float *, int64_t, float *const *);
 static pair_kernel *const pair_scores[QUERY_ROWS] = {
     pair_scores_1, pair_scores_2, pair_scores_3, pair_scores_4,
     pair_scores_5, pair_scores_6, pair_scores_7, pair_scores_8};
@@ -185,7 +185,6 @@ static pair_kernel *const pair_values[QUERY_ROWS] = {
     pair_values_5, pair_values_6, pair_values_7, pair_values_8};
 #else
 enum { PAIRS = 1 };
-typedef void pair_kernel(const float *const *, const float *, int64_t, float *const *);
 static pair_kernel *const pair_scores[QUERY_ROWS], *const pair_values[QUERY_ROWS];
 #endif
 
