@@ -2,52 +2,37 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 import torch
 from kv_rows import HEADS, KV_HEADS, LAYER, SIZE, numbers, read
-from tiny import VARIANTS, VOCABULARY, write_tiny
+from tiny import VARIANTS
+from tiny_session import TinyModel, random_ids
 
 from engine.cache import ExactLayer, KVCache
-from engine.checkpoint import Checkpoint
 from engine.coded_cache import CodedLayer
-from engine.config import ModelConfig, read_config
-from engine.decoder import Decoder
 from engine.native import kernels
 from engine.options import Options, PromptRead, Written
 from engine.session import Session
-from engine.tensors import Widths, gather
+from engine.tensors import Widths
 from engine.widths import LEARN, KVBits
 
 pytestmark = pytest.mark.skipif(kernels() is None, reason="the kernels are not built")
 CONTEXT, K3V3 = 2048, KVBits(3, 3)
 
 
-class Tiny:
+class Tiny(TinyModel):
     """A tiny model whose sessions have coded caches of 2,048 positions."""
 
-    def __init__(self, folder: Path, variant: str) -> None:
-        write_tiny(folder, variant)
-        self.config: ModelConfig = read_config(folder)
-        self.decoder = Decoder(self.config, gather(self.config, Checkpoint(folder), Widths(32, 32)))
-
-    def cache(self, bits: KVBits | None = K3V3) -> KVCache:
-        norms = self.decoder.key_norms
-        return KVCache(self.config, CONTEXT, 256, torch.bfloat16, None, bits, norms)
+    def coded(self, bits: KVBits | None = K3V3) -> KVCache:
+        return self.cache(CONTEXT, 256, bits)
 
     def session(self) -> Session:
-        return Session(self.decoder, self.cache(), None)
+        return Session(self.decoder, self.coded(), None)
 
 
 @pytest.fixture(scope="module", params=VARIANTS)
 def tiny(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Tiny:
-    return Tiny(tmp_path_factory.mktemp(request.param), request.param)
-
-
-def text(length: int, seed: int = 3) -> list[int]:
-    generator = torch.Generator().manual_seed(seed)
-    return torch.randint(0, VOCABULARY, (length,), generator=generator).tolist()
+    return Tiny(tmp_path_factory.mktemp(request.param), request.param, Widths(32, 32))
 
 
 def ask(session: Session, prompt: list[int], most: int = 6) -> tuple[list[int], int]:
@@ -58,7 +43,7 @@ def ask(session: Session, prompt: list[int], most: int = 6) -> tuple[list[int], 
 
 
 def test_the_last_token_counts_once_on_a_wrapped_window(tiny: Tiny) -> None:
-    session, prompt = tiny.session(), text(1700)
+    session, prompt = tiny.session(), random_ids(1700)
     first, _ = ask(session, prompt)
     for _ in range(2):
         again, reused = ask(session, prompt)
@@ -68,7 +53,7 @@ def test_the_last_token_counts_once_on_a_wrapped_window(tiny: Tiny) -> None:
 
 
 def test_a_prefix_the_window_has_left_is_no_hit(tiny: Tiny) -> None:
-    session, prompt = tiny.session(), text(1900)
+    session, prompt = tiny.session(), random_ids(1900)
     ask(session, prompt)
     shorter = [*prompt[:1100], 7, 8]
     written, reused = ask(session, shorter)
@@ -78,10 +63,10 @@ def test_a_prefix_the_window_has_left_is_no_hit(tiny: Tiny) -> None:
 
 def test_layers_have_heads_of_their_own_size(tiny: Tiny) -> None:
     """Global and sliding layers differ in size and number of heads; none is taken for another."""
-    ids = torch.tensor(text(1500))
+    ids = torch.tensor(random_ids(1500))
     logits = []
     for bits in (None, KVBits(8, 8)):
-        cache = tiny.cache(bits)
+        cache = tiny.coded(bits)
         with torch.inference_mode():
             parts = [tiny.decoder.forward(part, cache, len(part)) for part in ids.split(256)]
         logits.append(torch.cat(parts)[LEARN:])
@@ -103,13 +88,13 @@ def test_keys_are_not_taken_for_values() -> None:
 
 
 def test_a_full_cache_stays_right(tiny: Tiny) -> None:
-    prompt = text(CONTEXT - 5)
+    prompt = random_ids(CONTEXT - 5)
     session = tiny.session()
     written, _ = ask(session, prompt, most=50)
     # One more than fits is written: the last one needs no room, as nothing follows it.
     assert len(written) == 6
     assert ask(session, prompt, most=50) == (written, len(prompt) - 1)
-    cache = tiny.cache()
+    cache = tiny.coded()
     ids = torch.tensor(prompt + written[:5])
     with torch.inference_mode():
         parts = [tiny.decoder.forward(part, cache, len(part)) for part in ids.split(256)]

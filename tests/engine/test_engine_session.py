@@ -3,44 +3,29 @@
 from __future__ import annotations
 
 from itertools import pairwise
-from pathlib import Path
 
 import pytest
 import torch
-from tiny import VARIANTS, VOCABULARY, write_tiny
+from tiny import VARIANTS
+from tiny_session import TinyModel, random_ids
 
-from engine.cache import KVCache
-from engine.checkpoint import Checkpoint
-from engine.config import ModelConfig, read_config
-from engine.decoder import Decoder
 from engine.errors import PromptTooLong
 from engine.lookup import PromptLookup
 from engine.options import Event, Finished, Options, PromptRead, Written
 from engine.session import Session
-from engine.tensors import Widths, gather
+from engine.tensors import Widths
 
 
-class Tiny:
+class Tiny(TinyModel):
     """A tiny model whose sessions start fresh."""
 
-    def __init__(self, folder: Path, variant: str, bits: Widths) -> None:
-        write_tiny(folder, variant)
-        self.config: ModelConfig = read_config(folder)
-        self.decoder = Decoder(self.config, gather(self.config, Checkpoint(folder), bits))
-
     def session(self, context: int = 256, chunk: int = 16) -> Session:
-        cache = KVCache(self.config, context, chunk, torch.bfloat16)
-        return Session(self.decoder, cache, None)
+        return Session(self.decoder, self.cache(context, chunk), None)
 
 
 @pytest.fixture(scope="module", params=VARIANTS)
 def tiny(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Tiny:
     return Tiny(tmp_path_factory.mktemp(request.param), request.param, Widths(4, 8))
-
-
-def prompt(length: int, seed: int = 3) -> list[int]:
-    generator = torch.Generator().manual_seed(seed)
-    return torch.randint(0, VOCABULARY, (length,), generator=generator).tolist()
 
 
 def written(events: list[Event]) -> list[int]:
@@ -52,7 +37,7 @@ def write(session: Session, ids: list[int], **options: object) -> list[int]:
 
 
 def test_events_tell_the_story(tiny: Tiny) -> None:
-    events = list(tiny.session().generate(prompt(40), Options(max_tokens=5)))
+    events = list(tiny.session().generate(random_ids(40), Options(max_tokens=5)))
     read = [event for event in events if isinstance(event, PromptRead)]
     assert [event.tokens for event in read] == [16, 32, 40]
     last = events[-1]
@@ -62,7 +47,7 @@ def test_events_tell_the_story(tiny: Tiny) -> None:
 
 
 def test_greedy_is_the_argmax_after_each_token(tiny: Tiny) -> None:
-    ids = prompt(21)
+    ids = random_ids(21)
     out = write(tiny.session(), ids, max_tokens=12)
     logits = tiny.session().logits(ids + out)
     assert [int(row.argmax()) for row in logits[len(ids) - 1 : -1]] == out
@@ -71,7 +56,7 @@ def test_greedy_is_the_argmax_after_each_token(tiny: Tiny) -> None:
 @pytest.mark.parametrize("settings", [{}, {"temperature": 1.0, "seed": 5, "top_k": 40}])
 def test_drafts_change_nothing(tiny: Tiny, settings: dict[str, object]) -> None:
     # A prompt that repeats itself, and an answer that soon does too.
-    ids = (prompt(9) * 4)[:30]
+    ids = (random_ids(9) * 4)[:30]
     plain = write(tiny.session(), ids, max_tokens=120, lookup=False, **settings)
     session = tiny.session()
     events = list(session.generate(ids, Options(max_tokens=120, **settings)))  # type: ignore[arg-type]
@@ -79,7 +64,7 @@ def test_drafts_change_nothing(tiny: Tiny, settings: dict[str, object]) -> None:
 
 
 def test_drafts_that_stand_save_passes(tiny: Tiny, monkeypatch: pytest.MonkeyPatch) -> None:
-    ids = prompt(30)
+    ids = random_ids(30)
     answer = write(tiny.session(), ids, max_tokens=60, lookup=False)
     # The whole answer is known beforehand: every draft is right.
     session = tiny.session()
@@ -106,9 +91,9 @@ def test_drafts_that_stand_save_passes(tiny: Tiny, monkeypatch: pytest.MonkeyPat
 
 
 def test_a_known_prefix_is_not_read_again(tiny: Tiny) -> None:
-    session, ids = tiny.session(), prompt(60)
+    session, ids = tiny.session(), random_ids(60)
     write(session, ids, max_tokens=4)
-    for tail in ([], [1, 2, 3], prompt(20, seed=9)):
+    for tail in ([], [1, 2, 3], random_ids(20, seed=9)):
         events = list(session.generate(ids + tail, Options(max_tokens=6)))
         read = next(event for event in events if isinstance(event, PromptRead))
         assert read.reused >= 59
@@ -117,7 +102,7 @@ def test_a_known_prefix_is_not_read_again(tiny: Tiny) -> None:
 
 def test_a_prefix_the_window_has_left_is_read_again(tiny: Tiny) -> None:
     """After reading far on, the sliding layers no longer hold the end of a short prefix."""
-    session, ids = tiny.session(context=1200), prompt(1000)
+    session, ids = tiny.session(context=1200), random_ids(1000)
     write(session, ids, max_tokens=2)
     short = [*ids[:50], 7, 8]
     events = list(session.generate(short, Options(max_tokens=6)))
@@ -125,7 +110,7 @@ def test_a_prefix_the_window_has_left_is_read_again(tiny: Tiny) -> None:
 
 
 def test_the_same_prompt_again_reads_one_token(tiny: Tiny) -> None:
-    session, ids = tiny.session(), prompt(40)
+    session, ids = tiny.session(), random_ids(40)
     first = write(session, ids, max_tokens=8)
     events = list(session.generate(ids, Options(max_tokens=8)))
     assert written(events) == first
@@ -133,7 +118,7 @@ def test_the_same_prompt_again_reads_one_token(tiny: Tiny) -> None:
 
 
 def test_closing_stops_and_the_session_stays_usable(tiny: Tiny) -> None:
-    session, ids = tiny.session(), prompt(30)
+    session, ids = tiny.session(), random_ids(30)
     events = session.generate(ids, Options(max_tokens=100))
     for event in events:
         if isinstance(event, Written):
@@ -144,11 +129,11 @@ def test_closing_stops_and_the_session_stays_usable(tiny: Tiny) -> None:
 
 def test_a_prompt_too_long_names_both_numbers(tiny: Tiny) -> None:
     with pytest.raises(PromptTooLong, match=r"257 tokens.*256"):
-        next(tiny.session().generate(prompt(257)))
+        next(tiny.session().generate(random_ids(257)))
 
 
 def test_writing_ends_where_the_context_does(tiny: Tiny) -> None:
-    events = list(tiny.session(context=32).generate(prompt(30), Options(max_tokens=50)))
+    events = list(tiny.session(context=32).generate(random_ids(30), Options(max_tokens=50)))
     finished = events[-1]
     assert isinstance(finished, Finished)
     assert (finished.reason, finished.written_tokens) == ("length", 3)
@@ -181,7 +166,7 @@ def test_lookup_pauses_when_it_does_not_pay() -> None:
 
 def test_seeds_repeat(tiny: Tiny) -> None:
     options = {"temperature": 1.0, "top_p": 0.95, "max_tokens": 20}
-    texts = [write(tiny.session(), prompt(10), seed=s, **options) for s in (1, 1, 2)]
+    texts = [write(tiny.session(), random_ids(10), seed=s, **options) for s in (1, 1, 2)]
     assert texts[0] == texts[1] != texts[2]
     assert all(len(t) == 20 for t in texts)
     assert not all(a == b for a, b in pairwise(texts))

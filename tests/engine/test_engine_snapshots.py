@@ -2,29 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from tiny import VARIANTS, VOCABULARY, write_tiny
+from tiny import VARIANTS, VOCABULARY
+from tiny_session import TinyModel, random_ids
 
 from engine import cache as cache_module
 from engine import snapshots as snapshots_module
 from engine.cache import KVCache
-from engine.checkpoint import Checkpoint
-from engine.config import ModelConfig, read_config
-from engine.decoder import Decoder
 from engine.native import kernels
 from engine.options import Keep, Options, PromptRead, SnapshotPlace, Written
 from engine.session import Session
-from engine.snapshot_folder import DamagedSnapshot, SnapshotFile, SnapshotFolder
+from engine.snapshot_folder import SnapshotFile, SnapshotFolder
 from engine.snapshots import CHECKPOINT, HISTORY, TAIL, Snapshots
-from engine.tensors import Widths, gather
+from engine.tensors import Widths
 from engine.widths import KVBits
 
 KEY = bytes(range(32))
@@ -32,22 +27,14 @@ KV = {"exact": None, "k3v3": KVBits(3, 3), "k8v2": KVBits(8, 2)}
 KEEP = Options(max_tokens=6, keep=Keep("document 1"), lookup=False)
 
 
-class Tiny:
+class Tiny(TinyModel):
     """A tiny model whose sessions keep what they read in one folder."""
-
-    def __init__(self, folder: Path, variant: str) -> None:
-        write_tiny(folder, variant)
-        self.config: ModelConfig = read_config(folder)
-        weights = gather(self.config, Checkpoint(folder), Widths(4, 8))
-        self.decoder = Decoder(self.config, weights)
 
     def session(
         self, folder: Path | None, kv: str = "k3v3", *, chunk: int = 300, **place: object
     ) -> Session:
         """A fresh cache, and snapshots in ``folder``."""
-        norms = self.decoder.key_norms
-        cache = KVCache(self.config, 4000, chunk, torch.bfloat16, None, KV[kv], norms)
-        kept = None
+        cache, kept = self.cache(4000, chunk, KV[kv]), None
         if folder:
             where = SnapshotPlace(str(folder), place.pop("key", KEY), **place)  # type: ignore[arg-type]
             kept = Snapshots(where, "tiny", cache)
@@ -56,12 +43,12 @@ class Tiny:
 
 @pytest.fixture(scope="module", params=VARIANTS)
 def tiny(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Tiny:
-    return Tiny(tmp_path_factory.mktemp(request.param), request.param)
+    return Tiny(tmp_path_factory.mktemp(request.param), request.param, Widths(4, 8))
 
 
 @pytest.fixture(scope="module")
 def gemma(tmp_path_factory: pytest.TempPathFactory) -> Tiny:
-    return Tiny(tmp_path_factory.mktemp("gemma"), "e2b")
+    return Tiny(tmp_path_factory.mktemp("gemma"), "e2b", Widths(4, 8))
 
 
 @pytest.fixture(autouse=True)
@@ -70,11 +57,6 @@ def close_checkpoints(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(snapshots_module, "LEAST_DISTANCE", 512)
     monkeypatch.setattr(snapshots_module, "WORTH_KEEPING", 256)
     monkeypatch.setattr(KVCache, "snapshot_nbytes", lambda _: (1.0, 1.0))
-
-
-def text(length: int, seed: int = 3) -> list[int]:
-    generator = torch.Generator().manual_seed(seed)
-    return torch.randint(0, VOCABULARY, (length,), generator=generator).tolist()
 
 
 class Answer:
@@ -114,7 +96,7 @@ def test_what_is_restored_is_what_was_read(
         pytest.skip("the kernels are not built")
     if not native:
         monkeypatch.setattr(cache_module, "kernels", lambda: None)
-    document, one, other = text(1700), text(9, seed=4), text(30, seed=5)
+    document, one, other = random_ids(1700), random_ids(9, seed=4), random_ids(30, seed=5)
     without = Answer(tiny.session(None, kv), document + one, 0)
     first = Answer(tiny.session(tmp_path, kv), document + one, 1700)
     again = Answer(tiny.session(tmp_path, kv), document + one, 1700)
@@ -134,7 +116,7 @@ def test_what_is_restored_is_what_was_read(
 def test_a_changed_document_goes_on_from_the_last_checkpoint_before(
     gemma: Tiny, changed: int, tmp_path: Path
 ) -> None:
-    document, question = text(2400), text(9, seed=4)
+    document, question = random_ids(2400), random_ids(9, seed=4)
     Answer(gemma.session(tmp_path), document + question, 2400)
     edited = [*document[:changed], (document[changed] + 1) % VOCABULARY, *document[changed + 1 :]]
     found = Answer(gemma.session(tmp_path), edited + question, 2400)
@@ -144,7 +126,7 @@ def test_a_changed_document_goes_on_from_the_last_checkpoint_before(
 
 
 def test_a_longer_document_goes_on_where_the_shorter_one_ends(gemma: Tiny, tmp_path: Path) -> None:
-    document, question = text(2600), text(9, seed=4)
+    document, question = random_ids(2600), random_ids(9, seed=4)
     Answer(gemma.session(tmp_path), document[:1500] + question, 1500)
     found = Answer(gemma.session(tmp_path), document + question, 2600)
     assert found.restored == 1500
@@ -152,7 +134,7 @@ def test_a_longer_document_goes_on_where_the_shorter_one_ends(gemma: Tiny, tmp_p
 
 
 def test_a_cancelled_read_keeps_what_it_has(gemma: Tiny, tmp_path: Path) -> None:
-    prompt = text(2200)
+    prompt = random_ids(2200)
     events = gemma.session(tmp_path).generate(prompt, KEEP, 2190)
     while next(events).tokens < 1900:  # type: ignore[union-attr]
         pass
@@ -165,19 +147,19 @@ def test_a_cancelled_read_keeps_what_it_has(gemma: Tiny, tmp_path: Path) -> None
 def test_what_memory_holds_is_not_restored_and_is_kept_when_asked_for(
     gemma: Tiny, tmp_path: Path
 ) -> None:
-    document, question = text(1500), text(9, seed=4)
+    document, question = random_ids(1500), random_ids(9, seed=4)
     session = gemma.session(tmp_path)
     Answer(session, document + question, 1500)
-    found = Answer(session, document + text(7, seed=8), 1500)
+    found = Answer(session, document + random_ids(7, seed=8), 1500)
     assert (found.restored, found.reused) == (0, 1500)
     # Read without being kept, then asked about again.
     Answer(session, document + question, 0, owner="document 2")
-    Answer(session, document + text(7, seed=8), 1500, owner="document 2")
+    Answer(session, document + random_ids(7, seed=8), 1500, owner="document 2")
     assert Answer(gemma.session(tmp_path), document + question, 1500, owner="document 2").restored
 
 
 def test_short_texts_are_not_kept(gemma: Tiny, tmp_path: Path) -> None:
-    Answer(gemma.session(tmp_path), text(1000), 900)
+    Answer(gemma.session(tmp_path), random_ids(1000), 900)
     assert not list(tmp_path.iterdir())
 
 
@@ -185,7 +167,7 @@ def test_short_texts_are_not_kept(gemma: Tiny, tmp_path: Path) -> None:
 def test_a_damaged_file_is_deleted_said_and_read_again(
     gemma: Tiny, kind: int | None, tmp_path: Path
 ) -> None:
-    document, question = text(1500), text(9, seed=4)
+    document, question = random_ids(1500), random_ids(9, seed=4)
     first = Answer(gemma.session(tmp_path), document + question, 1500)
     (path,) = tmp_path.iterdir()
     where = 3
@@ -206,10 +188,10 @@ def test_a_damaged_file_is_deleted_said_and_read_again(
 
 @pytest.mark.parametrize("how", ["other key", "other document", "other text"])
 def test_a_foreign_file_is_deleted_and_read_again(gemma: Tiny, how: str, tmp_path: Path) -> None:
-    document, question = text(1500), text(9, seed=4)
+    document, question = random_ids(1500), random_ids(9, seed=4)
     ours, theirs = tmp_path / "ours", tmp_path / "theirs"
     first = Answer(gemma.session(ours), document + question, 1500)
-    other = text(1500, seed=7) if how == "other text" else document
+    other = random_ids(1500, seed=7) if how == "other text" else document
     settings = {"key": bytes(32)} if how == "other key" else {}
     owner = "document 2" if how == "other document" else "document 1"
     Answer(gemma.session(theirs, **settings), other + question, 1500, owner=owner)
@@ -223,14 +205,14 @@ def test_a_foreign_file_is_deleted_and_read_again(gemma: Tiny, how: str, tmp_pat
 
 
 def test_layers_of_another_layout_do_not_share_files(gemma: Tiny, tmp_path: Path) -> None:
-    document = text(1500)
+    document = random_ids(1500)
     for count, kv in enumerate(KV, start=1):
         assert not Answer(gemma.session(tmp_path, kv), document, 1400).restored
         assert len(list(tmp_path.iterdir())) == count
 
 
 def test_a_file_cut_anywhere_is_used_as_far_as_it_goes(gemma: Tiny, tmp_path: Path) -> None:
-    document, question = text(1700), text(9, seed=4)
+    document, question = random_ids(1700), random_ids(9, seed=4)
     first = Answer(gemma.session(tmp_path), document + question, 1700)
     (path,) = tmp_path.iterdir()
     content = path.read_bytes()
@@ -245,7 +227,7 @@ def test_a_file_cut_anywhere_is_used_as_far_as_it_goes(gemma: Tiny, tmp_path: Pa
 def test_a_full_disk_is_said_and_the_answer_given(
     gemma: Tiny, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    document = text(1500)
+    document = random_ids(1500)
 
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
@@ -260,12 +242,12 @@ def test_a_full_disk_is_said_and_the_answer_given(
 
 def test_a_folder_that_cannot_be_made_is_said(gemma: Tiny, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
-    found = Answer(gemma.session(tmp_path / "file" / "snapshots"), text(1500), 1400)
+    found = Answer(gemma.session(tmp_path / "file" / "snapshots"), random_ids(1500), 1400)
     assert len(found.notes) == 1
 
 
 def test_what_was_used_least_recently_goes_first(gemma: Tiny, tmp_path: Path) -> None:
-    document = text(1500)
+    document = random_ids(1500)
     Answer(gemma.session(tmp_path), document, 1400, owner="1")
     size = SnapshotFolder(SnapshotPlace(str(tmp_path), KEY)).nbytes
     # Saving counts a little more than it takes, so that it never takes more than it counted.
@@ -287,7 +269,7 @@ def test_what_was_used_least_recently_goes_first(gemma: Tiny, tmp_path: Path) ->
 
 
 def test_an_owner_is_forgotten_in_memory_and_on_disk(gemma: Tiny, tmp_path: Path) -> None:
-    document = text(1500)
+    document = random_ids(1500)
     session = gemma.session(tmp_path)
     Answer(session, document, 1400, owner="1")
     Answer(session, document, 1400, owner="2")
@@ -315,86 +297,13 @@ def test_nothing_in_the_folder_can_be_read(gemma: Tiny, tmp_path: Path) -> None:
     assert "key" not in repr(SnapshotPlace("folder", bytes(32)))
 
 
-@pytest.fixture
-def records(tmp_path: Path) -> Iterator[tuple[Path, list[tuple[int, bytes]]]]:
-    path, written = tmp_path / "a.snapshot", [(1, b"one" * 30), (2, b""), (3, b"three" * 50)]
-    with SnapshotFile(path, KEY) as file:
-        for kind, content in written:
-            file.append(kind, content)
-    yield path, written
-
-
-def _found(path: Path) -> list[tuple[int, bytes]]:
-    with SnapshotFile(path, KEY) as file:
-        return [(record.kind, file.read(i)) for i, record in enumerate(file.records)]
-
-
-def test_records_come_back_and_more_can_be_added(
-    records: tuple[Path, list[tuple[int, bytes]]],
-) -> None:
-    path, written = records
-    assert _found(path) == written
-    with SnapshotFile(path, KEY) as file:
-        file.truncate(1)
-        file.append(9, b"other")
-    assert _found(path) == [written[0], (9, b"other")]
-
-
-def test_no_two_files_or_places_encrypt_alike(tmp_path: Path) -> None:
-    contents = []
-    for name in "ab":
-        with SnapshotFile(tmp_path / name, KEY) as file:
-            file.append(1, bytes(64))
-            file.append(1, bytes(64))
-            contents += [(tmp_path / name, record) for record in file.records]
-    sealed = [path.read_bytes()[r.offset : r.offset + r.size] for path, r in contents]
-    assert len(set(sealed)) == 4
-
-
-def test_records_cannot_change_places(records: tuple[Path, list[tuple[int, bytes]]]) -> None:
-    path, _ = records
-    with SnapshotFile(path, KEY) as file:
-        file.append(1, b"two" * 30)
-        same = [record for record in file.records if record.kind == 1]
-    content = bytearray(path.read_bytes())
-    a, b = (slice(record.offset, record.offset + record.size) for record in same)
-    content[a], content[b] = content[b], content[a]
-    path.write_bytes(content)
-    with SnapshotFile(path, KEY) as file, pytest.raises(DamagedSnapshot):
-        file.read(0)
-
-
-@settings(max_examples=150, deadline=None)
-@given(data=st.data())
-def test_no_change_to_a_file_gives_other_contents(
-    data: st.DataObject, tmp_path_factory: pytest.TempPathFactory
-) -> None:
-    path = tmp_path_factory.mktemp("records") / "a"
-    written = [(1, b"one" * 30), (2, b""), (3, b"three" * 50)]
-    with SnapshotFile(path, KEY) as file:
-        for kind, content in written:
-            file.append(kind, content)
-    content = bytearray(path.read_bytes())
-    if data.draw(st.booleans()):
-        del content[data.draw(st.integers(0, len(content))) :]
-    else:
-        content[data.draw(st.integers(0, len(content) - 1))] ^= data.draw(st.integers(1, 255))
-    path.write_bytes(content)
-    try:
-        with SnapshotFile(path, KEY) as file:
-            for index, record in enumerate(file.records):
-                assert (record.kind, file.read(index)) == written[index]
-    except DamagedSnapshot:
-        pass
-
-
 def test_checkpoints_are_far_enough_apart(
     gemma: Tiny, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Where a tail is large beside what is added, it is written less often."""
     monkeypatch.setattr(KVCache, "snapshot_nbytes", lambda _: (3e6, 1e3))
     stops = []
-    with gemma.session(tmp_path)._snapshots.begin("1", text(9000)) as reading:  # type: ignore[union-attr]
+    with gemma.session(tmp_path)._snapshots.begin("1", random_ids(9000)) as reading:  # type: ignore[union-attr]
         at = 0
         while (at := reading.stop_after(at)) < 1 << 60:
             stops.append(at)

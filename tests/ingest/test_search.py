@@ -45,6 +45,29 @@ def lots(tmp_path_factory: pytest.TempPathFactory, embedder: Embedder) -> Iterat
     yield from over(texts, tmp_path_factory.mktemp("lots"), embedder)
 
 
+def stored(
+    store: Store,
+    collection: int,
+    chunks: Sequence[Chunk],
+    embedder: Embedder,
+    figures: Sequence[Figure] = (),
+) -> MemoryIndex:
+    """The index of a collection whose one document has these chunks and figures."""
+    store.put(
+        collection,
+        NewDocument(
+            name="a.pdf", title="", path="/a.pdf", media_type="application/pdf",
+            content_hash="a", size=0, modified="", password="", warnings=(),
+            pages=[Page(1, 100, 100, ())], chunks=chunks,
+            vectors=embedder.embed([chunk.text for chunk in chunks]),
+            model=embedder.model, original=b"", rendition=None, figures=figures,
+        ),
+    )  # fmt: skip
+    index = MemoryIndex(dimension=embedder.dimension)
+    index.build(collection, store.index_rows(collection))
+    return index
+
+
 def over(texts: Sequence[str], folder: Path, embedder: Embedder) -> Iterator[Searcher]:
     """A searcher over texts that are the chunks of one document."""
     store = Store(folder, bytes(32))
@@ -53,17 +76,7 @@ def over(texts: Sequence[str], folder: Path, embedder: Embedder) -> Iterator[Sea
         Chunk(n, text, text, (), (ChunkLine(1, Box(0, n * 10.0, 90, n * 10.0 + 9), 0, len(text)),))
         for n, text in enumerate(texts)
     ]
-    store.put(
-        collection,
-        NewDocument(
-            name="a.pdf", title="", path="/a.pdf", media_type="application/pdf",
-            content_hash="a", size=0, modified="", password="", warnings=(),
-            pages=[Page(1, 100, 100, ())], chunks=chunks, vectors=embedder.embed(list(texts)),
-            model=embedder.model, original=b"", rendition=None,
-        ),
-    )  # fmt: skip
-    index = MemoryIndex(dimension=embedder.dimension)
-    index.build(collection, store.index_rows(collection))
+    index = stored(store, collection, chunks, embedder)
     glossary = Glossary([Entry(("which law",), "construed in accordance with the laws")])
     yield Searcher(store, index, embedder, glossary)
     store.close()
@@ -254,18 +267,8 @@ def test_a_figure_counts_more_when_a_question_asks_to_see(
         Chunk(2 * n, text, text, (), (ChunkLine(1, box, 0, len(text)),), 0 if n == 1 else None)
         for n, text in enumerate(texts)
     ]
-    store.put(
-        collection,
-        NewDocument(
-            name="a.pdf", title="", path="/a.pdf", media_type="application/pdf",
-            content_hash="a", size=0, modified="", password="", warnings=(),
-            pages=[Page(1, 100, 100, ())], chunks=chunks, vectors=embedder.embed(list(texts)),
-            model=embedder.model, original=b"", rendition=None,
-            figures=[Figure(1, box, FigureKind.CHART, "figure 1", words)],
-        ),
-    )  # fmt: skip
-    index = MemoryIndex(dimension=embedder.dimension)
-    index.build(collection, store.index_rows(collection))
+    figures = [Figure(1, box, FigureKind.CHART, "figure 1", words)]
+    index = stored(store, collection, chunks, embedder, figures)
     searcher = Searcher(store, index, embedder)
     plain = {r.chunk_id: r.score for r in searcher.rank(1, "crossings of the ferry")}
     shown = {r.chunk_id: r.score for r in searcher.rank(1, "crossings of the ferry chart")}
