@@ -160,18 +160,21 @@ class Progressed:
 
 
 class CitationStatus(StrEnum):
-    """How a quotation relates to the words on the page."""
+    """How a statement relates to the words on the page; see `app.core.verifier`."""
 
-    VERIFIED = "verified"
-    REPAIRED = "repaired"
-    UNVERIFIED = "unverified"
+    VERIFIED = "verified"  # its quotation stands there, and so does every fact of the statement
+    REPAIRED = "repaired"  # the page says it in other words, which are shown
+    UNVERIFIED = "unverified"  # the page does not say it
 
 
 @dataclass(frozen=True, slots=True)
 class Citation:
     """The place that supports a statement. ``n`` is the number in the answer, from 1.
 
-    ``page`` is the first page of the quotation, ``boxes`` all of its lines.
+    ``quote`` are the document's own words where there are any (never unless verified or
+    repaired), else what the answer claims. ``page`` is the first page of the quotation, ``boxes``
+    all of its lines. ``missing`` are the numbers, names and negations of the statement that the
+    page lacks. ``pictured`` says that a model saw the place as a picture: its text cannot tell.
     """
 
     n: int
@@ -181,6 +184,71 @@ class Citation:
     quote: str
     status: CitationStatus
     boxes: tuple[PageBox, ...]
+    missing: tuple[str, ...] = ()
+    pictured: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """A sentence of an answer: ``text[start:end]`` of it, and how well it is supported.
+
+    ``citations`` are the numbers of those that it rests on; a sentence without any is unverified.
+    ``missing`` is as in `Citation`, of what no citation of it holds.
+    """
+
+    start: int
+    end: int
+    status: CitationStatus
+    citations: tuple[int, ...] = ()
+    missing: tuple[str, ...] = ()
+
+
+class Mode(StrEnum):
+    """What an answer is written over."""
+
+    AUTO = "auto"  # the program chooses between the next two
+    PASSAGES = "passages"
+    WHOLE = "whole"  # all of one document, or of a few
+    PLACE = "place"  # a page or region that a person pointed at
+
+
+@dataclass(frozen=True, slots=True)
+class WrittenBy:
+    """What wrote an answer: enough, with question and passages, to write the same again.
+
+    ``name`` is "extractive" without a model. ``fingerprint`` names the weights, ``kv`` the width
+    of keys and values, ``prompt`` is the hash of the fixed text that instructs the model.
+    """
+
+    name: str
+    fingerprint: str = ""
+    weights: str = ""
+    kv: str = ""
+    kernels: str = ""
+    program: str = ""
+    prompt: str = ""
+    temperature: float = 0.0
+    seed: int | None = None
+    max_tokens: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Effort:
+    """What writing took. Tokens, and seconds from the question on.
+
+    ``reused`` of the prompt's tokens were known from before, ``restored`` of them from disk.
+    """
+
+    prompt_tokens: int = 0
+    reused: int = 0
+    restored: int = 0
+    written: int = 0
+    first_seconds: float = 0.0
+    seconds: float = 0.0
+
+
+EXTRACTIVE = WrittenBy("extractive")
+NO_EFFORT = Effort()
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,9 +310,43 @@ class PassagesFound:
 
 
 @dataclass(frozen=True, slots=True)
+class ModeChosen:
+    """What the answer will be written over, and why, in a sentence for people.
+
+    ``query`` is what was searched for: the question, or what it means in its conversation.
+    """
+
+    mode: Mode
+    reason: str
+    query: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PromptProgress:
+    """The model has read so many of the prompt's tokens; see `Effort`."""
+
+    tokens: int
+    of: int
+    reused: int = 0
+    restored: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class TextWritten:
     """The next piece of the answer's text."""
 
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class StatementChecked:
+    """A sentence is whole and has been compared with what it cites.
+
+    ``text`` takes the place of all that was written from ``statement.start`` on: a repaired
+    quotation stands there in the document's words.
+    """
+
+    statement: Statement
     text: str
 
 
@@ -262,6 +364,10 @@ class Answered:
     ``text`` is plain; ``[n]`` in it refers to ``citations``. When ``found`` is false there are
     no citations and ``text`` says so. ``answerer`` names what wrote it ("extractive" when no
     model is installed). ``scope`` is the page or region that was asked about, if it was one.
+
+    ``withheld`` is what a model wrote that nothing on the pages supports; it is shown on request
+    only. ``removed`` counts made-up citations. ``conversation`` and ``record`` are the numbers
+    under which it is kept, 0 if it is not. ``cautions`` say what to know of the documents cited.
     """
 
     question: str
@@ -272,6 +378,15 @@ class Answered:
     unreadable: tuple[UnreadablePage, ...]
     answerer: str
     scope: Scope | None = None
+    statements: tuple[Statement, ...] = ()
+    mode: Mode = Mode.PASSAGES
+    withheld: str = ""
+    removed: int = 0
+    by: WrittenBy = EXTRACTIVE
+    effort: Effort = NO_EFFORT
+    cautions: tuple[str, ...] = ()
+    conversation: int = 0
+    record: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -297,8 +412,11 @@ Event = (
     | FileSkipped
     | BatchFinished
     | Progressed
+    | ModeChosen
     | PassagesFound
+    | PromptProgress
     | TextWritten
+    | StatementChecked
     | CitationChecked
     | Answered
 )

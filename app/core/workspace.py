@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import functools
 import threading
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from datetime import date
 from pathlib import Path
 
 from app.core import vault
 from app.core.adding import Adder, document_info
-from app.core.answerer import Answerer, Draft, ExtractiveAnswerer, ExtractiveSettings
+from app.core.answerer import Answerer, Task, drafted
 from app.core.crops import crops_of
 from app.core.events import (
     Answered,
@@ -24,12 +24,14 @@ from app.core.events import (
     DocumentRemoved,
     DocumentReplaced,
     Event,
+    Mode,
     PassagesFound,
     Progressed,
     Scope,
     Searched,
     UnreadablePage,
 )
+from app.core.extractive import ExtractiveAnswerer, ExtractiveSettings
 from app.core.ingestion import chunks_of, title_of
 from app.core.library_index import LibraryIndex
 from app.core.locations import check_new_library, resources_folder
@@ -221,7 +223,7 @@ class Workspace(PageViewing):
         passages = self._searcher(found.id).search(found.id, question, documents=documents)
         yield PassagesFound(tuple(passages), crops_of(passages))
         answerer = self._answerer()
-        draft = yield from _drafted(answerer, question, passages)
+        draft = yield from drafted(answerer, Task(question, passages))
         stored = [
             d for d in self._store.documents(found.id) if documents is None or d.id in documents
         ]
@@ -238,7 +240,14 @@ class Workspace(PageViewing):
         )
         text = draft.text if draft.found else "Not found in these documents."
         yield Answered(
-            question, draft.found, text, draft.citations, searched, unreadable, answerer.name
+            question,
+            draft.found,
+            text,
+            draft.citations,
+            searched,
+            unreadable,
+            answerer.name,
+            statements=draft.statements,
         )
 
     def _ask_about(self, question: str, found: Collection, scope: Scope) -> Iterator[Event]:
@@ -252,7 +261,7 @@ class Workspace(PageViewing):
         whole = Box(0.0, 0.0, state.width, state.height)
         yield PassagesFound(tuple(passages), crops_of(passages, scope, whole))
         answerer = self._answerer(everything=points_only(question))
-        draft = yield from _drafted(answerer, question, passages)
+        draft = yield from drafted(answerer, Task(question, passages, Mode.PLACE))
         unreadable = (
             (UnreadablePage(document.id, document.name, scope.page, state.unreadable),)
             if state.unreadable
@@ -261,7 +270,16 @@ class Workspace(PageViewing):
         text = draft.text if draft.found else nothing_there(scope, passages)
         searched = Searched(found.name, 1, 1, len(passages))
         yield Answered(
-            question, draft.found, text, draft.citations, searched, unreadable, answerer.name, scope
+            question,
+            draft.found,
+            text,
+            draft.citations,
+            searched,
+            unreadable,
+            answerer.name,
+            scope,
+            draft.statements,
+            Mode.PLACE,
         )
 
     # Followed folders
@@ -357,19 +375,6 @@ class Workspace(PageViewing):
     def _document_info(self, document: Document) -> DocumentInfo:
         names = {c.id: c.name for c in self._store.collections()}
         return document_info(document, names[document.collection_id])
-
-
-def _drafted(
-    answerer: Answerer, question: str, passages: Sequence[Passage]
-) -> Generator[Event, None, Draft]:
-    """What is told while an answer is written; the draft is the result."""
-    draft = Draft(False, "", ())
-    for event in answerer.answer(question, passages):
-        if isinstance(event, Draft):
-            draft = event
-        else:
-            yield event
-    return draft
 
 
 @functools.cache

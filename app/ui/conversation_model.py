@@ -13,6 +13,7 @@ from app.core.events import (
     CitationChecked,
     PassagesFound,
     Scope,
+    StatementChecked,
     TextWritten,
 )
 from app.ui.bridge import Bridge
@@ -112,6 +113,8 @@ class ConversationModel(QObject):
                 exchange.passages = len(passages)
             case TextWritten(text):
                 exchange.text += text
+            case StatementChecked(statement, text):
+                exchange.text = exchange.text[: statement.start] + text
             case CitationChecked(citation):
                 exchange.citations[citation.n] = citation
             case Answered():

@@ -6,8 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from app.core.answerer import Draft, ExtractiveAnswerer, missing, missing_years, without_words
+from app.core.answerer import Draft, Task
 from app.core.events import CitationStatus
+from app.core.extractive import ExtractiveAnswerer, missing, missing_years, without_words
 from ingest.embedder import open_embedder
 from ingest.glossary import Entry, Glossary
 from ingest.types import Box, ChunkLine, Passage
@@ -35,7 +36,7 @@ def answerer() -> ExtractiveAnswerer:
 
 
 def draft(answerer: ExtractiveAnswerer, question: str) -> Draft:
-    *_, last = answerer.answer(question, PASSAGES)
+    *_, last = answerer.answer(Task(question, PASSAGES))
     assert isinstance(last, Draft)
     return last
 
@@ -55,8 +56,10 @@ def test_the_documents_own_marks_are_no_citations(answerer: ExtractiveAnswerer) 
 
 def test_a_heading_is_neither_quoted_nor_marked(answerer: ExtractiveAnswerer) -> None:
     *_, found = answerer.answer(
-        "What was planned for metformin?",
-        [passage(1, "Plan", "Metformin is continued at 1,000 mg twice a day.")],
+        Task(
+            "What was planned for metformin?",
+            [passage(1, "Plan", "Metformin is continued at 1,000 mg twice a day.")],
+        )
     )
     assert isinstance(found, Draft)
     assert found.citations[0].quote == "Metformin is continued at 1,000 mg twice a day."
@@ -65,7 +68,7 @@ def test_a_heading_is_neither_quoted_nor_marked(answerer: ExtractiveAnswerer) ->
 
 def test_a_row_is_shown_cell_by_cell_and_quoted_as_it_stands(answerer: ExtractiveAnswerer) -> None:
     row = "Haemoglobin\tg/l\t\t121 [1]"
-    *_, found = answerer.answer("What was the haemoglobin?", [passage(1, "Blood count", row)])
+    *_, found = answerer.answer(Task("What was the haemoglobin?", [passage(1, "Blood count", row)]))
     assert isinstance(found, Draft)
     assert found.text == "Haemoglobin | g/l | 121 (1) [1]"
     assert found.citations[0].quote == row
@@ -88,7 +91,7 @@ def test_a_question_that_names_its_document_is_answered_by_the_clause(
         "This Agreement is governed by the law of England and Wales.",
     )
     licence = replace(passage(1, *clauses), document="software-licence.pdf")
-    *_, found = answerer.answer("What law governs the software licence?", [licence])
+    *_, found = answerer.answer(Task("What law governs the software licence?", [licence]))
     assert isinstance(found, Draft)
     assert found.citations[0].quote == clauses[1]
 
@@ -114,9 +117,9 @@ def test_years_that_no_passage_has(question: str, missing: list[str]) -> None:
 
 def test_another_year_is_not_found(answerer: ExtractiveAnswerer) -> None:
     report = [passage(1, "Net sales in fiscal 2023 were 5.2 million euros.")]
-    *_, found = answerer.answer("What were net sales in fiscal 2023?", report)
+    *_, found = answerer.answer(Task("What were net sales in fiscal 2023?", report))
     assert isinstance(found, Draft) and found.found
-    *_, wrong = answerer.answer("What were net sales in fiscal 2019?", report)
+    *_, wrong = answerer.answer(Task("What were net sales in fiscal 2019?", report))
     assert wrong == Draft(False, "", ())
 
 
@@ -125,28 +128,30 @@ LOTS = [f"Item {n}: the parcel of lot {39490 + n} weighs {n + 30} kilos." for n 
 
 def test_the_line_with_the_number_is_the_answer(answerer: ExtractiveAnswerer) -> None:
     *_, found = answerer.answer(
-        "What does lot 39500 weigh?", [passage(2, *LOTS[20:]), passage(1, *LOTS[:20])]
+        Task("What does lot 39500 weigh?", [passage(2, *LOTS[20:]), passage(1, *LOTS[:20])])
     )
     assert isinstance(found, Draft)
     assert [citation.quote for citation in found.citations] == [LOTS[10]]
 
 
 def test_a_number_that_no_passage_has_is_not_found(answerer: ExtractiveAnswerer) -> None:
-    *_, found = answerer.answer("What does lot 99999 weigh?", [passage(1, *LOTS)])
+    *_, found = answerer.answer(Task("What does lot 99999 weigh?", [passage(1, *LOTS)]))
     assert isinstance(found, Draft)
     assert not found.found
 
 
 def test_a_number_may_stand_elsewhere_in_the_document(answerer: ExtractiveAnswerer) -> None:
     *_, found = answerer.answer(
-        "When is invoice INV-3031 due?",
-        [
-            passage(1, "Invoice INV 3031"),
-            replace(
-                passage(1, "The invoice is due within thirty days of delivery."), chunk_ids=(7,)
-            ),
-            passage(2, "Invoice INV 3032 is due within ten days of delivery."),
-        ],
+        Task(
+            "When is invoice INV-3031 due?",
+            [
+                passage(1, "Invoice INV 3031"),
+                replace(
+                    passage(1, "The invoice is due within thirty days of delivery."), chunk_ids=(7,)
+                ),
+                passage(2, "Invoice INV 3032 is due within ten days of delivery."),
+            ],
+        )
     )
     assert isinstance(found, Draft)
     assert found.citations[0].quote.startswith("The invoice is due within thirty")
@@ -161,5 +166,5 @@ def test_what_no_passage_tells_of() -> None:
 
 
 def test_no_passages_no_answer(answerer: ExtractiveAnswerer) -> None:
-    (only,) = answerer.answer("Anything?", ())
+    (only,) = answerer.answer(Task("Anything?", ()))
     assert only == Draft(False, "", ())
