@@ -27,6 +27,7 @@ from ingest.records import (
     StoredFigure,
     Vectors,
 )
+from ingest.store_conversations import ConversationStore
 from ingest.store_pages import PageStore
 from ingest.store_writing import note, put_chunks, put_document, put_parts, utc_now
 from ingest.types import Chunk
@@ -44,7 +45,7 @@ __all__ = [
 ]
 
 
-class Store(PageStore):
+class Store(PageStore, ConversationStore):
     """The library's documents in the vault file."""
 
     def __init__(self, folder: Path, key: bytes, *, read_only: bool = False) -> None:
