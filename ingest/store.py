@@ -144,12 +144,17 @@ class Store(PageStore, ConversationStore):
         Raises:
             StoreError: there is none of that number.
         """
-        rows = self._read(f"SELECT {_DOCUMENT_COLUMNS} FROM document WHERE id = ?", (document_id,))
-        if not rows:
+        found = self.find_document(document_id)
+        if found is None:
             raise StoreError(
                 f"document {document_id}", "It is not in the library.", "List the documents."
             )
-        return _document(rows[0])
+        return found
+
+    def find_document(self, document_id: int) -> Document | None:
+        """One document; None if it is not, or no longer, in the library."""
+        rows = self._read(f"SELECT {_DOCUMENT_COLUMNS} FROM document WHERE id = ?", (document_id,))
+        return _document(rows[0]) if rows else None
 
     def find(
         self, collection_id: int, *, content_hash: str = "", path: str = ""

@@ -16,6 +16,7 @@ from pathlib import Path
 from app.core import vault
 from app.core.adding import Adder, document_info
 from app.core.answerer import Answerer, Task, drafted
+from app.core.conversations import ConversationKeeping
 from app.core.crops import crops_of
 from app.core.events import (
     Answered,
@@ -49,7 +50,7 @@ from ingest.store import Collection, Document, Store
 from ingest.types import Box, FileInfo, Passage
 
 
-class Workspace(PageViewing):
+class Workspace(PageViewing, ConversationKeeping):
     """One open library."""
 
     def __init__(
