@@ -16,7 +16,6 @@ from pathlib import Path
 from app.core import vault
 from app.core.adding import Adder, document_info
 from app.core.answerer import Answerer, Task, drafted
-from app.core.conversations import ConversationKeeping
 from app.core.crops import crops_of
 from app.core.events import (
     Answered,
@@ -32,6 +31,7 @@ from app.core.events import (
     Searched,
     UnreadablePage,
 )
+from app.core.export import Exporting
 from app.core.extractive import ExtractiveAnswerer, ExtractiveSettings
 from app.core.ingestion import chunks_of, title_of
 from app.core.library_index import LibraryIndex
@@ -50,7 +50,7 @@ from ingest.store import Collection, Document, Store
 from ingest.types import Box, FileInfo, Passage
 
 
-class Workspace(PageViewing, ConversationKeeping):
+class Workspace(PageViewing, Exporting):
     """One open library."""
 
     def __init__(
