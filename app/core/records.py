@@ -66,7 +66,8 @@ class AnswerRecord:
     ``query`` is what was searched for. ``mode`` is what was asked for, ``answer.mode`` what came
     of it, ``reason`` why. ``documents`` are those that the person limited the question to, None
     for all. ``raw`` is what the model wrote, before anything was checked. ``earlier`` are the
-    records that stood in the prompt before it. ``made`` is ISO 8601, UTC. Model, precision,
+    records that stood in the prompt before it. ``whole`` are documents that were read whole: their
+    text is not repeated in ``passages``. ``made`` is ISO 8601, UTC. Model, precision,
     settings and seed are in ``answer.by``.
     """
 
@@ -83,6 +84,7 @@ class AnswerRecord:
     raw: str = ""
     pictures: tuple[ShownPicture, ...] = ()
     earlier: tuple[int, ...] = ()
+    whole: tuple[int, ...] = ()
 
     @property
     def document_ids(self) -> frozenset[int]:
@@ -90,6 +92,7 @@ class AnswerRecord:
         ids = {given.document_id for given in self.passages}
         ids |= {citation.document_id for citation in self.answer.citations}
         ids |= {picture.crop.document_id for picture in self.pictures}
+        ids |= set(self.whole)
         if self.scope is not None:
             ids.add(self.scope.document_id)
         return frozenset(ids)
