@@ -180,6 +180,16 @@ def _settings(record: AnswerRecord) -> Iterator[Row]:
         yield "Searched for", (record.query,)
     asked = _MODES[record.mode]
     yield "Read", (f"{_MODES[answer.mode]}; asked for: {asked}", *filter(None, [record.reason]))
+    if record.sources:
+        whole = dict.fromkeys(record.whole, ", read whole")
+        yield (
+            "Documents",
+            tuple(
+                f"{source.document} (document {source.document_id}, content "
+                f"{source.content_hash}{whole.get(source.document_id, '')})"
+                for source in record.sources
+            ),
+        )
     if record.documents is not None:
         yield "Only documents", (", ".join(map(str, record.documents)),)
     if record.scope is not None:
