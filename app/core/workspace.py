@@ -23,6 +23,7 @@ from app.core.events import (
     Event,
     Progressed,
 )
+from app.core.export import Exporting
 from app.core.ingestion import chunks_of, title_of
 from app.core.language_model import LanguageModel
 from app.core.library_index import LibraryIndex
@@ -38,7 +39,7 @@ from ingest.store import Document, Store
 from ingest.types import FileInfo, Passage
 
 
-class Workspace(Asking):
+class Workspace(Asking, Exporting):
     """One open library."""
 
     def __init__(
