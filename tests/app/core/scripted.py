@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Sequence
+from pathlib import Path
 from typing import Any
 
 from engine.options import Event, Finished, Message, ModelFacts, Options, PromptRead, Written
@@ -60,3 +61,9 @@ def text_of(prompt: Prompt) -> str:
     if isinstance(prompt, str):
         return prompt
     return "\n".join(m.text for m in prompt if isinstance(m, Message))
+
+
+def put_in(workspace: Any, writer: Scripted) -> None:
+    """Lets the writer answer in a workspace, as a chosen model would."""
+    workspace.language._for_now = Path(__file__)
+    workspace.language.engine = lambda: writer
