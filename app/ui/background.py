@@ -38,7 +38,7 @@ from app.ui.messages import (
 # What runs when the window closes has so long to stop by itself; what is committed stays anyway.
 _CLOSE_SECONDS = 0.5
 
-WRITING, ASKING, SHOWING = "writing", "asking", "showing"
+WRITING, ASKING, SHOWING, KEEPING = "writing", "asking", "showing", "keeping"
 
 # Every method the window may call, and the lane it waits in.
 LANES = {
@@ -51,6 +51,14 @@ LANES = {
     "unfollow": WRITING,
     "ask": ASKING,
     "prepare": ASKING,
+    "use_language_model": ASKING,  # not in the middle of an answer
+    "language_model": KEEPING,
+    "conversations": KEEPING,
+    "exchanges": KEEPING,
+    "rename_conversation": KEEPING,
+    "remove_conversation": KEEPING,
+    "export_answer": KEEPING,
+    "export_conversation": KEEPING,
     "search": SHOWING,
     "collections": SHOWING,
     "documents": SHOWING,

@@ -6,10 +6,26 @@ Qt guesses whether a label or tool tip is HTML; everything here takes that guess
 from __future__ import annotations
 
 import html
-import re
-from collections.abc import Collection
 
-_REFERENCE = re.compile(r"\[(\d{1,4})\]")
+# What turns the direction of the text after it, and characters that nobody sees: a document's
+# words must not reorder or hide the program's own.
+_UNSEEN = {
+    code: "\u200b"
+    for first, last in (
+        (0x00, 0x08),
+        (0x0B, 0x1F),
+        (0x7F, 0x9F),
+        (0x202A, 0x202E),
+        (0x2066, 0x2069),
+    )
+    for code in range(first, last + 1)
+}
+_UNSEEN |= {0x2028: "\n", 0x2029: "\n", 0xFFFC: "\u200b"}
+
+
+def harmless(text: str) -> str:
+    """The text without control characters and without marks that turn its direction."""
+    return text.translate(_UNSEEN)
 
 
 def tip(text: str) -> str:
@@ -20,27 +36,6 @@ def tip(text: str) -> str:
 def one_line(text: str) -> str:
     """The text with its line breaks and runs of spaces as single spaces."""
     return " ".join(text.split())
-
-
-def answer_html(text: str, numbers: Collection[int], accent: str) -> str:
-    """The answer as escaped HTML; ``[n]`` becomes a link ``cite:n`` where citation n exists."""
-
-    def link(match: re.Match[str]) -> str:
-        number = int(match[1])
-        if number not in numbers:
-            return match[0]
-        style = f"color:{accent};text-decoration:none;font-weight:600"
-        return f'<a href="cite:{number}" style="{style}">[{number}]</a>'
-
-    escaped = html.escape(text.strip())
-    lines = _REFERENCE.sub(link, escaped).replace("\n", "<br>")
-    return f'<div style="line-height:130%">{lines}</div>'
-
-
-def cited_number(link: str) -> int | None:
-    """The n of a ``cite:n`` link, None for every other link."""
-    scheme, _, number = link.partition(":")
-    return int(number) if scheme == "cite" and number.isdigit() else None
 
 
 def counted(count: int, one: str, many: str = "") -> str:

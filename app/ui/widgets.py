@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QSize, Qt
-from PySide6.QtGui import QKeySequence, QPainter, QPaintEvent
+from PySide6.QtGui import QColor, QKeySequence, QPainter, QPaintEvent
 from PySide6.QtWidgets import QFrame, QLabel, QSizePolicy, QToolButton, QVBoxLayout, QWidget
 
 from app.ui import icons, style
@@ -34,11 +34,22 @@ class TextLabel(QLabel):
 
 
 class ElidedLabel(QWidget):
-    """One line of plain text that gives way in the middle; the whole text is its tool tip."""
+    """One line of plain text that gives way in the middle; the whole text is its tool tip.
 
-    def __init__(self, text: str = "", *, bold: bool = False, scale: float = style.BODY) -> None:
+    ``tone`` names a colour of the theme.
+    """
+
+    def __init__(
+        self,
+        text: str = "",
+        *,
+        bold: bool = False,
+        scale: float = style.BODY,
+        tone: str = "text",
+    ) -> None:
         super().__init__()
         self._text = text
+        self._tone = tone
         self.setFont(style.scaled_font(scale, bold=bold))
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.set_text(text)
@@ -64,7 +75,7 @@ class ElidedLabel(QWidget):
 
     def paintEvent(self, _event: QPaintEvent) -> None:
         painter = QPainter(self)
-        painter.setPen(self.palette().windowText().color())
+        painter.setPen(QColor(getattr(style.current_theme(), self._tone)))
         shown = self.fontMetrics().elidedText(
             self._text, Qt.TextElideMode.ElideMiddle, self.width()
         )
