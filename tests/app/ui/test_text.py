@@ -5,31 +5,19 @@ from __future__ import annotations
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QLabel
 
-from app.ui.text import answer_html, cited_number, counted, tip
+from app.ui.text import counted, harmless, tip
 from app.ui.widgets import TextLabel
-
-
-def test_answer_is_escaped_and_known_numbers_become_links() -> None:
-    html = answer_html("<img src=x> a & b [1] [7]\nnext", {1}, "#17626b")
-    assert "<img" not in html
-    assert "&lt;img src=x&gt; a &amp; b" in html
-    assert 'href="cite:1"' in html
-    assert "[7]" in html
-    assert "cite:7" not in html
-    assert "<br>next" in html
-
-
-def test_only_citation_links_count() -> None:
-    assert cited_number("cite:12") == 12
-    assert cited_number("https://example.org") is None
-    assert cited_number("cite:") is None
-    assert cited_number("file:///etc/passwd") is None
 
 
 def test_tool_tip_never_turns_into_markup() -> None:
     assert "<b>" not in tip("<b>bold</b>")
     assert tip("plain words").startswith("<div")  # Qt need not guess what it is
     assert tip("") == ""
+
+
+def test_what_hides_or_turns_text_is_taken_out() -> None:
+    assert harmless("25 mg\u202e gm 52\u2069\x00\nnext") == "25 mg\u200b gm 52\u200b\u200b\nnext"
+    assert harmless("אבג 1 – “ok”") == "אבג 1 – “ok”"
 
 
 def test_counted() -> None:
