@@ -42,7 +42,7 @@ from engine import PromptTooLong
 from ingest.embedder import Embedder
 from ingest.errors import StoreError
 from ingest.glossary import Glossary
-from ingest.search import Searcher
+from ingest.search import Searcher, merge_chunks
 from ingest.store import Collection
 from ingest.types import Box, Passage
 
@@ -50,6 +50,7 @@ _MOST_PASSAGES = 10
 _PATIENCE = 25.0  # seconds of reading that passages may take before the first word
 _WHOLE_PATIENCE = 300.0  # the same for a whole document, which stays read
 _LEAST_TOKENS = 1_200
+_MOST_JOINED = 3  # chunks that become one passage
 NOT_FOUND = "Not found in these documents."
 
 
@@ -184,7 +185,7 @@ class Asking(PageViewing, ConversationKeeping, ABC):
         while True:
             task = Task(
                 asked.question,
-                in_document_order(chosen),
+                self._settled(chosen),
                 Mode.PASSAGES,
                 asked.turns,
                 pictures,
@@ -257,6 +258,39 @@ class Asking(PageViewing, ConversationKeeping, ABC):
                 )
             )  # fmt: skip
         return passages
+
+    def _settled(self, passages: Sequence[Passage]) -> list[Passage]:
+        """Passages in document order, neighbours joined the same way whatever was asked.
+
+        A search joins chunks as it finds them; read anew for every question, the same text cut
+        otherwise would have to be read again.
+        """
+        by_chunk = {i: p for p in passages for i in p.chunk_ids if p.figure is None}
+        alone = [p for p in passages if p.figure is not None or not p.chunk_ids]
+        runs: list[list[int]] = []
+        for i in sorted(by_chunk):
+            last = runs[-1] if runs else []
+            beside = last and i == last[-1] + 1 and len(last) < _MOST_JOINED
+            if beside and by_chunk[i].document_id == by_chunk[last[-1]].document_id:
+                last.append(i)
+            else:
+                runs.append([i])
+        for run in runs:
+            stored = self._store.chunks(run)
+            text, lines = merge_chunks(stored)
+            found = [by_chunk[i] for i in run]
+            alone.append(
+                replace(
+                    found[0],
+                    chunk_ids=tuple(run),
+                    text=text,
+                    lines=lines,
+                    heading=stored[0].chunk.heading,
+                    score=max(p.score for p in found),
+                    similarity=max(p.similarity for p in found),
+                )
+            )
+        return in_document_order(alone)
 
     def _fits(self, task: Task, writer: WrittenAnswerer) -> bool:
         engine = self.language.engine()
