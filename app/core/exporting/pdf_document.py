@@ -39,11 +39,16 @@ def write(paper: Paper) -> bytes:
     placed: set[int] = set()
     pages.add(_element("h1", _text(paper.title), paper.title), keep=True)
     for block in paper.blocks:
-        for markup, numbers in _pieces(block):
+        headed = isinstance(block, Table) and block.header
+        for place, (markup, numbers) in enumerate(_pieces(block)):
             fresh = [n for n in dict.fromkeys(numbers) if n not in placed]
             placed.update(fresh)
             notes_here = [notes[n - 1] for n in fresh]
-            pages.add(markup, notes_here, keep=isinstance(block, Heading))
+            keep = isinstance(block, Heading) or (headed and place == 0)
+            pages.add(markup, notes_here, keep=keep)
+            if headed and place == 0:
+                pages.header = markup
+        pages.header = ""
     pages.finish()
     return _finished(output.getvalue(), paper, pages)
 

@@ -55,6 +55,7 @@ class Pages:
     """Writes pages to ``output``.
 
     ``rules`` are page (from 0) and height of the rules above notes, to be drawn at the end.
+    While ``header`` is set, every page that is begun starts with it.
     """
 
     def __init__(self, output: io.BytesIO, title: str) -> None:
@@ -62,8 +63,9 @@ class Pages:
         self._title = title if len(title) <= _TITLE else f"{title[: _TITLE - 1]}…"
         self._device: object | None = None
         self._number = -1
-        self._y = _TOP
+        self._y = self._start = _TOP
         self._after_table = False
+        self.header = ""
         self._notes: deque[_Note] = deque()  # those of this page, or left from the one before
         self._over = False  # more of them than the page can take
         self.rules: list[tuple[int, float]] = []
@@ -98,7 +100,7 @@ class Pages:
 
     @property
     def _fresh(self) -> bool:
-        return self._device is None or self._y == _TOP
+        return self._device is None or self._y == self._start
 
     @property
     def _begun_at(self) -> float:
@@ -144,6 +146,12 @@ class Pages:
             self._device = self._writer.begin_page(_SHEET)
             self._number += 1
             self._y = _TOP
+            if self.header:
+                header = _story(self.header)
+                self._y += _height(header)
+                header.place(pymupdf.Rect(_MARGIN, _TOP, _MARGIN + WIDTH, self._y + 1))
+                header.draw(self._device)
+            self._start = self._y
 
     def _turn(self) -> None:
         """Ends the page: its notes, its number."""
@@ -169,7 +177,7 @@ class Pages:
             more, filled = note.story.place(pymupdf.Rect(_MARGIN, y, _MARGIN + WIDTH, _BOTTOM + 1))
             box = pymupdf.Rect(filled)
             if more and box.is_empty:  # not even a line of it
-                if self._y > _TOP:
+                if not self._fresh:
                     break
                 more, filled = note.story.place(pymupdf.Rect(_MARGIN, y, _MARGIN + WIDTH, _TALL))
                 box = pymupdf.Rect(filled)
