@@ -30,6 +30,7 @@ from app.core.library_index import LibraryIndex
 from app.core.locations import check_new_library
 from app.core.models import Models
 from app.core.preload import Preload
+from app.core.reading_plan import ReadingPlan
 from app.core.snapshots import LibrarySnapshots
 from app.core.vault_file import make_folder
 from engine.options import ModelFacts
@@ -58,6 +59,12 @@ class Workspace(Asking, Exporting):
         self._index = LibraryIndex(self._store, self._models)
         self._adder = Adder(self._store, self._models, self._index)
         self.language = LanguageModel(self._store, self.snapshots)
+        self.reading = ReadingPlan(
+            self._store,
+            self.language,
+            self.snapshots,
+            lambda document, page, box, pixels: self.crop_png(document, page, box, pixels=pixels),
+        )
 
     @classmethod
     def open(

@@ -10,6 +10,7 @@ import docx
 from docx.document import Document
 from docx.enum.style import WD_STYLE_TYPE
 from docx.oxml import OxmlElement
+from docx.oxml.ns import qn
 from docx.shared import Mm, Pt, RGBColor
 
 from app.core.exporting.docx_footnotes import Footnotes
@@ -96,6 +97,10 @@ def _add_table(document: Document, table: Table, notes: Footnotes) -> None:
         return
     made = document.add_table(rows=len(table.rows), cols=len(shares), style="Table Grid")
     made.autofit = False
+    if not table.header:  # else readers take the first row for one
+        look = made._tbl.tblPr.find(qn("w:tblLook"))
+        look.set(qn("w:firstRow"), "0")
+        look.set(qn("w:val"), "0480")
     text_width = _WIDTH - 2 * _MARGIN
     for column, share in zip(made.columns, shares, strict=True):
         column.width = Mm(text_width * share)
