@@ -170,14 +170,11 @@ def made_of(exchange: Exchange) -> list[tuple[str, str]]:
     if chosen is not None and chosen.query and chosen.query != exchange.question:
         rows.append(("Searched for", chosen.query))
     if effort.prompt_tokens:
-        disk = f" ({effort.restored:,} from disk)" if effort.restored else ""
-        rows.append(
-            (
-                "Tokens",
-                f"{effort.prompt_tokens:,} in the prompt, {effort.reused:,} of them known from "
-                f"before{disk}; {effort.written:,} written",
-            )
-        )
+        parts = [f"{effort.prompt_tokens:,} in the prompt"]
+        if effort.reused:
+            disk = f" ({effort.restored:,} from disk)" if effort.restored else ""
+            parts.append(f", {effort.reused:,} of them known from before{disk}")
+        rows.append(("Tokens", f"{''.join(parts)}; {effort.written:,} written"))
     if effort.seconds:
         first = f"; first words after {effort.first_seconds:.1f} s" if effort.first_seconds else ""
         rows.append(("Time", f"{effort.seconds:.1f} s{first}"))

@@ -151,4 +151,4 @@ _MODES = {
         "Reads all of a document. The first time takes minutes; after that it is known.",
     ),
 }
-_WITHOUT = "Without a model, sentences come from the passages found."
+_WITHOUT = "Whole documents are read by a model only."

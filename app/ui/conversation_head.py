@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import Signal
+from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QHBoxLayout, QMenu, QToolButton, QWidget
 
@@ -25,7 +25,7 @@ class ConversationHead(QWidget):
         row = QHBoxLayout(self)
         row.setContentsMargins(style.LARGE, style.TIGHT, style.SMALL, style.TIGHT)
         row.setSpacing(style.TIGHT)
-        self.title = ElidedLabel(bold=True)
+        self.title = ElidedLabel(bold=True, elide=Qt.TextElideMode.ElideRight)
         row.addWidget(self.title, 1)
         self.new_button = IconButton("new-conversation", "New conversation", "Ctrl+Shift+N")
         self.new_button.clicked.connect(self.new_wanted)

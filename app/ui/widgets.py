@@ -34,9 +34,10 @@ class TextLabel(QLabel):
 
 
 class ElidedLabel(QWidget):
-    """One line of plain text that gives way in the middle; the whole text is its tool tip.
+    """One line of plain text that gives way; the whole text is its tool tip.
 
-    ``tone`` names a colour of the theme.
+    It does so in the middle, as names of files should, or at ``elide``. ``tone`` names a colour
+    of the theme.
     """
 
     def __init__(
@@ -46,9 +47,11 @@ class ElidedLabel(QWidget):
         bold: bool = False,
         scale: float = style.BODY,
         tone: str = "text",
+        elide: Qt.TextElideMode = Qt.TextElideMode.ElideMiddle,
     ) -> None:
         super().__init__()
         self._text = text
+        self._elide = elide
         self._tone = tone
         self.setFont(style.scaled_font(scale, bold=bold))
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
@@ -76,9 +79,7 @@ class ElidedLabel(QWidget):
     def paintEvent(self, _event: QPaintEvent) -> None:
         painter = QPainter(self)
         painter.setPen(QColor(getattr(style.current_theme(), self._tone)))
-        shown = self.fontMetrics().elidedText(
-            self._text, Qt.TextElideMode.ElideMiddle, self.width()
-        )
+        shown = self.fontMetrics().elidedText(self._text, self._elide, self.width())
         painter.drawText(self.rect(), Qt.AlignmentFlag.AlignVCenter, shown)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from PySide6.QtCore import Qt
 from PySide6.QtGui import QAction
 from PySide6.QtWidgets import (
     QFrame,
@@ -40,8 +41,13 @@ class WriterFoot(QWidget):
         self.without_action = self._action("Go without a model", self.go_without)
         self.button.setMenu(self.menu)
         row.addWidget(self.button)
-        self.words = ElidedLabel(scale=style.CAPTION, tone="muted")
+        self.words = ElidedLabel(
+            scale=style.CAPTION, tone="muted", elide=Qt.TextElideMode.ElideRight
+        )
         row.addWidget(self.words, 1)
+        self.stop = IconButton("stop", "Stop loading the model", role="muted", size=14)
+        self.stop.clicked.connect(model.stop)
+        row.addWidget(self.stop)
         column.addLayout(row)
         self.bar = QProgressBar()
         self.bar.setRange(0, 0)
@@ -89,6 +95,7 @@ class WriterFoot(QWidget):
         model = self._model
         self.words.set_text(model.doing or words_of(model))
         self.bar.setVisible(bool(model.doing))
+        self.stop.setVisible(bool(model.doing))
         free = not model.doing
         self.choose_action.setEnabled(free)
         self.file_action.setEnabled(free)

@@ -23,6 +23,7 @@ class WriterModel(QObject):
         self.name = ""
         self.doing = ""  # what is under way, in words
         self.failure: Failure | None = None
+        self._request = 0
 
     @property
     def in_use(self) -> bool:
@@ -47,6 +48,13 @@ class WriterModel(QObject):
         self.doing = "Letting go of the model…"
         self._change(None)
 
+    def stop(self) -> None:
+        """Stops loading; the choice stays as it was."""
+        if self.doing:
+            self.doing = "Stopping…"
+            self.changed.emit()
+            self._bridge.cancel(self._request)
+
     def dismiss(self) -> None:
         """The failure has been read."""
         self.failure = None
@@ -62,7 +70,7 @@ class WriterModel(QObject):
             self.name = "" if facts is None else facts.name
             self.changed.emit()
 
-        self._bridge.call(
+        self._request = self._bridge.call(
             "use_language_model",
             path,
             on_value=used,

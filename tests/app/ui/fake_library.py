@@ -45,7 +45,7 @@ from app.core.records import AnswerRecord, ConversationInfo, Exchange, Source
 from app.ui.background import serve
 from app.ui.follower import SerialWriter
 from app.ui.messages import Open
-from engine import MemoryExceeded, ModelFacts
+from engine import EngineStopped, MemoryExceeded, ModelFacts
 from ingest.errors import DamagedFile, WrongKey
 from ingest.types import Box, ChunkLine, PageBox, Passage
 
@@ -201,6 +201,7 @@ class FakeWorkspace:
         self._folder = folder
         self._documents = list(DOCUMENTS)
         self._model = ""
+        self._stopped = threading.Event()
         self._kept: list[Answered] = []
 
     def close(self) -> None:
@@ -235,12 +236,18 @@ class FakeWorkspace:
     def follow(self, _collection: str, folder: str) -> None:
         (self._folder / "followed").write_text(folder)
 
+    def stop_loading(self) -> None:
+        self._stopped.set()
+
     def language_model(self) -> str:
         return self._model
 
     def use_language_model(self, path: Path | None) -> ModelFacts | None:
         if path is not None and path.name == "big":
             raise MemoryExceeded(str(path), "It needs 90 GB, and 8 GB are free.", "Choose E2B.")
+        if path is not None and path.name == "slow":
+            assert self._stopped.wait(60)
+            raise EngineStopped(str(path), "The model was closed.", "Ask again.")
         self._model = str(path or "")
         return None if path is None else FACTS
 

@@ -51,7 +51,7 @@ def test_without_a_model_it_says_so(panel: ConversationPanel) -> None:
     assert foot.words.text() == "No model: answers are the documents' own sentences"
     assert not foot.without_action.isEnabled() and foot.choose_action.isEnabled()
     assert not panel.asking.mode.isEnabled()
-    assert panel.asking.hint.text().startswith("Without a model")
+    assert panel.asking.hint.text().startswith("Whole documents")
 
 
 def test_the_library_s_model_is_named(bridge: HandBridge, panel: ConversationPanel) -> None:
@@ -154,3 +154,14 @@ def test_through_a_real_process(qtbot: QtBot, live: ConversationPanel, tmp_path:
     with qtbot.waitSignal(model.kept.exported, timeout=WAIT):
         model.kept.export_answer(40, file)
     assert file.read_text() == "40 True"
+
+
+def test_loading_can_be_stopped(qtbot: QtBot, live: ConversationPanel) -> None:
+    foot = live.asking.writer
+    live._model.writer.use(Path("/models/slow"))
+    qtbot.waitUntil(foot.stop.isVisible, timeout=WAIT)
+    qtbot.wait(200)  # until the process is at it
+    foot.stop.click()
+    qtbot.waitUntil(lambda: not live._model.writer.doing, timeout=WAIT)
+    assert foot.failure.isHidden() and foot.stop.isHidden()
+    assert foot.words.text().startswith("No model")
