@@ -99,6 +99,56 @@ class Asking(PageViewing, ConversationKeeping, ABC):
         else:
             yield from self._ask_all(asked, answerer)
 
+    def again(self, record_id: int) -> Iterator[Event]:
+        """Answers a kept question once more: same passages, model and settings. Nothing is kept.
+
+        The last event is `Answered`; its text is that of the record, unless something that the
+        record does not hold has changed: the program, or the processor's kernels.
+
+        Raises:
+            StoreError: there is no such answer, or another model wrote it.
+            EngineError: the model cannot be loaded or cannot answer.
+        """
+        record = self.record(record_id)
+        by = record.answer.by
+        earlier = tuple(self.record(number) for number in record.earlier)
+        asked = Asked(
+            record.question,
+            self._store.collection(record.collection),
+            record.mode,
+            record.documents,
+            None,
+            earlier,
+            tuple(self.reading.turn(kept) for kept in earlier),
+            keep=False,
+        )
+        turn = self.reading.turn(record)
+        mode = record.answer.mode
+        owner = ""
+        if len(record.whole) == 1:
+            owner = self.reading.owner(record.whole[0])
+        given = tuple(p for kept in asked.turns for p in kept.passages) + turn.passages
+        task = Task(record.question, given, mode, asked.turns, turn.pictures, owner)
+        answerer: Answerer
+        if by.fingerprint:
+            writing = WritingSettings(by.max_tokens, by.temperature, by.seed)
+            writer = self._written(writing)
+            if writer is None or writer.by.fingerprint != by.fingerprint:
+                raise StoreError(
+                    f"answer {record_id}",
+                    f"{by.name} wrote it, and that is not the model in use.",
+                    "Use that model: muniment models use MODEL",
+                )
+            answerer = writer
+        else:
+            everything = record.scope is not None and points_only(record.question)
+            answerer = self._extractive(everything=everything)
+            task = Task(record.query or record.question, turn.passages, mode)
+        plan = self.reading.plan(ModeChosen(mode, record.reason, record.query), task)
+        yield plan.chosen
+        draft = yield from drafted(answerer, task)
+        yield self._answered(asked, plan, draft, answerer, scope=record.scope)
+
     def _written(self, writing: WritingSettings) -> WrittenAnswerer | None:
         """What writes with the library's model; None without one."""
         if self.language.path is None:

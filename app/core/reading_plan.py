@@ -63,6 +63,10 @@ class ReadingPlan:
         self._store, self._language, self._snapshots = store, language, snapshots
         self._drawn = drawn
 
+    def owner(self, document_id: int) -> str:
+        """The name that what was read of a document is kept under."""
+        return self._snapshots.owner(document_id)
+
     def plan(self, chosen: ModeChosen, task: Task) -> Plan:
         """A plan as it is; the documents' versions are those of now."""
         ids = {p.document_id for p in task.passages}
