@@ -29,6 +29,7 @@ from app.core.following_up import depends, joined, rewritten
 from app.core.language_model import LanguageModel
 from app.core.locations import resources_folder
 from app.core.page_viewing import PageViewing
+from app.core.prompting import in_document_order
 from app.core.reading_plan import MOST_PASSAGES, Asked, Plan, ReadingPlan
 from app.core.recording import record_of
 from app.core.records import AnswerRecord
@@ -212,6 +213,8 @@ class Asking(PageViewing, ConversationKeeping, ABC):
             answerer = writer
             # What was asked about is seen first, and once.
             shown = self.reading.pictures(crops[:1])
+            # In the page's order, so that another question about the place reads on.
+            passages = in_document_order(passages)
             task = Task(asked.question, passages, Mode.PLACE, asked.turns, shown)
         plan = self.reading.plan(chosen, task)
         yield plan.chosen
