@@ -37,6 +37,7 @@ from app.core.prompting import build, in_document_order
 from app.core.records import AnswerRecord, GivenPassage, ShownPicture
 from app.core.scoped import check_scope, nothing_there, passages_in, points_only
 from app.core.snapshots import LibrarySnapshots
+from app.core.support import PASSAGES
 from app.core.written import DEFAULT_WRITING, WritingSettings, WrittenAnswerer
 from engine import PromptTooLong
 from ingest.embedder import Embedder
@@ -133,7 +134,7 @@ class Asking(PageViewing, ConversationKeeping, ABC):
     def _ask_all(self, asked: _Asked, writer: WrittenAnswerer | None) -> Iterator[Event]:
         query = self._query(asked, writer)
         passages = self._searcher(asked.collection.id).search(
-            asked.collection.id, query, k=_MOST_PASSAGES, documents=asked.documents
+            asked.collection.id, query, k=PASSAGES, documents=asked.documents
         )
         if writer is None:
             chosen = ModeChosen(Mode.PASSAGES, "No model is installed.", query)
@@ -460,7 +461,7 @@ class Asking(PageViewing, ConversationKeeping, ABC):
 
     def _extractive(self, *, everything: bool = False) -> ExtractiveAnswerer:
         # Who only points at a place wants to know what stands there, whatever it is.
-        settings = ExtractiveSettings(least_strength=0.0, least_share=0.0) if everything else None
+        settings = ExtractiveSettings(least_support=0.0, least_share=0.0) if everything else None
         return ExtractiveAnswerer(self.embedder, glossary(), settings, page_lines=self.page_lines)
 
 

@@ -11,7 +11,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -84,11 +84,11 @@ def evaluate_answers(folder: Path, console: Console, model: Path | None = None) 
     Raises:
         IngestError: the model cannot be used.
     """
-    texts = (folder / "corpus.jsonl").is_file()
-    with _texts(folder, console) if texts else _documents(folder, console) as workspace:
+    with opened(folder, console) as workspace:
         if model is not None:
-            workspace.use_language_model(model)  # type: ignore[attr-defined]
-        outcomes = list(ask_all(workspace, gold_texts(folder) if texts else gold(folder), console))
+            workspace.use_language_model(model)
+        asked = gold_texts(folder) if _holds_texts(folder) else gold(folder)
+        outcomes = list(ask_all(workspace, asked, console))
     return summary(outcomes)
 
 
@@ -141,7 +141,7 @@ def _ask(workspace: Workspace, asked: Gold, documents: Sequence[int] | None) -> 
     first: float | None = None
     answered: Answered | None = None
     begun = time.perf_counter()
-    for event in workspace.ask(asked.question, COLLECTION, documents=documents):
+    for event in workspace.ask(asked.question, COLLECTION, documents=documents, keep=False):
         if isinstance(event, TextWritten) and first is None:
             first = time.perf_counter() - begun
         elif isinstance(event, Answered):
@@ -190,6 +190,15 @@ def _shares(outcomes: Sequence[Outcome]) -> dict[str, Any]:
 
 def _percent(cases: Sequence[bool]) -> float | None:
     return round(100 * sum(cases) / len(cases), 1) if cases else None
+
+
+def opened(folder: Path, console: Console) -> AbstractContextManager[Workspace]:
+    """A throw-away library that holds the folder's documents or texts."""
+    return _texts(folder, console) if _holds_texts(folder) else _documents(folder, console)
+
+
+def _holds_texts(folder: Path) -> bool:
+    return (folder / "corpus.jsonl").is_file()
 
 
 @contextmanager
