@@ -32,6 +32,7 @@ from app.core.models import Models
 from app.core.preload import Preload
 from app.core.reading_plan import ReadingPlan
 from app.core.snapshots import LibrarySnapshots
+from app.core.transcribing import Transcribing
 from app.core.vault_file import make_folder
 from engine.options import ModelFacts
 from ingest.embedder import Embedder
@@ -40,7 +41,7 @@ from ingest.store import Document, Store
 from ingest.types import FileInfo, Passage
 
 
-class Workspace(Asking, Exporting):
+class Workspace(Asking, Transcribing, Exporting):
     """One open library."""
 
     def __init__(
