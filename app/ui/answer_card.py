@@ -6,13 +6,13 @@ What documents and models wrote is shown as text, never as markup; no link leave
 from __future__ import annotations
 
 from PySide6.QtCore import Signal
-from PySide6.QtWidgets import QFrame, QToolTip, QVBoxLayout
+from PySide6.QtWidgets import QApplication, QFrame, QToolTip, QVBoxLayout
 
 from app.core.events import Answered, Citation
 from app.core.exporting.answer_paper import REMOVED
 from app.core.exporting.citing import clipboard
 from app.ui import style
-from app.ui.answer_parts import Actions, Disclosure, Note, Reading, Withheld
+from app.ui.answer_parts import Actions, Note, Reading, Withheld
 from app.ui.answer_text import AnswerText, runs_of
 from app.ui.answer_words import (
     citation_tip,
@@ -34,6 +34,7 @@ class AnswerCard(QFrame):
     """Shows an Exchange and follows it while it grows."""
 
     citation_chosen = Signal(object)  # Citation
+    copied = Signal()
     export_wanted = Signal(object)  # Exchange
 
     def __init__(self, exchange: Exchange) -> None:
@@ -79,8 +80,10 @@ class AnswerCard(QFrame):
         if not exchange.waiting and not self._finished:
             self._finished = True
             self._finish()
-        for disclosure in self.findChildren(Disclosure):
-            disclosure.refresh()
+        if self.foot is not None:
+            self.foot.refresh()
+        if self.withheld is not None:
+            self.withheld.refresh()
 
     def rows(self) -> list[CitationRow]:
         """The citations listed, by number."""
@@ -94,8 +97,9 @@ class AnswerCard(QFrame):
 
     def copy_answer(self) -> None:
         """Puts the answer on the clipboard, as text with footnotes."""
-        if self.exchange.answer is not None and self.foot is not None:
-            self.foot.put_on_clipboard(clipboard(self.exchange.answer))
+        if self.exchange.answer is not None:
+            QApplication.clipboard().setText(clipboard(self.exchange.answer))
+            self.copied.emit()
 
     def _show_rows(self) -> None:
         citations = self.exchange.citations

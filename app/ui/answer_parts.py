@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 from PySide6.QtCore import QSize, Qt, Signal
 from PySide6.QtWidgets import (
-    QApplication,
     QFrame,
     QGridLayout,
     QHBoxLayout,
@@ -18,6 +17,7 @@ from PySide6.QtWidgets import (
 )
 
 from app.ui import icons, style
+from app.ui.answer_text import AnswerText, Run
 from app.ui.answer_words import known_words, waiting_words
 from app.ui.exchange import Exchange
 from app.ui.widgets import IconButton, IconLabel, TextLabel
@@ -105,21 +105,30 @@ class Facts(QFrame):
 
     def __init__(self, rows: Sequence[tuple[str, str]]) -> None:
         super().__init__()
+        self._values: list[AnswerText] = []
         grid = QGridLayout(self)
         grid.setContentsMargins(style.SMALL, 0, 0, style.TIGHT)
         grid.setHorizontalSpacing(style.MEDIUM)
         grid.setVerticalSpacing(2)
         grid.setColumnStretch(1, 1)
-        for row, (name, value) in enumerate(rows):
+        for row, (name, _) in enumerate(rows):
             head = TextLabel(name, tone="muted", scale=style.CAPTION, wrap=False)
             grid.addWidget(head, row, 0, Qt.AlignmentFlag.AlignTop)
-            said = TextLabel(value, scale=style.CAPTION)
-            said.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-            grid.addWidget(said, row, 1)
+            said = AnswerText(name, style.CAPTION)
+            said.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
+            self._values.append(said)
+            grid.addWidget(said, row, 1, Qt.AlignmentFlag.AlignTop)
+        self._rows = rows
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Paints the values again, after a change of theme."""
+        for said, (_, value) in zip(self._values, self._rows, strict=True):
+            said.show_runs([Run(value)])
 
     def text(self) -> str:
-        """All of it, a line a row's part."""
-        return "\n".join(label.text() for label in self.findChildren(TextLabel))
+        """All the values, a line each."""
+        return "\n".join(said.text() for said in self._values)
 
 
 class Withheld(QWidget):
@@ -141,12 +150,16 @@ class Withheld(QWidget):
         inner.setSpacing(style.TIGHT)
         self.label = Note("warning", "bad", _LABEL)
         inner.addWidget(self.label)
-        self.draft = TextLabel(draft.strip())
-        self.draft.setAccessibleName(f"Not supported by the documents: {draft.strip()}")
-        self.draft.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self._said = draft.strip()
+        self.draft = AnswerText("Not supported by the documents")
         inner.addWidget(self.draft)
         self.frame.hide()
         layout.addWidget(self.frame)
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Paints the draft again, after a change of theme."""
+        self.draft.show_runs([Run(self._said)])
 
     def _show(self, shown: bool) -> None:
         self.frame.setVisible(shown)
@@ -167,11 +180,9 @@ class Actions(QWidget):
         line = QHBoxLayout()
         line.setSpacing(0)
         self.facts = Facts(rows)
-        self.disclosure = Disclosure("How this answer was made", self.facts)
+        self.disclosure = Disclosure("How it was made", self.facts)
         line.addWidget(self.disclosure)
         line.addStretch(1)
-        self.said = TextLabel(tone="muted", scale=style.CAPTION, wrap=False)
-        line.addWidget(self.said)
         self.copy = IconButton("copy", "Copy the answer with its footnotes", size=16)
         self.copy.clicked.connect(self.copy_wanted)
         line.addWidget(self.copy)
@@ -182,10 +193,10 @@ class Actions(QWidget):
         layout.addLayout(line)
         layout.addWidget(self.facts)
 
-    def put_on_clipboard(self, text: str) -> None:
-        """Copies plain text, and says so."""
-        QApplication.clipboard().setText(text)
-        self.said.setText("Copied")
+    def refresh(self) -> None:
+        """Paints it again, after a change of theme."""
+        self.disclosure.refresh()
+        self.facts.refresh()
 
 
 _SHOW = "Show what the model wrote"

@@ -96,10 +96,13 @@ class AnswerText(QTextBrowser):
     link_chosen = Signal(str)
     link_hovered = Signal(str)
 
-    def __init__(self) -> None:
+    def __init__(self, name: str = "Answer", scale: float = style.BODY) -> None:
         super().__init__()
         self.setObjectName("answer")
-        self.setAccessibleName("Answer")
+        self.setAccessibleName(name)
+        self._line_height = _LINE_HEIGHT if scale == style.BODY else 100.0
+        if scale != style.BODY:
+            self.setFont(style.scaled_font(scale))
         self.setFrameShape(QFrame.Shape.NoFrame)
         self.setOpenLinks(False)
         self.setOpenExternalLinks(False)
@@ -131,7 +134,9 @@ class AnswerText(QTextBrowser):
         cursor.movePosition(QTextCursor.MoveOperation.End, QTextCursor.MoveMode.KeepAnchor)
         cursor.removeSelectedText()
         block = QTextBlockFormat()
-        block.setLineHeight(_LINE_HEIGHT, QTextBlockFormat.LineHeightTypes.ProportionalHeight.value)
+        block.setLineHeight(
+            self._line_height, QTextBlockFormat.LineHeightTypes.ProportionalHeight.value
+        )
         cursor.setBlockFormat(block)
         del self._ends[same:]
         for run in runs[same:]:

@@ -182,6 +182,7 @@ class ConversationPanel(QFrame):
     def _on_started(self, exchange: Exchange) -> None:
         card = AnswerCard(exchange)
         card.citation_chosen.connect(lambda citation: self._choose(card, citation))
+        card.copied.connect(lambda: self._tell("Copied with its footnotes."))
         card.export_wanted.connect(self._export)
         self._cards[exchange] = card
         self._history.insertWidget(self._history.count() - 1, card)

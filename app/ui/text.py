@@ -6,6 +6,7 @@ Qt guesses whether a label or tool tip is HTML; everything here takes that guess
 from __future__ import annotations
 
 import html
+import re
 
 # What turns the direction of the text after it, and characters that nobody sees: a document's
 # words must not reorder or hide the program's own.
@@ -26,6 +27,19 @@ _UNSEEN |= {0x2028: "\n", 0x2029: "\n", 0xFFFC: "\u200b"}
 def harmless(text: str) -> str:
     """The text without control characters and without marks that turn its direction."""
     return text.translate(_UNSEEN)
+
+
+BREAK = "\u200b"  # takes no room; a line may end there
+_LONG_WORD = re.compile(r"\S{24}(?=\S)")
+
+
+def breakable(text: str) -> str:
+    """The text with places in its long words where a line may end.
+
+    >>> len(breakable("a" * 50)), breakable("short words")
+    (52, 'short words')
+    """
+    return _LONG_WORD.sub(lambda word: word[0] + BREAK, text)
 
 
 def tip(text: str) -> str:

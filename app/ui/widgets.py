@@ -7,7 +7,7 @@ from PySide6.QtGui import QColor, QKeySequence, QPainter, QPaintEvent
 from PySide6.QtWidgets import QFrame, QLabel, QSizePolicy, QToolButton, QVBoxLayout, QWidget
 
 from app.ui import icons, style
-from app.ui.text import one_line, tip
+from app.ui.text import BREAK, breakable, one_line, tip
 
 
 class TextLabel(QLabel):
@@ -31,6 +31,14 @@ class TextLabel(QLabel):
         if tone:
             self.setProperty("tone", tone)
         self.setText(text)
+
+    def setText(self, text: str) -> None:
+        """Shows another text; a word too long for a line is broken."""
+        super().setText(breakable(text) if self.wordWrap() else text)
+
+    def text(self) -> str:
+        """The text as it was given."""
+        return super().text().replace(BREAK, "")
 
 
 class ElidedLabel(QWidget):

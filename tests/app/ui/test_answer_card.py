@@ -18,6 +18,7 @@ from app.core.events import (
     PromptProgress,
     StatementChecked,
     TextWritten,
+    WrittenBy,
 )
 from app.ui.answer_card import AnswerCard
 from app.ui.citation_row import CitationRow
@@ -150,8 +151,7 @@ def test_a_draft_without_support_is_shown_on_request_only(
     assert held is not None and held.button.text() == "Show what the model wrote"
     assert held.frame.isHidden()
     held.button.click()
-    assert not held.frame.isHidden() and held.draft.text() == draft
-    assert held.draft.textFormat().name == "PlainText"
+    assert not held.frame.isHidden() and held.draft.toPlainText() == draft
     assert held.label.text().startswith("Not supported by the documents.")
     held.button.click()
     assert held.frame.isHidden()
@@ -189,7 +189,7 @@ def test_how_it_was_made_is_told_on_request(bridge: HandBridge, card: AnswerCard
 
 
 def test_copying_takes_the_footnotes_along(
-    qapp: QApplication, bridge: HandBridge, card: AnswerCard
+    qapp: QApplication, bridge: HandBridge, panel: ConversationPanel, card: AnswerCard
 ) -> None:
     bridge.stream("ask", *told(written()))
     assert card.foot is not None
@@ -197,4 +197,39 @@ def test_copying_takes_the_footnotes_along(
     copied = qapp.clipboard().text()
     assert "[1] Discharge letter.pdf, page 2: “Metoprolol 47.5 mg" in copied
     assert "not supported: the pages cited lack “95 mg”" in copied
-    assert card.foot.said.text() == "Copied"
+    assert panel.news.text() == "Copied with its footnotes."
+
+
+@pytest.mark.parametrize("scale", [1, 2])
+def test_a_card_fits_into_the_narrowest_panel(
+    qtbot: QtBot, qapp: QApplication, bridge: HandBridge, scale: int
+) -> None:
+    font = qapp.font()
+    larger = qapp.font()
+    larger.setPointSizeF(font.pointSizeF() * scale)
+    qapp.setFont(larger)
+    try:
+        panel = ConversationPanel(ConversationModel(bridge))
+        qtbot.addWidget(panel)
+        panel._model.set_collection("Patients")
+        panel.field.setPlainText("Which beta blocker?")
+        panel.ask()
+        answer = replace(
+            written(),
+            by=WrittenBy("gemma", "0123456789abcdef" * 4),
+            cautions=(f"{'long_name_' * 12}.pdf: Page 2 holds hidden text.",),
+        )
+        bridge.stream("ask", *told(answer))
+        card = panel.cards()[0]
+        assert card.foot is not None
+        card.foot.disclosure.click()
+        panel.resize(max(300, panel.minimumSizeHint().width()), 500)
+        panel.show()
+        qtbot.waitUntil(lambda: card.width() > 100)
+        qtbot.wait(50)
+        assert panel.answers.widget().width() <= panel.answers.viewport().width()
+        assert card.geometry().right() <= panel.answers.viewport().width()
+        for label in card.findChildren(QLabel):
+            assert label.width() >= min(label.minimumSizeHint().width(), 60), label.text()
+    finally:
+        qapp.setFont(font)
