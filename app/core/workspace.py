@@ -14,7 +14,7 @@ from pathlib import Path
 
 from app.core import vault
 from app.core.adding import Adder, document_info
-from app.core.asking import Asking, glossary
+from app.core.asking import glossary
 from app.core.events import (
     CollectionInfo,
     DocumentInfo,
@@ -31,6 +31,7 @@ from app.core.locations import check_new_library
 from app.core.models import Models
 from app.core.preload import Preload
 from app.core.snapshots import LibrarySnapshots
+from app.core.tables import TableKeeping
 from app.core.vault_file import make_folder
 from engine.options import ModelFacts
 from ingest.embedder import Embedder
@@ -39,7 +40,7 @@ from ingest.store import Document, Store
 from ingest.types import FileInfo, Passage
 
 
-class Workspace(Asking, Exporting):
+class Workspace(TableKeeping, Exporting):
     """One open library."""
 
     def __init__(

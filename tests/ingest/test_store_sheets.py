@@ -1,4 +1,4 @@
-"""Kept tables: cells one by one, what goes with a document, libraries from before there were any."""
+"""Kept tables: cells one by one, what goes with a document, libraries of an older format."""
 
 from __future__ import annotations
 
