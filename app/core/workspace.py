@@ -23,7 +23,6 @@ from app.core.events import (
     Event,
     Progressed,
 )
-from app.core.export import Exporting
 from app.core.ingestion import chunks_of, title_of
 from app.core.language_model import LanguageModel
 from app.core.library_index import LibraryIndex
@@ -31,7 +30,7 @@ from app.core.locations import check_new_library
 from app.core.models import Models
 from app.core.preload import Preload
 from app.core.snapshots import LibrarySnapshots
-from app.core.tables import TableKeeping
+from app.core.table_export import TableExporting
 from app.core.vault_file import make_folder
 from engine.options import ModelFacts
 from ingest.embedder import Embedder
@@ -40,7 +39,7 @@ from ingest.store import Document, Store
 from ingest.types import FileInfo, Passage
 
 
-class Workspace(TableKeeping, Exporting):
+class Workspace(TableExporting):
     """One open library."""
 
     def __init__(
