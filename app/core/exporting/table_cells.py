@@ -16,10 +16,11 @@ from app.core.table_records import Cell, CellState, Table, TableRow
 
 NOT_ASKED = "not asked yet"
 OUTDATED = "the document has changed since"
-UNSUPPORTED = (
+_CELLS = (
     "A cell is as sure as the weakest of its statements. Without a model, a cell shows the best "
-    "quotation, and others that were found are cited with it. “Not found” says that the search "
-    "found nothing in that document, not that it holds nothing."
+    "quotation, and others that were found are cited with it: verified says that the words stand "
+    "there, not that they answer the question. “Not found” says that the search found nothing in "
+    "that document, not that it holds nothing."
 )
 
 
@@ -87,4 +88,4 @@ def facts(table: Table) -> tuple[tuple[str, tuple[str, ...]], ...]:
 
 def legend() -> str:
     """What the words for the states mean."""
-    return f"{UNSUPPORTED} {LEGEND}"
+    return f"{_CELLS} {LEGEND}"

@@ -30,8 +30,8 @@ _COLOURS = {
 _MOST = 16_000  # characters; Excel takes 32,767 units of UTF-16
 _CUT = " … (cut here; the library has the whole)"
 _NARROW, _NAME, _WIDE, _QUOTE = 16, 28, 44, 90  # widths in characters
-_QUOTATIONS = ("Document", "Field", "Value", "No.", "Pages", "Quotation", "State", "Lacking")
-_WIDTHS = (_NAME, 20, _WIDE, 6, 8, _QUOTE, 12, 24)
+_QUOTATIONS = ("Document", "Field", "No.", "Pages", "Quotation", "State", "Lacking")
+_WIDTHS = (_NAME, 20, 6, 8, _QUOTE, 12, 24)
 
 
 def write(table: Table) -> bytes:
@@ -115,7 +115,7 @@ def _cited(table: Table) -> Iterator[tuple[Sequence[str], CellState]]:
                     cell.value,
                     str(citation.n),
                     pages_of(citation),
-                    citation.quote,
+                    one_line(citation.quote),
                     state.value,
                     "; ".join(citation.missing),
                 ),
