@@ -10,8 +10,9 @@ import typer
 
 from app.cli.opening import chosen_collection, open_workspace
 from app.cli.options import AnyCollection, Json
-from app.cli.output import answer_fields, counted, print_json
+from app.cli.output import answer_fields, counted, print_answer, print_json
 from app.cli.program import app
+from app.core.events import Answered
 from app.core.exporting.answer_paper import REMOVED
 from app.core.exporting.citing import clipboard
 from app.core.exporting.paper import one_line
@@ -223,3 +224,21 @@ def _names(workspace: Workspace, collection: str | None) -> list[str]:
 def _line(info: ConversationInfo) -> str:
     notes = f"{info.collection}; {counted(info.exchanges, 'answer')}; {info.changed[:10]}"
     return f"{info.id:>5}  {one_line(info.title)}  ({notes})"
+
+
+@conversations.command()
+def again(
+    answer: Annotated[int, typer.Argument(help="The answer's number.", min=1)],
+    json_: Json = False,
+) -> None:
+    """Answer a kept question again, from the same passages with the same model and settings."""
+    with open_workspace() as workspace:
+        before = workspace.record(answer).answer
+        *_, now = workspace.again(answer)
+    assert isinstance(now, Answered)
+    same = (now.text, now.withheld) == (before.text, before.withheld)
+    if json_:
+        print_json({"same": same, **answer_fields(now)})
+        return
+    print_answer(now)
+    print("This is the answer that was kept." if same else "The answer that was kept is another.")

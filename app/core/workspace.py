@@ -29,8 +29,10 @@ from app.core.library_index import LibraryIndex
 from app.core.locations import check_new_library
 from app.core.models import Models
 from app.core.preload import Preload
+from app.core.reading_plan import ReadingPlan
 from app.core.snapshots import LibrarySnapshots
 from app.core.table_export import TableExporting
+from app.core.transcribing import Transcribing
 from app.core.vault_file import make_folder
 from engine.options import ModelFacts
 from ingest.embedder import Embedder
@@ -39,7 +41,7 @@ from ingest.store import Document, Store
 from ingest.types import FileInfo, Passage
 
 
-class Workspace(TableExporting):
+class Workspace(TableExporting, Transcribing):
     """One open library."""
 
     def __init__(
@@ -58,6 +60,12 @@ class Workspace(TableExporting):
         self._index = LibraryIndex(self._store, self._models)
         self._adder = Adder(self._store, self._models, self._index)
         self.language = LanguageModel(self._store, self.snapshots)
+        self.reading = ReadingPlan(
+            self._store,
+            self.language,
+            self.snapshots,
+            lambda document, page, box, pixels: self.crop_png(document, page, box, pixels=pixels),
+        )
 
     @classmethod
     def open(

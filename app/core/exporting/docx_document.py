@@ -11,6 +11,7 @@ from docx.document import Document
 from docx.enum.section import WD_ORIENT
 from docx.enum.style import WD_STYLE_TYPE
 from docx.oxml import OxmlElement
+from docx.oxml.ns import qn
 from docx.shared import Mm, Pt, RGBColor
 
 from app.core.exporting.docx_footnotes import Footnotes
@@ -105,6 +106,10 @@ def _add_table(document: Document, table: Table, notes: Footnotes) -> None:
         return
     made = document.add_table(rows=len(table.rows), cols=len(shares), style="Table Grid")
     made.autofit = False
+    if not table.header:  # else readers take the first row for one
+        look = made._tbl.tblPr.find(qn("w:tblLook"))
+        look.set(qn("w:firstRow"), "0")
+        look.set(qn("w:val"), "0480")
     page_width = document.sections[0].page_width
     text_width = (page_width.mm if page_width else _WIDTH) - 2 * _MARGIN
     style = _CELL if len(shares) > _WIDE else None

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import html
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 import pymupdf
 
@@ -21,6 +22,7 @@ from app.core.exporting.paper import (
     NoteRef,
     Paper,
     Paragraph,
+    Span,
     Table,
     right_to_left,
 )
@@ -39,11 +41,16 @@ def write(paper: Paper) -> bytes:
     placed: set[int] = set()
     pages.add(_element("h1", _text(paper.title), paper.title), keep=True)
     for block in paper.blocks:
-        for markup, numbers in _pieces(block):
-            fresh = [n for n in dict.fromkeys(numbers) if n not in placed]
+        headed = isinstance(block, Table) and block.header
+        for place, piece in enumerate(_pieces(block)):
+            fresh = [n for n in dict.fromkeys(piece.notes) if n not in placed]
             placed.update(fresh)
             notes_here = [notes[n - 1] for n in fresh]
-            pages.add(markup, notes_here, keep=isinstance(block, Heading))
+            keep = isinstance(block, Heading) or (headed and place == 0)
+            pages.add(piece.markup, notes_here, keep=keep, apart=piece.apart)
+            if headed and place == 0:
+                pages.header = piece.markup
+        pages.header = ""
     pages.finish()
     return _finished(output.getvalue(), paper, pages)
 
@@ -60,43 +67,47 @@ def _finished(pdf: bytes, paper: Paper, pages: Pages) -> bytes:
     return data
 
 
-def _pieces(block: Block) -> Iterator[tuple[str, list[int]]]:
-    """The block as HTML in parts that are laid out one after the other, with their notes."""
+class _Piece(NamedTuple):
+    """HTML that is laid out at once, the notes it refers to, and what stands in its place where
+    it is a row of a table and fits on no page."""
+
+    markup: str
+    notes: list[int]
+    apart: list[str]
+
+
+def _pieces(block: Block) -> Iterator[_Piece]:
+    """The block in pieces that are laid out one after the other."""
     match block:
         case Heading(text, level):
-            yield _element(f"h{min(level + 1, 6)}", _text(text), text), []
+            yield _Piece(_element(f"h{min(level + 1, 6)}", _text(text), text), [], [])
         case Paragraph(inlines, quiet):
-            kind = "quiet" if quiet else ""
-            yield _element("p", _inlines(inlines), _words(inlines), kind), _numbers(inlines)
+            element = _element("p", _inlines(inlines), _words(inlines), "quiet" if quiet else "")
+            yield _Piece(element, _numbers(inlines), [])
         case Listing(text):
             for portion in _portions(text):
-                yield _element("div", _text(portion), portion, "listing"), []
+                yield _Piece(_element("div", _text(portion), portion, "listing"), [], [])
         case Facts(rows):
-            shares = [_NAME_SHARE, 1 - _NAME_SHARE]
             for name, lines in rows:
-                value = "<br/>".join(_text(line) for line in lines)
-                cells = [f"<b>{_text(name)}</b>", value]
-                yield _row(cells, shares, [name, " ".join(lines)]), []
+                value: Inlines = (Span("\n".join(lines)),)
+                yield _row([(Span(name, bold=True),), value], [_NAME_SHARE, 1 - _NAME_SHARE])
         case Table(rows, header):
             shares = block.shares()
             for place, row in enumerate(rows):
-                cells = [_inlines(cell) for cell in row]
-                words = [_words(cell) for cell in row]
-                if header and place == 0:
-                    cells = [f"<b>{cell}</b>" for cell in cells]
-                numbers = [n for cell in row for n in _numbers(cell)]
-                yield _row(cells, shares, words), numbers
+                yield _row(row, shares, bold=header and place == 0)
 
 
-def _row(cells: list[str], shares: list[float], words: list[str]) -> str:
+def _row(cells: Sequence[Inlines], shares: list[float], *, bold: bool = False) -> _Piece:
     """A table of one row; tables of the same shares stand below each other as one."""
-    filled = cells + [""] * (len(shares) - len(cells))
-    said = words + [""] * (len(shares) - len(words))
-    parts = [
-        f'<td style="width:{share * WIDTH - 2 * _PADDING:.1f}pt"{_direction(text)}>{cell}</td>'
-        for cell, share, text in zip(filled, shares, said, strict=True)
-    ]
-    return f"<table><tr>{''.join(parts)}</tr></table>"
+    parts = []
+    filled: list[Inlines] = [*cells, *([()] * (len(shares) - len(cells)))]
+    for cell, share in zip(filled, shares, strict=True):
+        content = f"<b>{_inlines(cell)}</b>" if bold else _inlines(cell)
+        style = f"width:{share * WIDTH - 2 * _PADDING:.1f}pt"
+        parts.append(f'<td style="{style}"{_direction(_words(cell))}>{content}</td>')
+    apart = [_element("p", _inlines(cell), _words(cell)) for cell in cells if cell]
+    numbers = [n for cell in cells for n in _numbers(cell)]
+    return _Piece(f"<table><tr>{''.join(parts)}</tr></table>", numbers, apart)
 
 
 def _note(n: int, inlines: Inlines) -> str:

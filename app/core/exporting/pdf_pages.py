@@ -24,6 +24,8 @@ _GAP = 5.0  # between parts
 _NOTES_GAP = 12.0  # above the notes; the rule stands in it
 _LEAST = 36.0  # less room than this is left empty
 _MOST_NOTES = 0.5  # of a page, for notes that do not fit on it
+_LINE = 6.0  # less height than any line has
+_MOST_HEADER = 0.25  # of a page
 _TALL = 1_000_000.0
 _TITLE = 80  # characters of the title at the foot of a page
 _STYLE = """
@@ -55,6 +57,7 @@ class Pages:
     """Writes pages to ``output``.
 
     ``rules`` are page (from 0) and height of the rules above notes, to be drawn at the end.
+    While ``header`` is set, every page that is begun starts with it, unless it is too tall.
     """
 
     def __init__(self, output: io.BytesIO, title: str) -> None:
@@ -62,25 +65,42 @@ class Pages:
         self._title = title if len(title) <= _TITLE else f"{title[: _TITLE - 1]}…"
         self._device: object | None = None
         self._number = -1
-        self._y = _TOP
+        self._y = self._start = _TOP
         self._after_table = False
+        self.header = ""
         self._notes: deque[_Note] = deque()  # those of this page, or left from the one before
         self._over = False  # more of them than the page can take
         self.rules: list[tuple[int, float]] = []
 
-    def add(self, markup: str, notes: Sequence[str] = (), *, keep: bool = False) -> None:
-        """Places a part below what is there, its notes at the foot; ``keep`` with what follows."""
+    def add(
+        self,
+        markup: str,
+        notes: Sequence[str] = (),
+        *,
+        keep: bool = False,
+        apart: Sequence[str] = (),
+    ) -> None:
+        """Places a part below what is there, its notes at the foot; ``keep`` with what follows.
+
+        A part with ``apart`` cannot be broken (a row of a table): those stand in its place where
+        it fits on no page.
+        """
+        self._begin()
         self._space(markup)
         story, waiting = _story(markup), [_measured(note) for note in notes]
-        if waiting or keep:
-            needed = _height(story) + sum(note.height for note in waiting)
+        height = _height(story) if waiting or keep or apart else 0.0
+        if height:
+            needed = height + sum(note.height for note in waiting)
             needed += _NOTES_GAP if waiting and not self._notes else 0.0
             needed += _LEAST if keep else 0.0
             if needed > self._room() and not self._fresh:
                 self._turn()
+                self._begin()
             self._over |= bool(waiting) and needed > self._room()
         self._notes.extend(waiting)
-        self._flow(story)
+        whole = not apart or height <= self._room()
+        for part in [story] if whole else map(_story, apart):
+            self._flow(part)
 
     def finish(self) -> None:
         """Ends the last page, and begins others as long as notes are left."""
@@ -98,11 +118,7 @@ class Pages:
 
     @property
     def _fresh(self) -> bool:
-        return self._device is None or self._y == _TOP
-
-    @property
-    def _begun_at(self) -> float:
-        return _TOP if self._device is None else self._y
+        return self._device is None or self._y == self._start
 
     def _space(self, markup: str) -> None:
         """The gap before the next part; rows of a table touch."""
@@ -116,7 +132,7 @@ class Pages:
         notes = sum(note.height for note in self._notes) + _NOTES_GAP * bool(self._notes)
         if self._over:
             notes = min(notes, _MOST_NOTES * (_BOTTOM - _TOP))
-        return _BOTTOM - notes - self._begun_at
+        return _BOTTOM - notes - self._y
 
     def _flow(self, story: pymupdf.Story) -> None:
         more = True
@@ -128,10 +144,10 @@ class Pages:
             room = max(self._room(), _LEAST)
             place = pymupdf.Rect(_MARGIN, self._y, _MARGIN + WIDTH, self._y + room)
             more, filled = story.place(place)
-            if more and pymupdf.Rect(filled).is_empty and not self._fresh:
+            if more and _without_a_line(filled) and not self._fresh:
                 self._turn()
                 continue
-            if more and pymupdf.Rect(filled).is_empty:  # a row of a table taller than a page
+            if more and _without_a_line(filled):  # not even one line fits on a page
                 place.y1 = self._y + _TALL
                 more, filled = story.place(place)
             story.draw(self._device)
@@ -144,6 +160,14 @@ class Pages:
             self._device = self._writer.begin_page(_SHEET)
             self._number += 1
             self._y = _TOP
+            if self.header:
+                header = _story(self.header)
+                height = _height(header)
+                if height < _MOST_HEADER * (_BOTTOM - _TOP):
+                    self._y += height
+                    header.place(pymupdf.Rect(_MARGIN, _TOP, _MARGIN + WIDTH, self._y + 1))
+                    header.draw(self._device)
+            self._start = self._y
 
     def _turn(self) -> None:
         """Ends the page: its notes, its number."""
@@ -160,25 +184,32 @@ class Pages:
             return
         room = _BOTTOM - max(self._y + _NOTES_GAP, _TOP)
         height = min(room, sum(note.height for note in self._notes))
-        y = _BOTTOM - height
+        y = top = _BOTTOM - height
         if height < 10.0:  # not one line: all of them on the next page
             return
-        self.rules.append((self._number, y - _NOTES_GAP / 2))
         while self._notes and y < _BOTTOM - 1.0:
             note = self._notes[0]
             more, filled = note.story.place(pymupdf.Rect(_MARGIN, y, _MARGIN + WIDTH, _BOTTOM + 1))
             box = pymupdf.Rect(filled)
-            if more and box.is_empty:  # not even a line of it
-                if self._y > _TOP:
+            if more and _without_a_line(filled):
+                if not self._fresh or y > top:
                     break
                 more, filled = note.story.place(pymupdf.Rect(_MARGIN, y, _MARGIN + WIDTH, _TALL))
                 box = pymupdf.Rect(filled)
+            if y == top:
+                self.rules.append((self._number, y - _NOTES_GAP / 2))
             note.story.draw(self._device)
             y = box.y1
             if more:
                 note.height = _height(note.story)
                 break
             self._notes.popleft()
+
+
+def _without_a_line(filled: object) -> bool:
+    """Whether nothing but a margin was placed. Drawn, it would swallow what is drawn next."""
+    box = pymupdf.Rect(filled)
+    return bool(box.is_empty) or box.height < _LINE
 
 
 def _story(markup: str) -> pymupdf.Story:

@@ -8,7 +8,9 @@ from typing import Any
 
 from engine.options import Event, Finished, Message, ModelFacts, Options, PromptRead, Written
 
-FACTS = ModelFacts("scripted", "gemma4", 1, 2, 3, 8000, 8000, 6, 7, "none", "cpu")
+FACTS = ModelFacts(
+    "scripted", "gemma4", 1, 2, 3, 8000, 8000, 6, 7, "none", "cpu", fingerprint="ab" * 32
+)
 Prompt = Sequence[Message] | Sequence[int] | str
 
 

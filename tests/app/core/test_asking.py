@@ -241,3 +241,21 @@ def test_documents_cannot_speak_as_the_program(library: Workspace, tmp_path: Pat
     assert prompt.count("<passage n=") == prompt.count("</passage>") == 1
     assert "<|turn>" not in prompt
     library.remove_collection("Forged")
+
+
+def test_a_kept_answer_can_be_written_again(library: Workspace) -> None:
+    _, plain = ask(library, "What happened to metformin?")
+    *_, same = library.again(plain.record)
+    assert isinstance(same, Answered) and same.text == plain.text and not same.record
+    writer = Scripted(cite("reduced to 500 mg"), "x", cite("On 3 March 2024"))  # type: ignore[arg-type]
+    put_in(library, writer)
+    _, first = ask(library, "What happened to metformin?")
+    _, second = ask(library, "And when?", conversation=first.conversation)
+    prompt = writer.prompts[-1]
+    with pytest.raises(IngestError, match="scripted wrote it"):
+        put_in(library, Scripted("x", facts=replace(FACTS, fingerprint="another")))
+        list(library.again(second.record))
+    put_in(library, writer)
+    *_, again = library.again(second.record)
+    assert isinstance(again, Answered) and again.text == second.text
+    assert writer.prompts[-1] == prompt, "to the letter"

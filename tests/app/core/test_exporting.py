@@ -218,6 +218,21 @@ def test_tables_with_notes_in_their_cells(writer: Callable[[Paper], bytes]) -> N
         assert sum(t.type == "td_open" for t in tokens(data.decode())) == 6
 
 
+def test_the_head_of_a_long_table_stands_on_each_of_its_pages() -> None:
+    rows = tuple(
+        ((Span(f"row {n}"),), (Span(f"value {n}"), NoteRef(n)) if n else (Span("Columnhead"),))
+        for n in range(120)
+    )
+    notes = tuple((Span(f"note {n}, page 1"),) for n in range(1, 120))
+    data = pdf_document.write(Paper("Long", (Table(rows), Paragraph((Span("End."),))), notes))
+    with pymupdf.open(stream=data) as document:
+        texts = [page.get_text() for page in document]
+    assert len(texts) > 3 and all(text.count("Columnhead") == 1 for text in texts)
+    for n in range(1, 120):
+        (at,) = [text for text in texts if f"value {n}{n}\n" in text]
+        assert f"note {n}, page 1" in at
+
+
 # Copied text
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import random
 import re
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -13,7 +15,20 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.core.exporting import docx_document, markdown_document, pdf_document
-from app.core.exporting.paper import Paper, clean
+from app.core.exporting.paper import (
+    Block,
+    Facts,
+    Heading,
+    Inline,
+    Inlines,
+    Listing,
+    NoteRef,
+    Paper,
+    Paragraph,
+    Span,
+    Table,
+    clean,
+)
 from tests.app.core.kept import record
 from tests.app.core.read_back import WRITERS, Word, paper, pdf_text, read, squeezed, tokens
 
@@ -131,3 +146,42 @@ def test_a_long_record_goes_over_pages_in_order() -> None:
     first = replace(made.passages[0], passage=replace(made.passages[0].passage, text=long))
     text = pdf_text(pdf_document.write(paper(replace(made, passages=(first,)), with_record=True)))
     assert re.findall(r"line (\d+) of", text) == [str(n) for n in range(2500)]
+
+
+@pytest.mark.parametrize("seed", [3, 8, 38, 90])
+def test_nothing_is_lost_between_the_pages(seed: int) -> None:
+    """Blocks and notes of every size, from a word to several pages."""
+    randomness = random.Random(seed)
+    count = 0
+
+    def words(most: int) -> Span:
+        nonlocal count
+        start, count = count, count + randomness.choice([1, 4, most // 9 + 1, most])
+        return Span(" ".join(f"w{n}w" for n in range(start, count)))
+
+    blocks: list[Block] = []
+    notes: list[Inlines] = []
+    for _ in range(randomness.randint(10, 25)):
+        match randomness.choice("phlftt"):
+            case "p":
+                inlines: list[Inline] = [words(900)]
+                for _ in range(randomness.choice([0, 1, 4])):
+                    notes.append((words(2500),))
+                    inlines += [NoteRef(len(notes)), words(9)]
+                blocks.append(Paragraph(tuple(inlines)))
+            case "h":
+                blocks.append(Heading(words(20).text, randomness.randint(1, 4)))
+            case "l":
+                blocks.append(Listing(words(2000).text.replace(" ", "\n")))
+            case "f":
+                blocks.append(Facts((("name", (words(1200).text, words(9).text)),)))
+            case _:
+                rows = [tuple((words(700),) for _ in range(3)) for _ in range(5)]
+                blocks.append(Table(tuple(rows), header=False))
+    data = pdf_document.write(Paper("Title", tuple(blocks), tuple(notes)))
+    said = re.sub(r"\s", "", pdf_text(data))
+    found = Counter(int(n) for n in re.findall(r"w(\d+)w", said))
+    assert found == Counter(range(count))
+    with pymupdf.open(stream=data) as document:
+        for page in document:
+            assert all(block[3] < page.rect.y1 for block in page.get_text("blocks"))
