@@ -112,7 +112,6 @@ def _cited(table: Table) -> Iterator[tuple[Sequence[str], CellState]]:
                 (
                     row.document,
                     table.info.fields[field].name,
-                    cell.value,
                     str(citation.n),
                     pages_of(citation),
                     one_line(citation.quote),
