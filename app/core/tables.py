@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 from abc import ABC
 from collections.abc import Generator, Iterator, Sequence
+from contextlib import closing
 from datetime import UTC, datetime
 from typing import NamedTuple
 
@@ -207,11 +208,12 @@ class TableKeeping(Asking, ABC):
             writing=_BRIEF,
         )
         answer: Answered | None = None
-        for event in events:
-            if isinstance(event, Answered):
-                answer = event
-            elif isinstance(event, PromptProgress | TextWritten):
-                yield event
+        with closing(events):  # type: ignore[type-var]  # a model stops at once
+            for event in events:
+                if isinstance(event, Answered):
+                    answer = event
+                elif isinstance(event, PromptProgress | TextWritten):
+                    yield event
         assert answer is not None, "every question ends with its answer"
         return Cell(answer, _now(), document.content_hash)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from app.core.events import CitationStatus, Mode, Progressed
+from app.core.events import CitationStatus, Mode, Progressed, TextWritten
 from app.core.presets import TableError, presets
 from app.core.table_records import (
     Cell,
@@ -207,6 +207,17 @@ def test_a_model_writes_the_cells(workspace: Workspace) -> None:
     assert law.citations[0].status is CitationStatus.VERIFIED
     assert law.answer.by.name == "scripted" and term.state is CellState.NOT_FOUND
     assert all("beta" not in prompt for prompt in writer.prompts)
+
+
+def test_who_stops_stops_the_model(workspace: Workspace) -> None:
+    writer = Scripted("It is “governed by the laws of Norway” [1]. " * 9)
+    put_in(workspace, writer)
+    with closing(workspace.fill_table("Clauses", "Matter", FIELDS)) as events:  # type: ignore[type-var]
+        for event in events:
+            if isinstance(event, TextWritten):
+                break
+    assert writer.closed == 1
+    assert workspace.table_info(1).missing == 6
 
 
 class Stopping(Scripted):
