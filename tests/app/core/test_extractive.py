@@ -7,8 +7,10 @@ from dataclasses import replace
 import pytest
 
 from app.core.answerer import Draft, Task
+from app.core.candidates import without_words
 from app.core.events import CitationStatus
-from app.core.extractive import ExtractiveAnswerer, missing, missing_years, without_words
+from app.core.extractive import ExtractiveAnswerer
+from app.core.lacking import missing, missing_years
 from ingest.embedder import open_embedder
 from ingest.glossary import Entry, Glossary
 from ingest.types import Box, ChunkLine, Passage
