@@ -29,6 +29,7 @@ from ingest.records import (
 )
 from ingest.store_conversations import ConversationStore
 from ingest.store_pages import PageStore
+from ingest.store_sheets import SheetStore
 from ingest.store_writing import note, put_chunks, put_document, put_parts, utc_now
 from ingest.types import Chunk
 
@@ -45,7 +46,7 @@ __all__ = [
 ]
 
 
-class Store(PageStore, ConversationStore):
+class Store(PageStore, ConversationStore, SheetStore):
     """The library's documents in the vault file."""
 
     def __init__(self, folder: Path, key: bytes, *, read_only: bool = False) -> None:

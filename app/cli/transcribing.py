@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -11,7 +12,7 @@ from app.cli.options import EXIT_INTERRUPTED, AnyCollection, Json
 from app.cli.output import box_fields, counted, print_json, stderr
 from app.cli.program import app
 from app.cli.progress import Progress
-from app.core.events import PageTranscribed
+from app.core.events import PageTranscribed, TextWritten
 from ingest.types import TextSource
 
 _SOURCES = {
@@ -53,6 +54,24 @@ def transcribe(
         print(f"page {event.page}: {counted(event.lines, 'line')} by {event.by}")
     if not done:
         print("No page of it was read badly; name pages with --page.")
+
+
+@app.command()
+def dictation(
+    recording: Annotated[Path, typer.Argument(help="A WAV file: 16 kHz, one channel, 16 bits.")],
+    json_: Json = False,
+) -> None:
+    """Have the library's model write down a dictated note. It is printed, and not kept."""
+    text = ""
+    with open_workspace() as workspace, Progress(quiet=json_) as progress:
+        for event in workspace.transcribe_audio(recording):
+            progress.show(event)
+            if isinstance(event, TextWritten):
+                text += event.text
+    if json_:
+        print_json({"recording": str(recording), "text": text.strip()})
+    else:
+        print(text.strip())
 
 
 @app.command()

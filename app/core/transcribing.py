@@ -1,4 +1,4 @@
-"""A second reading of pages by a model that sees: for scans that OCR reads badly.
+"""A second reading of pages by a model that sees, and dictated notes by one that hears.
 
 The part of `app.core.workspace.Workspace` that has pages written down. A model's reading stands
 beside the others, and changes nothing of them, of what is searched, or of what is cited.
@@ -10,16 +10,18 @@ from abc import ABC
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 
 from rapidfuzz import fuzz
 
 from app.core.crops import DOUBTFUL
-from app.core.events import Event, PageTranscribed, Progressed
+from app.core.dictation import pieces
+from app.core.events import Event, PageTranscribed, Progressed, TextWritten
 from app.core.language_model import LanguageModel
 from app.core.page_viewing import PageViewing
 from app.core.pictures import SIDE
 from app.core.prompting import instructions
-from engine.options import Image, Message, Options, Written
+from engine.options import Audio, Image, Message, Options, Written
 from ingest.errors import ModelError
 from ingest.types import Box, Line, Reading, TextSource
 
@@ -82,19 +84,41 @@ class Transcribing(PageViewing, ABC):
             yield PageTranscribed(document_id, page, len(reading.lines), facts.name)
         yield Progressed(f"{name}: pages written down", len(wanted), len(wanted))
 
-    def _written_down(self, sheet: _Sheet, budget: int) -> str:
-        box = Box(0.0, 0.0, sheet.width, sheet.height)
-        png = self.crop_png(sheet.document_id, sheet.page, box, pixels=budget * SIDE**2)
-        prompt = [Message("user", (instructions("transcribe"), Image(png, budget)))]
+    def transcribe_audio(self, path: Path) -> Iterator[Event]:
+        """Has a model write down a dictated note: `TextWritten` as it is written. Nothing is kept.
+
+        Raises:
+            IngestError: the file is no WAV file as `app.core.dictation` takes them.
+            ModelError: no model is chosen, or it does not hear.
+            EngineError: it cannot be loaded or cannot write.
+        """
+        facts = self.language.engine().facts()
+        if not facts.audio_seconds:
+            raise ModelError(facts.name, "This model does not hear.", "Choose E2B, E4B or 12B.")
+        parts = pieces(path, facts.audio_seconds)
+        for done, part in enumerate(parts):
+            yield Progressed(f"{path.name}: pieces written down", done, len(parts))
+            if done:
+                yield TextWritten(" ")
+            yield from self._told(instructions("dictation"), Audio(part))
+        yield Progressed(f"{path.name}: pieces written down", len(parts), len(parts))
+
+    def _told(self, rules: str, shown: Image | Audio) -> Iterator[TextWritten]:
+        """What a model writes of something that it sees or hears."""
+        prompt = [Message("user", (rules, shown))]
         stream = self.language.engine().generate(prompt, Options(max_tokens=_MOST_TOKENS))
-        text = ""
         try:
             for event in stream:
                 if isinstance(event, Written) and not event.thought:
-                    text += event.text
+                    yield TextWritten(event.text)
         finally:
             stream.close()
-        return text
+
+    def _written_down(self, sheet: _Sheet, budget: int) -> str:
+        box = Box(0.0, 0.0, sheet.width, sheet.height)
+        png = self.crop_png(sheet.document_id, sheet.page, box, pixels=budget * SIDE**2)
+        told = self._told(instructions("transcribe"), Image(png, budget))
+        return "".join(event.text for event in told)
 
 
 def placed(text: str, sheet: _Sheet) -> tuple[Line, ...]:

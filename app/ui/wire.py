@@ -14,7 +14,14 @@ from typing import Any
 from app.ui.messages import Failure
 
 MODULES = frozenset(
-    {"app.core.events", "app.core.records", "app.ui.messages", "engine.options", "ingest.types"}
+    {
+        "app.core.events",
+        "app.core.records",
+        "app.core.table_records",
+        "app.ui.messages",
+        "engine.options",
+        "ingest.types",
+    }
 )
 
 

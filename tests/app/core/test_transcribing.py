@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import io
+import random
+import wave
+from array import array
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from app.core.events import PageTranscribed
+from app.core.events import PageTranscribed, TextWritten
 from app.core.vault import KeyFile
 from app.core.workspace import Workspace
 from ingest.errors import IngestError
@@ -69,3 +73,54 @@ def test_what_cannot_see_is_refused(library: Workspace) -> None:
     put_in(library, Scripted("x", facts=SEEING))
     with pytest.raises(IngestError, match="no such page"):
         list(library.transcribe(document.id, [9]))
+
+
+def recording(path: Path, seconds: float, rate: int = 16_000) -> bytes:
+    """Noise with a pause every ten seconds."""
+    chance = random.Random(1)
+    samples = array(
+        "h",
+        (
+            0 if n % (10 * rate) > 9.5 * rate else chance.randint(-9000, 9000)
+            for n in range(int(seconds * rate))
+        ),
+    )
+    with wave.open(str(path), "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(rate)
+        file.writeframes(samples.tobytes())
+    return samples.tobytes()
+
+
+def test_a_dictated_note_is_heard_in_pieces(library: Workspace, tmp_path: Path) -> None:
+    whole = recording(tmp_path / "note.wav", 23)
+    writer = Scripted(
+        "Dear colleague,", "thank you.", "Yours.", facts=replace(FACTS, audio_seconds=12)
+    )
+    put_in(library, writer)
+    events = list(library.transcribe_audio(tmp_path / "note.wav"))
+    text = "".join(e.text for e in events if isinstance(e, TextWritten))
+    assert text == "Dear colleague, thank you. Yours."
+    heard = b""
+    for prompt in writer.messages:
+        (audio,) = prompt[0].media
+        with wave.open(io.BytesIO(audio.source)) as file:
+            assert file.getnframes() <= 12 * 16_000
+            heard += file.readframes(file.getnframes())
+            if len(heard) < len(whole):
+                assert heard[-200:] == bytes(200), "cut where it is quiet"
+    assert heard == whole
+
+
+def test_what_is_no_such_recording_is_named(library: Workspace, tmp_path: Path) -> None:
+    put_in(library, Scripted("x", facts=replace(FACTS, audio_seconds=12)))
+    recording(tmp_path / "fast.wav", 1, rate=44_100)
+    (tmp_path / "text.wav").write_text("no wave")
+    for name, cause in (
+        ("fast.wav", "44,100 Hz"),
+        ("text.wav", "cannot be read"),
+        ("gone.wav", "No such"),
+    ):
+        with pytest.raises(IngestError, match=cause):
+            list(library.transcribe_audio(tmp_path / name))
