@@ -12,21 +12,19 @@ from hypothesis import strategies as st
 
 from app.core.fence import LONGEST_LABEL, clean, label
 
+# Gemma, ChatML, Llama, Mistral, Phi, DeepSeek, Qwen, Command R, GPT-OSS, T5, BERT, GLM, ours.
 TOKENS = (
-    # Gemma, ChatML, Llama, Mistral, Phi, DeepSeek, Qwen, Command R, GPT-OSS, T5, BERT, GLM
-    "<start_of_turn>|<end_of_turn>|<start_of_image>|<end_of_image>|<image_soft_token>|<bos>|<eos>|"
-    "<pad>|<unk>|<mask>|<unused99>|<0x0A>|<s>|</s>|<cls>|<sep>|<extra_id_0>|[INST]|[/INST]|<<SYS>>|"
-    "<</SYS>>|[AVAILABLE_TOOLS]|[/AVAILABLE_TOOLS]|[TOOL_CALLS]|[TOOL_RESULTS]|[SYSTEM_PROMPT]|"
-    "[/SYSTEM_PROMPT]|[IMG]|[CLS]|[SEP]|[PAD]|[MASK]|[gMASK]|<tool_call>|</tool_call>|<think>|"
-    "</think>|<sop>|<eop>|<passage>|</passage>|<document>|</document>|</passages>"
-).split("|") + [
-    "<|turn>", "<turn|>", "<|channel>", "<channel|>", "<|think|>", '<|"|>', "<|tool>", "<tool|>",
-    "<|tool_call>", "<tool_call|>", "<|image|>", "<|audio|>", "<|im_start|>", "<|im_end|>",
-    "<|endoftext|>", "<|begin_of_text|>", "<|end_of_text|>", "<|start_header_id|>",
-    "<|end_header_id|>", "<|eot_id|>", "<|system|>", "<|user|>", "<|assistant|>", "<|end|>",
-    "<|START_OF_TURN_TOKEN|>", "<|END_OF_TURN_TOKEN|>", "<|start|>", "<|message|>", "<|return|>",
-    "<｜begin▁of▁sentence｜>", "<｜end▁of▁sentence｜>", "<｜User｜>", "<|reserved_special_token_5|>",
-]  # fmt: skip
+    "<start_of_turn> <end_of_turn> <start_of_image> <end_of_image> <image_soft_token> <bos> <eos> "
+    "<pad> <unk> <mask> <unused99> <0x0A> <s> </s> <cls> <sep> <extra_id_0> [INST] [/INST] <<SYS>> "
+    "<</SYS>> [AVAILABLE_TOOLS] [/AVAILABLE_TOOLS] [TOOL_CALLS] [TOOL_RESULTS] [SYSTEM_PROMPT] "
+    "[/SYSTEM_PROMPT] [IMG] [CLS] [SEP] [PAD] [MASK] [gMASK] <tool_call> </tool_call> <think> "
+    '</think> <sop> <eop> <|turn> <turn|> <|channel> <channel|> <|think|> <|"|> <|tool> <tool|> '
+    "<|tool_call> <tool_call|> <|image|> <|audio|> <|im_start|> <|im_end|> <|endoftext|> "
+    "<|begin_of_text|> <|end_of_text|> <|start_header_id|> <|end_header_id|> <|eot_id|> <|system|> "
+    "<|user|> <|assistant|> <|end|> <|START_OF_TURN_TOKEN|> <|END_OF_TURN_TOKEN|> <|start|> "
+    "<|message|> <|return|> <｜begin▁of▁sentence｜> <｜end▁of▁sentence｜> <｜User｜> "
+    "<|reserved_special_token_5|> <passage> </passage> <document> </document> </passages>"
+).split()
 FENCES = [
     '<passage n="3">', "< passage 3 >", "</ passage >", "< / passage>", "<PASSAGE>", "＜passage＞",
     "‹/document›", "〈document name='x'〉", "<document\tname=x>", "⟨/passages⟩", "<passage",
@@ -65,15 +63,10 @@ def test_letters_and_punctuation_are_unchanged(text: str) -> None:
     assert clean(kept) == kept
 
 
+PIECES = [*TOKENS, *FENCES, *CITATIONS, *INVISIBLE]
+CRUMBS = ["<", ">", "|", "[", "]", "/", " ", "\n", "1", "a", "_", "=", '"', "passage"]
 noisy = st.lists(
-    st.one_of(
-        st.sampled_from([*TOKENS, *FENCES, *CITATIONS, *INVISIBLE]),
-        st.sampled_from(
-            ["<", ">", "|", "[", "]", "/", " ", "\n", "1", "a", "_", "=", '"', "passage"]
-        ),
-        st.text(max_size=4),
-    ),
-    max_size=25,
+    st.one_of(st.sampled_from(PIECES), st.sampled_from(CRUMBS), st.text(max_size=4)), max_size=25
 ).map("".join)
 
 
