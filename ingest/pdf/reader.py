@@ -20,6 +20,7 @@ from ingest.pdf.errors import DRAWING_ERRORS, PDF_ERRORS
 from ingest.pdf.fragments import read_fragments
 from ingest.pdf.graphics import drop_repeated, read_graphics
 from ingest.pdf.layout import lay_out
+from ingest.pdf.paints import read_paints
 from ingest.pdf.quality import judge
 from ingest.pdf.render import page_pixels
 from ingest.pdf.roles import mark_headings
@@ -54,8 +55,8 @@ def read_document(
     drafts: list[PageDraft] = []
     left = _SLOW_FILE + _SLOW_FILE_PAGE * total
     for index in range(total):
-        draft = draft_page(document, index)
-        left -= _add_graphics(document, draft, left)
+        draft, seconds = draft_page(document, index, left)
+        left -= seconds
         drafts.append(draft)
         on_page(index + 1, total)
     layers = [draft for draft in drafts if draft.hidden and draft.dpi and not draft.ocr]
@@ -70,37 +71,41 @@ def read_document(
         drafts[index] = PageDraft(draft.number, 0, 0)
 
 
-def draft_page(document: pymupdf.Document, index: int) -> PageDraft:
-    """Lay out one page, counted from 0."""
+def draft_page(
+    document: pymupdf.Document, index: int, left: float
+) -> tuple[PageDraft, float]:
+    """Lay out one page, counted from 0.
+
+    Figures and hidden text are looked for if seconds are ``left`` for it; how many that took of
+    the processor comes back too.
+    """
     draft = PageDraft(index + 1, 0.0, 0.0)
+    spent = 0.0
     try:
         page = document[index]
         draft.width, draft.height = page.rect.width, page.rect.height
         began = time.process_time()
-        turns, ink = read_fragments(page)
-        draft.hurried = time.process_time() - began > _SLOW_PAGE
+        painted = read_paints(page) if left > 0 else None
+        spent = time.process_time() - began
+        began = time.process_time()
+        turns, ink = read_fragments(page, painted)
+        draft.hurried = painted is None or time.process_time() - began > _SLOW_PAGE
+        draft.unseen = ink.unseen
         draft.lines = lay_out(turns, draft.width, draft.height)
         draft.hidden = ink.hidden * 2 > ink.characters
         draft.ocr, draft.dpi = judge(page, ink, draft.lines, draft.width, draft.height)
     except PDF_ERRORS as error:
         draft.unreadable = f"The page is damaged: {_reason(error)}"
-    return draft
-
-
-def _add_graphics(document: pymupdf.Document, draft: PageDraft, seconds: float) -> float:
-    """Looks for figures on a page, if ``seconds`` are left for it; returns how long that took."""
-    if draft.unreadable:
-        return 0.0
-    if draft.hurried or seconds <= 0:
-        draft.hurried = True
-        return 0.0
+        return draft, spent
+    if painted is None or draft.hurried:
+        return draft, spent
     began = time.process_time()
     try:
-        draft.graphics, whole = read_graphics(document[draft.number - 1], draft.lines)
+        draft.graphics, whole = read_graphics(page, draft.lines, painted)
         draft.hurried = not whole
     except PDF_ERRORS:
         draft.hurried = True
-    return time.process_time() - began
+    return draft, spent + time.process_time() - began
 
 
 def _finish(document: pymupdf.Document, draft: PageDraft) -> Page | PageImage:

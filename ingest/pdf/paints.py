@@ -1,0 +1,160 @@
+"""What a page paints, in order: a box for each stroke of text, shape, shade and image.
+
+As PyMuPDF's ``get_bboxlog``, and at its cost, with the colour of what is filled: what lies over
+and under a text says whether it can be seen. Coordinates are those of the page before rotation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import pymupdf
+from pymupdf import mupdf
+
+Sides = tuple[float, float, float, float]
+Colour = tuple[float, float, float]
+Boxes = npt.NDArray[np.float32]
+
+_GREY, _RGB = 1, 2  # of fz_colorspace_type
+MOST_PAINTS = 60_000  # of a page; reading more would take longer than its text
+
+_OPAQUE = 0.97
+_LEAST = 2.0  # points of either side: what is smaller covers no text, and its colour is not asked
+
+
+class Paint(NamedTuple):
+    """``kind`` is one of fill-path, stroke-path, fill-text, stroke-text, ignore-text, fill-shade,
+    fill-image, fill-imgmask; fill-veil for a shape that lets something through; or mask or group,
+    which blend what follows within the box.
+
+    ``colour`` is that of an opaque shape: red, green and blue, 0 to 1.
+    """
+
+    kind: str
+    box: Sides
+    colour: Colour | None = None
+
+
+class Paints(NamedTuple):
+    """What a page paints; ``whole`` is false where there was more than was looked at."""
+
+    all: Sequence[Paint]
+    whole: bool
+
+
+def read_paints(page: pymupdf.Page) -> Paints:
+    """Everything the page paints, up to a bound. Raises what PyMuPDF raises."""
+    rotation = page.rotation
+    if rotation:
+        page.set_rotation(0)
+    try:
+        cookie = mupdf.FzCookie()
+        device = _Device(cookie)
+        mupdf.fz_run_page(page.this, device, mupdf.FzMatrix(), cookie)
+        mupdf.fz_close_device(device)
+    finally:
+        if rotation:
+            page.set_rotation(rotation)
+    return Paints(device.paints, len(device.paints) < MOST_PAINTS)
+
+
+def boxes_of(boxes: Sequence[Sides]) -> Boxes:
+    """Boxes as an array, shape (boxes, 4), none of whose sides is out of all bounds."""
+    flat = np.array(boxes, dtype=np.float32).reshape(-1, 4)
+    return np.clip(np.nan_to_num(flat), -1e6, 1e6)
+
+
+def _sides(rect: Any) -> Sides:
+    return rect.x0, rect.y0, rect.x1, rect.y1
+
+
+class _Device(mupdf.FzDevice2):  # type: ignore[misc] # MuPDF ships no types
+    """MuPDF calls a method for each thing that is painted, with pointers of its own."""
+
+    def __init__(self, cookie: Any) -> None:
+        super().__init__()
+        self.paints: list[Paint] = []
+        self._cookie = cookie
+        for name in (
+            *("fill_path", "stroke_path", "fill_text", "stroke_text", "ignore_text"),
+            *("fill_shade", "fill_image", "fill_image_mask", "begin_mask", "begin_group"),
+        ):
+            getattr(self, f"use_virtual_{name}")()
+
+    def _add(self, paint: Paint) -> None:
+        if len(self.paints) < MOST_PAINTS:
+            self.paints.append(paint)
+        else:
+            self._cookie.set_abort()
+
+    def fill_path(
+        self, _: Any, path: Any, _odd: Any, ctm: Any, space: Any, colour: Any, alpha: float, *_p: Any
+    ) -> None:
+        x0, y0, x1, y1 = box = _sides(mupdf.ll_fz_bound_path(path, None, ctm))
+        if x1 - x0 <= _LEAST or y1 - y0 <= _LEAST:
+            self._add(Paint("fill-path", box))
+        elif alpha < _OPAQUE:
+            self._add(Paint("fill-veil", box))
+        else:
+            self._add(Paint("fill-path", box, _rgb(space, colour)))
+
+    def stroke_path(self, _: Any, path: Any, stroke: Any, ctm: Any, *_p: Any) -> None:
+        box = _sides(mupdf.ll_fz_bound_path(path, stroke, ctm))
+        self._add(Paint("stroke-path", box))
+
+    def fill_text(self, _: Any, text: Any, ctm: Any, *_p: Any) -> None:
+        self._text("fill-text", text, None, ctm)
+
+    def stroke_text(self, _: Any, text: Any, stroke: Any, ctm: Any, *_p: Any) -> None:
+        self._text("stroke-text", text, stroke, ctm)
+
+    def ignore_text(self, _: Any, text: Any, ctm: Any) -> None:
+        self._text("ignore-text", text, None, ctm)
+
+    def _text(self, kind: str, text: Any, stroke: Any, ctm: Any) -> None:
+        self._add(Paint(kind, _sides(mupdf.ll_fz_bound_text(text, stroke, ctm))))
+
+    def fill_shade(self, _: Any, shade: Any, ctm: Any, *_p: Any) -> None:
+        self._add(Paint("fill-shade", _sides(mupdf.ll_fz_bound_shade(shade, ctm))))
+
+    def fill_image(self, _: Any, _image: Any, ctm: Any, *_p: Any) -> None:
+        self._add(Paint("fill-image", _unit(ctm)))
+
+    def fill_image_mask(self, _: Any, _image: Any, ctm: Any, *_p: Any) -> None:
+        self._add(Paint("fill-imgmask", _unit(ctm)))
+
+    def begin_mask(self, _: Any, area: Any, *_p: Any) -> None:
+        self._add(Paint("mask", _sides(area)))
+
+    def begin_group(
+        self, _: Any, area: Any, _s: Any, _i: Any, _k: Any, mode: int, alpha: float
+    ) -> None:
+        if mode or alpha < 0.5:
+            self._add(Paint("group", _sides(area)))
+
+
+def _unit(ctm: Any) -> Sides:
+    unit = mupdf.FzRect(mupdf.FzRect.Fixed_UNIT)  # without a name it is gone before the call
+    return _sides(mupdf.ll_fz_transform_rect(unit.internal(), ctm))
+
+
+def _rgb(space: Any, colour: Any) -> Colour | None:
+    if not space:
+        return None
+    kind = space.type
+    if kind == _GREY:
+        grey = mupdf.floats_getitem(colour, 0)
+        return grey, grey, grey
+    if kind == _RGB:
+        red, green, blue = (mupdf.floats_getitem(colour, n) for n in range(3))
+        return red, green, blue
+    # These need names too.
+    target = mupdf.FzColorspace(mupdf.FzColorspace.Fixed_RGB)
+    parameters = mupdf.FzColorParams()
+    red, green, blue, *_ = mupdf.ll_fz_convert_color(
+        space, colour, target.m_internal, None, parameters.internal()
+    )
+    return red, green, blue
