@@ -121,6 +121,31 @@ def _measured(packed: Path, *, quiet: bool) -> dict[str, Any]:
 
 
 @models.command()
+def use(
+    model: Annotated[
+        Path | None, typer.Argument(help="The model that writes answers; none goes without.")
+    ] = None,
+    json_: Json = False,
+) -> None:
+    """Let a language model write the answers of this library from now on."""
+    with open_workspace() as workspace:
+        facts = workspace.use_language_model(model)
+    if json_:
+        print_json({"language_model": str(model) if model else None,
+                    "facts": asdict(facts) if facts else None})  # fmt: skip
+    elif facts is None:
+        print("Answers are made of the documents' own sentences.")
+    else:
+        print(
+            f"{facts.name}: {facts.family}, {facts.weights} weights, "
+            f"{facts.context:,} tokens of context, keys and values {facts.kv}, "
+            f"kernels {facts.kernels}, {facts.device}."
+        )
+        for note in facts.notes:
+            print(note)
+
+
+@models.command()
 def plan(
     model: AModel,
     memory: Annotated[

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Any
 
 from rich.console import Console
@@ -11,6 +12,7 @@ from rich.console import Console
 from app.core.events import (
     Answered,
     Citation,
+    CitationStatus,
     CollectionInfo,
     Crop,
     DocumentAdded,
@@ -23,6 +25,7 @@ from app.core.events import (
     FileFailed,
     FileSkipped,
     Scope,
+    Statement,
 )
 from engine.errors import EngineError
 from ingest.errors import IngestError
@@ -136,6 +139,18 @@ def citation_fields(citation: Citation) -> dict[str, Any]:
         "quote": citation.quote,
         "status": citation.status.value,
         "boxes": [box_fields(b.page, b.box) for b in citation.boxes],
+        "missing": list(citation.missing),
+        "pictured": citation.pictured,
+    }
+
+
+def statement_fields(text: str, statement: Statement) -> dict[str, Any]:
+    """A sentence of ``ask --json`` with its support."""
+    return {
+        "text": text[statement.start : statement.end],
+        "status": statement.status.value,
+        "citations": list(statement.citations),
+        "missing": list(statement.missing),
     }
 
 
@@ -147,9 +162,18 @@ def answer_fields(answer: Answered, crops: Sequence[Crop] = ()) -> dict[str, Any
         "found": answer.found,
         "answer": answer.text,
         "answerer": answer.answerer,
+        "mode": answer.mode.value,
+        "conversation": answer.conversation or None,
+        "record": answer.record or None,
         "scope": scope_fields(answer.scope),
         "crops": [crop_fields(crop) for crop in crops],
         "citations": [citation_fields(citation) for citation in answer.citations],
+        "statements": [statement_fields(answer.text, s) for s in answer.statements],
+        "withheld": answer.withheld or None,
+        "removed": answer.removed,
+        "cautions": list(answer.cautions),
+        "by": asdict(answer.by),
+        "effort": {n: round(v, 3) for n, v in asdict(answer.effort).items()},
         "searched": {
             "collection": searched.collection,
             "documents": searched.documents,
@@ -224,11 +248,15 @@ def _line_of(fields: dict[str, Any]) -> str:
 
 def print_answer(answer: Answered) -> None:
     """An answer for a person, its citations below it."""
-    print(answer.text)
+    print(marked_text(answer))
     if answer.citations:
         print()
     for citation in answer.citations:
         print(f"[{citation.n}] {citation.document}, page {citation.page} ({citation.status.value})")
+        if citation.missing:
+            print(f"    not on the page: {', '.join(citation.missing)}")
+        if citation.pictured:
+            print("    seen by the model in the picture of this place; look for yourself")
         quote = citation.quote.replace("\t", " | ")
         print(_indented(f"“{quote}”"))
     searched = answer.searched
@@ -244,8 +272,27 @@ def print_answer(answer: Answered) -> None:
         print("These pages could not be read:")
         for page in answer.unreadable:
             print(f"  {page.document}, page {page.page}: {page.reason}")
+    for caution in answer.cautions:
+        print(f"Caution: {caution}")
+    if answer.removed:
+        print(f"{counted(answer.removed, 'made-up citation')} left out.")
+    if answer.withheld:
+        print("The model wrote an answer that no page supports; --json has it as “withheld”.")
+    if answer.conversation:
+        print(f"To go on: muniment ask --conversation {answer.conversation} QUESTION")
     if answer.found and answer.answerer == "extractive":
         print("No model is installed: the answer is made of the documents' own sentences.")
+
+
+def marked_text(answer: Answered) -> str:
+    """The answer's text; after each sentence that no page supports, the words that say so."""
+    text, at = "", 0
+    for statement in answer.statements:
+        text += answer.text[at : statement.end]
+        at = statement.end
+        if statement.status is CitationStatus.UNVERIFIED:
+            text += " (unverified)" if statement.citations else " (no source)"
+    return text + answer.text[at:]
 
 
 def print_documents(documents: Sequence[DocumentInfo]) -> None:

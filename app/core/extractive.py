@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from app.core.answerer import Draft, Task, Told
-from app.core.citations import cite
+from app.core.citations import cite, shown
 from app.core.events import CitationChecked, Statement, StatementChecked, TextWritten
 from app.core.layout import PageLines, placed_lines
 from app.core.sentences import Sentence, quotable
@@ -276,12 +276,6 @@ def missing_years(question: str, passages: Sequence[Passage]) -> list[str]:
         for year in _YEAR.findall(question)
         if not any(re.search(rf"{year}|(?:[/.'’-]|FY ?){year[2:]}(?!\d)", text) for text in texts)
     ]
-
-
-def shown(quote: str) -> str:
-    """A quotation in one line, its cells apart; a document's own ``[3]`` is no citation of ours."""
-    cells = (normalise(cell).strip() for cell in quote.split("\t"))
-    return re.sub(r"\[(\d+)\]", r"(\1)", " | ".join(cell for cell in cells if cell))
 
 
 def _rarity(words: set[str], bags: Sequence[set[str]]) -> dict[str, float]:
