@@ -6,11 +6,13 @@ Knows how MuPDF reports text; knows nothing of rows, columns or roles.
 from __future__ import annotations
 
 import re
+import time
 from dataclasses import replace
 from typing import Any
 
 import pymupdf
 
+from ingest.pdf.errors import DRAWING_ERRORS
 from ingest.pdf.fragment import Fragment, Ink
 from ingest.pdf.frames import to_upright, turn_of
 from ingest.pdf.hidden import Pieces, Seen, judge
@@ -47,10 +49,11 @@ def is_cjk(character: str) -> bool:
 def read_fragments(
     page: pymupdf.Page, paints: Paints | None
 ) -> tuple[dict[int, list[Fragment]], Ink]:
-    """All text that can be seen on the page, by turn, in the order of the file, and how it is made.
+    """The text that can be seen on the page, by turn, in the order of the file, and how it is made.
 
-    ``paints`` is what the page paints, None where nobody looked. Hidden text, and fragments whose middle lies outside of the
-    visible page, are left out and told in the ink's ``unseen``. Raises what PyMuPDF raises.
+    ``paints`` is what the page paints, None where nobody looked. Hidden text, and fragments whose
+    middle lies outside of the visible page, are left out and told in the ink's ``unseen``. Raises
+    what PyMuPDF raises.
     """
     textpage = page.get_textpage(flags=FLAGS)
     content = textpage.extractDICT()
@@ -114,13 +117,19 @@ def _leave_out_hidden(
     """Take the spans out of ``content`` that cannot be seen, and mark those of a scan's layer."""
     lines = [line for block in content["blocks"] for line in block.get("lines", ())]
     spans = [span for line in lines for span in line["spans"]]
+    began = time.process_time()
     outside = []
-    if paints is not None:
-        boxes = [span["bbox"] for span in spans]
-        outside = outside_spans(page, FLAGS, boxes, paints.all)
+    boxes = [span["bbox"] for span in spans]
     spans = [span for span in spans if not span["text"].isspace()]
     pieces = Pieces(spans)
-    found = judge(page, pieces, paints)
+    try:
+        if paints is not None:
+            outside = outside_spans(page, FLAGS, boxes, paints.all)
+        found = judge(page, pieces, paints)
+    except DRAWING_ERRORS:
+        found = judge(page, pieces, None)
+        ink.judged = False
+    ink.seconds = time.process_time() - began
     if not found and not outside:
         return
     layer = {n for n, seen in found.items() if seen is Seen.LAYER}

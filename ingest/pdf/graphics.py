@@ -78,9 +78,7 @@ def drop_repeated(pages: list[PageDraft]) -> None:
         page.graphics = [g for g in page.graphics if len(seen[g.key]) < _REPEATED]
 
 
-def _shapes(
-    page: pymupdf.Page, painted: Sequence[Paint]
-) -> tuple[list[Box], list[Box], bool]:
+def _shapes(page: pymupdf.Page, painted: Sequence[Paint]) -> tuple[list[Box], list[Box], bool]:
     """Boxes of images and of paths on the visible page, backgrounds left out."""
     images: list[Box] = []
     paths: list[Box] = []

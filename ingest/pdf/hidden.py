@@ -38,6 +38,7 @@ _ZOOM = 20.0  # pixels for a letter's height
 _MOST_ZOOM = 6.0
 _SMALL_ZOOM = 0.5
 _INK_ZOOM = 2.0
+_SCAN = 0.6  # of a page that images cover
 _MOST_PAIRS = 2_000_000
 _PAPER = (1.0, 1.0, 1.0)
 _BLENDS = ("mask", "group")
@@ -65,7 +66,7 @@ class Pieces:
 
     def clips(self, n: int) -> bool:
         """Whether the letters only limit where other things are painted."""
-        return self.spans[n]["char_flags"] & (_PAINTED | _CLIPS) == _CLIPS
+        return bool(self.spans[n]["char_flags"] & (_PAINTED | _CLIPS) == _CLIPS)
 
     def are_most(self, numbers: Iterable[int]) -> bool:
         """Whether these make up more than half of the text."""
@@ -243,7 +244,8 @@ def _is_scan(
         return False
     images = boxes_of([p.box for p in paints if p.kind in ("fill-image", "fill-imgmask")])
     covered = float((images[:, 2:] - images[:, :2]).prod(axis=1).sum())
-    return covered > 0.6 * page.rect.width * page.rect.height
+    whole: float = page.rect.width * page.rect.height
+    return covered > _SCAN * whole
 
 
 class _Places:
@@ -339,4 +341,3 @@ def _apart(pixels: Pixels, colour: npt.NDArray[Any]) -> npt.NDArray[np.int16]:
     """How far pixels are from a colour, 0 to 255: shape (height, width)."""
     apart: npt.NDArray[np.int16] = np.abs(pixels - colour.astype(np.int16)).max(axis=2, initial=0)
     return apart
-

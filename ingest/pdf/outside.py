@@ -47,5 +47,4 @@ def _any_touches(boxes: Boxes, others: Boxes) -> npt.NDArray[np.bool_]:
     a, b = boxes[:, None, :], others[None, :, :]
     across = (a[..., 0] < b[..., 2]) & (b[..., 0] < a[..., 2])
     touches = across & (a[..., 1] < b[..., 3]) & (b[..., 1] < a[..., 3])
-    found: npt.NDArray[np.bool_] = touches.any(axis=1)
-    return found
+    return np.asarray(touches.any(axis=1))

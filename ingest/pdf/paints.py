@@ -91,7 +91,15 @@ class _Device(mupdf.FzDevice2):  # type: ignore[misc] # MuPDF ships no types
             self._cookie.set_abort()
 
     def fill_path(
-        self, _: Any, path: Any, _odd: Any, ctm: Any, space: Any, colour: Any, alpha: float, *_p: Any
+        self,
+        _: Any,
+        path: Any,
+        _odd: Any,
+        ctm: Any,
+        space: Any,
+        colour: Any,
+        alpha: float,
+        *_p: Any,
     ) -> None:
         x0, y0, x1, y1 = box = _sides(mupdf.ll_fz_bound_path(path, None, ctm))
         if x1 - x0 <= _LEAST or y1 - y0 <= _LEAST:

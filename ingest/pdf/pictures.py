@@ -63,7 +63,7 @@ class Picture:
 
     def part(self, box: Sides) -> Pixels:
         """What lies within a box (points of the visible page); empty where nothing does."""
-        x0, y0, x1, y1 = (side * self._zoom for side in box)
+        x0, y0, x1, y1 = (max(side * self._zoom, 0.0) for side in box)
         return self._pixels[
             max(int(y0) - self._top, 0) : max(int(y1) + 1 - self._top, 0),
             max(int(x0) - self._left, 0) : max(int(x1) + 1 - self._left, 0),
