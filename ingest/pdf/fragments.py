@@ -124,7 +124,7 @@ def _leave_out_hidden(
     pieces = Pieces(spans)
     try:
         if paints is not None:
-            outside = outside_spans(page, FLAGS, boxes, paints.all)
+            outside = outside_spans(page, FLAGS, boxes, paints)
         found = judge(page, pieces, paints)
     except DRAWING_ERRORS:
         found = judge(page, pieces, None)

@@ -15,7 +15,7 @@ import pymupdf
 
 from ingest.clusters import area, bounds, clusters, common, middle_inside
 from ingest.drafts import Draft, GraphicDraft, PageDraft
-from ingest.pdf.paints import Paint, Paints
+from ingest.pdf.paints import Paints, Shape
 from ingest.types import Box, GraphicKind, Role
 
 MOST_SHAPES = 50_000  # of a page; what comes after them is not looked at
@@ -35,8 +35,6 @@ _PALE = 0.78  # of the darkest of red, green and blue
 _LOOKED_AT = 200  # parts of a path
 _TABLE_ROLES = (Role.TABLE, Role.TABLE_HEADER)
 
-_Shape = tuple[str, Box]
-
 
 def read_graphics(
     page: pymupdf.Page, lines: list[Draft], painted: Paints
@@ -45,7 +43,7 @@ def read_graphics(
 
     Raises what PyMuPDF raises.
     """
-    images, paths, whole = _shapes(page, painted.all)
+    images, paths, whole = _shapes(page, painted.shapes)
     width, height = page.rect.width, page.rect.height
     found = _images(page, images, width, height)
     taken = [graphic.box for graphic in found]
@@ -78,7 +76,7 @@ def drop_repeated(pages: list[PageDraft]) -> None:
         page.graphics = [g for g in page.graphics if len(seen[g.key]) < _REPEATED]
 
 
-def _shapes(page: pymupdf.Page, painted: Sequence[Paint]) -> tuple[list[Box], list[Box], bool]:
+def _shapes(page: pymupdf.Page, painted: Sequence[Shape]) -> tuple[list[Box], list[Box], bool]:
     """Boxes of images and of paths on the visible page, backgrounds left out."""
     images: list[Box] = []
     paths: list[Box] = []
@@ -87,8 +85,8 @@ def _shapes(page: pymupdf.Page, painted: Sequence[Paint]) -> tuple[list[Box], li
     right, bottom = page.rect.width, page.rect.height
     most = _FILLS * right * bottom
     count = 0
-    for name, (x0, y0, x1, y1), _ in painted:
-        if name.endswith("text") or name in ("mask", "group"):
+    for _, kind, (x0, y0, x1, y1), _ in painted:
+        if kind in ("mask", "group"):
             continue
         count += 1
         if count > MOST_SHAPES:
@@ -99,7 +97,7 @@ def _shapes(page: pymupdf.Page, painted: Sequence[Paint]) -> tuple[list[Box], li
         x0, y0, x1, y1 = max(x0, 0.0), max(y0, 0.0), min(x1, right), min(y1, bottom)
         if x1 < x0 or y1 < y0 or (x1 - x0) * (y1 - y0) > most:
             continue
-        (images if name == "fill-image" else paths).append(Box(x0, y0, x1, y1))
+        (images if kind == "image" else paths).append(Box(x0, y0, x1, y1))
     return images, paths, count <= MOST_SHAPES
 
 

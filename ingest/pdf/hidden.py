@@ -20,7 +20,7 @@ import numpy as np
 import numpy.typing as npt
 import pymupdf
 
-from ingest.pdf.paints import Boxes, Colour, Paint, Paints, Sides, boxes_of
+from ingest.pdf.paints import Boxes, Colour, Paints, Shape, Sides, boxes_of
 from ingest.pdf.pictures import Drawing, Picture, Pixels, difference, has_ink
 
 _PAINTED = 16 | 32  # of a span's char_flags: filled or stroked
@@ -38,11 +38,13 @@ _ZOOM = 20.0  # pixels for a letter's height
 _MOST_ZOOM = 6.0
 _SMALL_ZOOM = 0.5
 _INK_ZOOM = 2.0
+_AHEAD = 50  # texts among which the next piece is looked for
+_SAME = 0.98  # of the ground of a piece of text: nothing that has its colour shows there
 _SCAN = 0.6  # of a page that images cover
 _MOST_PAIRS = 2_000_000
 _PAPER = (1.0, 1.0, 1.0)
 _BLENDS = ("mask", "group")
-_PICTURES = ("fill-image", "fill-imgmask", "fill-shade", "fill-veil", *_BLENDS)
+_PICTURES = ("image", "stencil", "shade", "veil", *_BLENDS)
 
 
 class Seen(Enum):
@@ -107,7 +109,7 @@ def judge(page: pymupdf.Page, pieces: Pieces, paints: Paints | None) -> dict[int
         return _at_a_glance(pieces)
     unpainted = pieces.unpainted()
     seen = dict.fromkeys(pieces.tiny() - unpainted, Seen.HIDDEN)
-    doubts = _doubtful(pieces, paints.all) if paints.whole else _all_of(pieces)
+    doubts = _doubtful(pieces, paints) if paints.whole else _all_of(pieces)
     settled = unpainted | seen.keys()
     drawn = (doubts.under.keys() | doubts.blended) - settled
     grounds = doubts.grounds - settled - drawn
@@ -115,9 +117,12 @@ def judge(page: pymupdf.Page, pieces: Pieces, paints: Paints | None) -> dict[int
         return seen
     places = _Places(page, pieces, doubts)
     layer = unpainted
-    if unpainted and not _is_scan(page, pieces, paints.all, unpainted):
+    if unpainted and not _is_scan(page, pieces, paints, unpainted):
         layer = places.inked(unpainted)
-    hidden = places.unseen(drawn | places.like_ground(grounds))
+    alike, same = places.on_ground(grounds)
+    if same and any(font[2] == "Type3" for font in page.get_fonts()):
+        alike, same = alike | same, set()  # such letters may have colours of their own
+    hidden = same | places.unseen(drawn | alike)
     layer |= places.inked(hidden & doubts.under.keys())
     seen |= dict.fromkeys(unpainted | hidden, Seen.HIDDEN)
     return seen | dict.fromkeys(layer, Seen.LAYER)
@@ -140,7 +145,7 @@ class _Doubts:
     blended: set[int]
 
 
-def _doubtful(pieces: Pieces, paints: Sequence[Paint]) -> _Doubts:
+def _doubtful(pieces: Pieces, paints: Paints) -> _Doubts:
     """What boxes and colours alone say."""
     colours = {span["color"] for span in pieces.spans}
     light = {colour for colour in colours if _distance(colour, _PAPER) < _NEAR}
@@ -148,37 +153,43 @@ def _doubtful(pieces: Pieces, paints: Sequence[Paint]) -> _Doubts:
     if light:
         grounds |= {n for n, span in enumerate(pieces.spans) if span["color"] in light}
     doubts = _Doubts(grounds, {}, set())
-    first = next((n for n, paint in enumerate(paints) if paint.kind.endswith("text")), len(paints))
-    fills: list[int] = []
+    first = paints.texts[0][0] if paints.texts else 0
+    fills: list[Shape] = []
     alike: dict[Any, bool] = {}
-    for number, (kind, (x0, y0, x1, y1), colour) in enumerate(paints):
+    for shape in paints.shapes:
+        number, kind, (x0, y0, x1, y1), colour = shape
         if x1 - x0 <= 4 or y1 - y0 <= 3:
             continue
         if colour is None:
             if kind in _PICTURES:
-                fills.append(number)
+                fills.append(shape)
         elif number > first:
-            fills.append(number)
+            fills.append(shape)
         else:
             if colour not in alike:
                 alike[colour] = any(_distance(c, colour) < _NEAR for c in colours - light)
             if alike[colour]:
-                fills.append(number)
+                fills.append(shape)
     if not fills:
         return doubts
     boxes = boxes_of([span["bbox"] for span in pieces.spans])
     if len(fills) * len(boxes) > _MOST_PAIRS:
         return _all_of(pieces)
     later = []
-    for n, column, share in _covering(boxes, boxes_of([paints[number].box for number in fills])):
-        kind, _, colour = paints[fills[column]]
-        if kind in _BLENDS:
+    for n, column, share in _covering(boxes, boxes_of([shape.box for shape in fills])):
+        shape = fills[column]
+        if shape.kind in _BLENDS:
             doubts.blended.add(n)
-        elif colour is None or _distance(pieces.spans[n]["color"], colour) < _NEAR:
+        elif shape.colour is None or _distance(pieces.spans[n]["color"], shape.colour) < _NEAR:
             grounds.add(n)
-        if share > _COVERS and fills[column] > first:
-            later.append((n, fills[column]))
-    _add_covered(doubts.under, boxes, later, paints)
+        if share > _COVERS and shape.number > first:
+            later.append((n, shape))
+    if later:
+        painted = _painted_at([span["bbox"] for span in pieces.spans], paints)
+        for n, shape in later:
+            if painted[n] < shape.number:
+                cover = [] if shape.colour is None else [shape.colour]
+                doubts.under.setdefault(n, []).extend(cover)
     return doubts
 
 
@@ -186,28 +197,24 @@ def _all_of(pieces: Pieces) -> _Doubts:
     return _Doubts(set(), {n: [] for n in range(len(pieces.spans))}, set())
 
 
-def _add_covered(
-    under: dict[int, list[Colour]],
-    boxes: Boxes,
-    later: Sequence[tuple[int, int]],
-    paints: Sequence[Paint],
-) -> None:
-    """The pieces that are painted before what covers them, so far as boxes tell."""
-    if not later:
-        return
-    texts = [n for n, paint in enumerate(paints) if paint.kind.endswith("text")]
-    sides = boxes_of([paints[n].box for n in texts])
-    wanted = sorted({n for n, _ in later})
-    middles = (boxes[wanted, :2] + boxes[wanted, 2:]) / 2
-    x, y = middles[:, :1], middles[:, 1:]
-    held = (x > sides[:, 0] - 1) & (x < sides[:, 2] + 1) & (y > sides[:, 1] - 1)
-    held &= y < sides[:, 3] + 1
-    # The first text that may hold a piece: rather doubt too much.
-    painted = dict(zip(wanted, np.array(texts)[held.argmax(axis=1)].tolist(), strict=True))
-    for n, number in later:
-        if painted[n] < number:
-            colour = paints[number].colour
-            under.setdefault(n, []).extend([] if colour is None else [colour])
+def _painted_at(boxes: Sequence[Sides], paints: Paints) -> list[int]:
+    """For each piece a place in the order of painting that it was painted at or after.
+
+    Pieces come in the order in which they are painted, so each is looked for from the text of the
+    one before. The first that may hold it is taken: rather too early than too late.
+    """
+    texts = paints.texts
+    at = 0
+    found = []
+    for x0, y0, x1, y1 in boxes:
+        x, y = (x0 + x1) / 2, (y0 + y1) / 2
+        for ahead in range(at, min(at + _AHEAD, len(texts))):
+            left, top, right, bottom = texts[ahead][1]
+            if left - 1 <= x <= right + 1 and top - 1 <= y <= bottom + 1:
+                at = ahead
+                break
+        found.append(texts[at][0] if texts else 0)
+    return found
 
 
 def _distance(colour: int, other: Colour) -> float:
@@ -236,13 +243,11 @@ def _covering(boxes: Boxes, fills: Boxes) -> list[tuple[int, int, float]]:
     )
 
 
-def _is_scan(
-    page: pymupdf.Page, pieces: Pieces, paints: Sequence[Paint], unpainted: set[int]
-) -> bool:
+def _is_scan(page: pymupdf.Page, pieces: Pieces, paints: Paints, unpainted: set[int]) -> bool:
     """Whether images cover the page, and most of the text is an invisible layer."""
     if not pieces.are_most(unpainted):
         return False
-    images = boxes_of([p.box for p in paints if p.kind in ("fill-image", "fill-imgmask")])
+    images = boxes_of([s.box for s in paints.shapes if s.kind in ("image", "stencil")])
     covered = float((images[:, 2:] - images[:, :2]).prod(axis=1).sum())
     whole: float = page.rect.width * page.rect.height
     return covered > _SCAN * whole
@@ -262,18 +267,20 @@ class _Places:
             boxes = [tuple(pymupdf.Rect(box) * matrix) for box in boxes]
         self._boxes: list[Sides] = boxes
 
-    def like_ground(self, numbers: set[int]) -> set[int]:
-        """Those whose ground, the page without its text, is mostly of nearly their colour."""
+    def on_ground(self, numbers: set[int]) -> tuple[set[int], set[int]]:
+        """Those whose ground, the page without its text, is mostly of nearly their colour, and
+        those whose ground is of nothing but their colour."""
+        alike: set[int] = set()
+        same: set[int] = set()
         if not numbers:
-            return set()
+            return alike, same
         ground = self._drawing.picture(self._around(numbers), _SMALL_ZOOM, text=False)
-        found = set()
         for n in numbers:
-            part = ground.part(self._boxes[n])
-            apart = _apart(part, np.array(self._pieces.colour(n)))
+            apart = _apart(ground.part(self._boxes[n]), np.array(self._pieces.colour(n)))
             if self._pieces.clips(n) or not apart.size or (apart > 2 * _SEEN).mean() < 0.5:
-                found.add(n)
-        return found
+                sure = apart.size and not self._pieces.clips(n) and (apart < _SEEN).mean() > _SAME
+                (same if sure else alike).add(n)
+        return alike, same
 
     def unseen(self, numbers: set[int]) -> set[int]:
         """Those that are missed nowhere when the page is drawn without its text."""

@@ -7,6 +7,7 @@ and under a text says whether it can be seen. Coordinates are those of the page 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import chain
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -18,30 +19,33 @@ Sides = tuple[float, float, float, float]
 Colour = tuple[float, float, float]
 Boxes = npt.NDArray[np.float32]
 
-_GREY, _RGB = 1, 2  # of fz_colorspace_type
 MOST_PAINTS = 60_000  # of a page; reading more would take longer than its text
 
 _OPAQUE = 0.97
+_GREY, _RGB = 1, 2  # of fz_colorspace_type
 _LEAST = 2.0  # points of either side: what is smaller covers no text, and its colour is not asked
 
 
-class Paint(NamedTuple):
-    """``kind`` is one of fill-path, stroke-path, fill-text, stroke-text, ignore-text, fill-shade,
-    fill-image, fill-imgmask; fill-veil for a shape that lets something through; or mask or group,
-    which blend what follows within the box.
+class Shape(NamedTuple):
+    """Something painted that is no text; ``number`` is its place among all that is painted.
 
-    ``colour`` is that of an opaque shape: red, green and blue, 0 to 1.
+    ``kind`` is path, stroke, shade, image or stencil; veil for a path that lets something through;
+    mask or group for what blends that which follows within the box. ``colour`` is that of an opaque
+    path: red, green and blue, 0 to 1.
     """
 
+    number: int
     kind: str
     box: Sides
     colour: Colour | None = None
 
 
 class Paints(NamedTuple):
-    """What a page paints; ``whole`` is false where there was more than was looked at."""
+    """What a page paints. ``texts`` are places among all that is painted, and boxes; ``whole`` is
+    false where there was more than was looked at."""
 
-    all: Sequence[Paint]
+    texts: Sequence[tuple[int, Sides]]
+    shapes: Sequence[Shape]
     whole: bool
 
 
@@ -58,13 +62,13 @@ def read_paints(page: pymupdf.Page) -> Paints:
     finally:
         if rotation:
             page.set_rotation(rotation)
-    return Paints(device.paints, len(device.paints) < MOST_PAINTS)
+    return Paints(device.texts, device.shapes, device.number < MOST_PAINTS)
 
 
 def boxes_of(boxes: Sequence[Sides]) -> Boxes:
     """Boxes as an array, shape (boxes, 4), none of whose sides is out of all bounds."""
-    flat = np.array(boxes, dtype=np.float32).reshape(-1, 4)
-    return np.clip(np.nan_to_num(flat), -1e6, 1e6)
+    flat = np.fromiter(chain.from_iterable(boxes), np.float32, 4 * len(boxes)).reshape(-1, 4)
+    return np.clip(np.nan_to_num(flat, copy=False), -1e6, 1e6)
 
 
 def _sides(rect: Any) -> Sides:
@@ -76,93 +80,96 @@ class _Device(mupdf.FzDevice2):  # type: ignore[misc] # MuPDF ships no types
 
     def __init__(self, cookie: Any) -> None:
         super().__init__()
-        self.paints: list[Paint] = []
+        self.texts: list[tuple[int, Sides]] = []
+        self.shapes: list[Shape] = []
+        self.number = 0
         self._cookie = cookie
+        self._colours: dict[tuple[int, ...], Colour] = {}
         for name in (
             *("fill_path", "stroke_path", "fill_text", "stroke_text", "ignore_text"),
             *("fill_shade", "fill_image", "fill_image_mask", "begin_mask", "begin_group"),
         ):
             getattr(self, f"use_virtual_{name}")()
 
-    def _add(self, paint: Paint) -> None:
-        if len(self.paints) < MOST_PAINTS:
-            self.paints.append(paint)
-        else:
-            self._cookie.set_abort()
+    def fill_text(self, _: Any, text: Any, ctm: Any, *_p: Any) -> None:
+        self._text(mupdf.ll_fz_bound_text(text, None, ctm))
+
+    def stroke_text(self, _: Any, text: Any, stroke: Any, ctm: Any, *_p: Any) -> None:
+        self._text(mupdf.ll_fz_bound_text(text, stroke, ctm))
+
+    def ignore_text(self, _: Any, text: Any, ctm: Any) -> None:
+        self._text(mupdf.ll_fz_bound_text(text, None, ctm))
+
+    def _text(self, rect: Any) -> None:
+        if self._count():
+            self.texts.append((self.number, (rect.x0, rect.y0, rect.x1, rect.y1)))
 
     def fill_path(
-        self,
-        _: Any,
-        path: Any,
-        _odd: Any,
-        ctm: Any,
-        space: Any,
-        colour: Any,
-        alpha: float,
-        *_p: Any,
+        self, _: Any, path: Any, _o: Any, ctm: Any, space: Any, colour: Any, alpha: float, *_p: Any
     ) -> None:
         x0, y0, x1, y1 = box = _sides(mupdf.ll_fz_bound_path(path, None, ctm))
         if x1 - x0 <= _LEAST or y1 - y0 <= _LEAST:
-            self._add(Paint("fill-path", box))
+            self._shape("path", box)
         elif alpha < _OPAQUE:
-            self._add(Paint("fill-veil", box))
+            self._shape("veil", box)
         else:
-            self._add(Paint("fill-path", box, _rgb(space, colour)))
+            self._shape("path", box, self._rgb(space, colour))
 
     def stroke_path(self, _: Any, path: Any, stroke: Any, ctm: Any, *_p: Any) -> None:
-        box = _sides(mupdf.ll_fz_bound_path(path, stroke, ctm))
-        self._add(Paint("stroke-path", box))
-
-    def fill_text(self, _: Any, text: Any, ctm: Any, *_p: Any) -> None:
-        self._text("fill-text", text, None, ctm)
-
-    def stroke_text(self, _: Any, text: Any, stroke: Any, ctm: Any, *_p: Any) -> None:
-        self._text("stroke-text", text, stroke, ctm)
-
-    def ignore_text(self, _: Any, text: Any, ctm: Any) -> None:
-        self._text("ignore-text", text, None, ctm)
-
-    def _text(self, kind: str, text: Any, stroke: Any, ctm: Any) -> None:
-        self._add(Paint(kind, _sides(mupdf.ll_fz_bound_text(text, stroke, ctm))))
+        self._shape("stroke", _sides(mupdf.ll_fz_bound_path(path, stroke, ctm)))
 
     def fill_shade(self, _: Any, shade: Any, ctm: Any, *_p: Any) -> None:
-        self._add(Paint("fill-shade", _sides(mupdf.ll_fz_bound_shade(shade, ctm))))
+        self._shape("shade", _sides(mupdf.ll_fz_bound_shade(shade, ctm)))
 
     def fill_image(self, _: Any, _image: Any, ctm: Any, *_p: Any) -> None:
-        self._add(Paint("fill-image", _unit(ctm)))
+        self._shape("image", _unit(ctm))
 
     def fill_image_mask(self, _: Any, _image: Any, ctm: Any, *_p: Any) -> None:
-        self._add(Paint("fill-imgmask", _unit(ctm)))
+        self._shape("stencil", _unit(ctm))
 
     def begin_mask(self, _: Any, area: Any, *_p: Any) -> None:
-        self._add(Paint("mask", _sides(area)))
+        self._shape("mask", _sides(area))
 
     def begin_group(
         self, _: Any, area: Any, _s: Any, _i: Any, _k: Any, mode: int, alpha: float
     ) -> None:
-        if mode or alpha < 0.5:
-            self._add(Paint("group", _sides(area)))
+        if mode or alpha < _OPAQUE:
+            self._shape("group", _sides(area))
+
+    def _shape(self, kind: str, box: Sides, colour: Colour | None = None) -> None:
+        if self._count():
+            self.shapes.append(Shape(self.number, kind, box, colour))
+
+    def _count(self) -> bool:
+        """Whether there is room for one more; ends the run where there is not."""
+        if self.number == MOST_PAINTS:
+            self._cookie.set_abort()
+            return False
+        self.number += 1
+        return True
+
+    def _rgb(self, space: Any, colour: Any) -> Colour | None:
+        if not space:
+            return None
+        kind = space.type
+        if kind == _GREY:
+            grey = mupdf.floats_getitem(colour, 0)
+            return grey, grey, grey
+        if kind == _RGB:
+            red, green, blue = (mupdf.floats_getitem(colour, n) for n in range(3))
+            return red, green, blue
+        key = (int(space.this), *(mupdf.floats_getitem(colour, n) for n in range(space.n)))
+        if key not in self._colours:
+            # Without names these would be gone before the call.
+            target = mupdf.FzColorspace(mupdf.FzColorspace.Fixed_RGB)
+            parameters = mupdf.FzColorParams()
+            red, green, blue, *_ = mupdf.ll_fz_convert_color(
+                space, colour, target.m_internal, None, parameters.internal()
+            )
+            self._colours[key] = red, green, blue
+        return self._colours[key]
 
 
 def _unit(ctm: Any) -> Sides:
-    unit = mupdf.FzRect(mupdf.FzRect.Fixed_UNIT)  # without a name it is gone before the call
+    unit = mupdf.FzRect(mupdf.FzRect.Fixed_UNIT)
     return _sides(mupdf.ll_fz_transform_rect(unit.internal(), ctm))
-
-
-def _rgb(space: Any, colour: Any) -> Colour | None:
-    if not space:
-        return None
-    kind = space.type
-    if kind == _GREY:
-        grey = mupdf.floats_getitem(colour, 0)
-        return grey, grey, grey
-    if kind == _RGB:
-        red, green, blue = (mupdf.floats_getitem(colour, n) for n in range(3))
-        return red, green, blue
-    # These need names too.
-    target = mupdf.FzColorspace(mupdf.FzColorspace.Fixed_RGB)
-    parameters = mupdf.FzColorParams()
-    red, green, blue, *_ = mupdf.ll_fz_convert_color(
-        space, colour, target.m_internal, None, parameters.internal()
-    )
-    return red, green, blue

@@ -5,6 +5,8 @@ Knows how to ask MuPDF for it; knows nothing of what is suspicious.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 import pymupdf
@@ -21,7 +23,9 @@ class Drawing:
     """What a page paints, kept to be drawn in parts. Coordinates are points of the visible page."""
 
     def __init__(self, page: pymupdf.Page) -> None:
-        self._list = mupdf.fz_new_display_list_from_page(page.this)
+        self._page = page
+        self._drawn = 0
+        self._list: Any = None
 
     def picture(self, around: Sides, zoom: float, *, text: bool) -> Picture:
         """The page around a box on white paper, with its text or without it.
@@ -42,16 +46,26 @@ class Drawing:
             # MuPDF calls no method that a device does not have.
             device.m_internal.fill_text = None
             device.m_internal.stroke_text = None
-        everywhere = mupdf.FzRect(mupdf.FzRect.Fixed_INFINITE)
-        mupdf.fz_run_display_list(
-            self._list, device, mupdf.FzMatrix(), everywhere, mupdf.FzCookie()
-        )
+        self._run(device)
         mupdf.fz_close_device(device)
         shown = pymupdf.Pixmap("raw", pixmap)
         flat = np.frombuffer(shown.samples, dtype=np.uint8)
         rows = flat.reshape(shown.height, shown.stride)[:, : shown.width * 3]
         pixels = rows.reshape(shown.height, shown.width, 3)
         return Picture(pixels, frame.x0, frame.y0, zoom)
+
+    def _run(self, device: Any) -> None:
+        """Plays the page to a device; kept for more than one picture, which most pages need."""
+        self._drawn += 1
+        if self._drawn == 1:
+            mupdf.fz_run_page(self._page.this, device, mupdf.FzMatrix(), mupdf.FzCookie())
+            return
+        if self._list is None:
+            self._list = mupdf.fz_new_display_list_from_page(self._page.this)
+        everywhere = mupdf.FzRect(mupdf.FzRect.Fixed_INFINITE)
+        mupdf.fz_run_display_list(
+            self._list, device, mupdf.FzMatrix(), everywhere, mupdf.FzCookie()
+        )
 
 
 class Picture:
