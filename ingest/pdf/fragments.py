@@ -15,7 +15,7 @@ import pymupdf
 from ingest.pdf.errors import DRAWING_ERRORS
 from ingest.pdf.fragment import Fragment, Ink
 from ingest.pdf.frames import to_upright, turn_of
-from ingest.pdf.hidden import Pieces, Seen, judge
+from ingest.pdf.hidden import Pieces, Seen, find_hidden
 from ingest.pdf.outside import outside_spans
 from ingest.pdf.paints import Paints
 from ingest.pdf.spacing import RUN_TOGETHER, respaced
@@ -125,9 +125,9 @@ def _leave_out_hidden(
     try:
         if paints is not None:
             outside = outside_spans(page, FLAGS, boxes, paints)
-        found = judge(page, pieces, paints)
+        found = find_hidden(page, pieces, paints)
     except DRAWING_ERRORS:
-        found = judge(page, pieces, None)
+        found = find_hidden(page, pieces, None)
         ink.judged = False
     ink.seconds = time.process_time() - began
     if not found and not outside:

@@ -45,7 +45,7 @@ def read_graphics(
     """
     images, paths, whole = _shapes(page, painted.shapes)
     width, height = page.rect.width, page.rect.height
-    found = _images(page, images, width, height)
+    found = _images(page, images, painted.shapes)
     taken = [graphic.box for graphic in found]
     groups = [[paths[i] for i in group] for group in clusters(paths, width, height, _NEAR)]
     large = [(members, box) for members in groups if _is_large(box := bounds(members))]
@@ -85,7 +85,7 @@ def _shapes(page: pymupdf.Page, painted: Sequence[Shape]) -> tuple[list[Box], li
     right, bottom = page.rect.width, page.rect.height
     most = _FILLS * right * bottom
     count = 0
-    for _, kind, (x0, y0, x1, y1), _ in painted:
+    for _, kind, (x0, y0, x1, y1), *_ in painted:
         if kind in ("mask", "group"):
             continue
         count += 1
@@ -101,20 +101,16 @@ def _shapes(page: pymupdf.Page, painted: Sequence[Shape]) -> tuple[list[Box], li
     return images, paths, count <= MOST_SHAPES
 
 
-def _images(
-    page: pymupdf.Page, placed: list[Box], width: float, height: float
-) -> list[GraphicDraft]:
+def _images(page: pymupdf.Page, placed: list[Box], painted: Sequence[Shape]) -> list[GraphicDraft]:
     if not placed:
         return []
+    width, height = page.rect.width, page.rect.height
     # What an image is made of tells the same one on another page without decoding it.
-    known = [
-        (pymupdf.Rect(info["bbox"]) * page.rotation_matrix, info)
-        for info in page.get_image_info()[:MOST_SHAPES]
-    ]
     keys: dict[tuple[int, ...], tuple[object, ...]] = {}
-    for rect, info in known:
-        place = tuple(round(side) for side in rect)
-        keys[place] = (info["width"], info["height"], info["size"], info["bpc"])
+    for shape in painted:
+        if shape.image is not None:
+            rect = pymupdf.Rect(shape.box) * page.rotation_matrix
+            keys[tuple(round(side) for side in rect)] = shape.image
     found = []
     for group in clusters(placed, width, height, _TILES):
         members = [placed[i] for i in group]

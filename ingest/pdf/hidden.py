@@ -97,7 +97,7 @@ def _is_narrow(span: dict[str, Any]) -> bool:
     return bool(max(x1 - x0, y1 - y0) < _NARROW * len(span["text"].strip()))
 
 
-def judge(page: pymupdf.Page, pieces: Pieces, paints: Paints | None) -> dict[int, Seen]:
+def find_hidden(page: pymupdf.Page, pieces: Pieces, paints: Paints | None) -> dict[int, Seen]:
     """The pieces that are not simply shown, by number. Raises what PyMuPDF raises.
 
     Without ``paints`` the page is not drawn: only what hides by itself is found, and whatever is
@@ -157,7 +157,7 @@ def _doubtful(pieces: Pieces, paints: Paints) -> _Doubts:
     fills: list[Shape] = []
     alike: dict[Any, bool] = {}
     for shape in paints.shapes:
-        number, kind, (x0, y0, x1, y1), colour = shape
+        number, kind, (x0, y0, x1, y1), colour, _ = shape
         if x1 - x0 <= 4 or y1 - y0 <= 3:
             continue
         if colour is None:

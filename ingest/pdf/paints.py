@@ -31,13 +31,15 @@ class Shape(NamedTuple):
 
     ``kind`` is path, stroke, shade, image or stencil; veil for a path that lets something through;
     mask or group for what blends that which follows within the box. ``colour`` is that of an opaque
-    path: red, green and blue, 0 to 1.
+    path: red, green and blue, 0 to 1; ``image`` are the width and height of an image or stencil in
+    pixels, its bits in a channel, and its bytes as they are stored.
     """
 
     number: int
     kind: str
     box: Sides
     colour: Colour | None = None
+    image: tuple[int, int, int, int] | None = None
 
 
 class Paints(NamedTuple):
@@ -121,11 +123,11 @@ class _Device(mupdf.FzDevice2):  # type: ignore[misc] # MuPDF ships no types
     def fill_shade(self, _: Any, shade: Any, ctm: Any, *_p: Any) -> None:
         self._shape("shade", _sides(mupdf.ll_fz_bound_shade(shade, ctm)))
 
-    def fill_image(self, _: Any, _image: Any, ctm: Any, *_p: Any) -> None:
-        self._shape("image", _unit(ctm))
+    def fill_image(self, _: Any, image: Any, ctm: Any, *_p: Any) -> None:
+        self._shape("image", _unit(ctm), None, _image(image))
 
-    def fill_image_mask(self, _: Any, _image: Any, ctm: Any, *_p: Any) -> None:
-        self._shape("stencil", _unit(ctm))
+    def fill_image_mask(self, _: Any, image: Any, ctm: Any, *_p: Any) -> None:
+        self._shape("stencil", _unit(ctm), None, _image(image))
 
     def begin_mask(self, _: Any, area: Any, *_p: Any) -> None:
         self._shape("mask", _sides(area))
@@ -136,9 +138,15 @@ class _Device(mupdf.FzDevice2):  # type: ignore[misc] # MuPDF ships no types
         if mode or alpha < _OPAQUE:
             self._shape("group", _sides(area))
 
-    def _shape(self, kind: str, box: Sides, colour: Colour | None = None) -> None:
+    def _shape(
+        self,
+        kind: str,
+        box: Sides,
+        colour: Colour | None = None,
+        image: tuple[int, int, int, int] | None = None,
+    ) -> None:
         if self._count():
-            self.shapes.append(Shape(self.number, kind, box, colour))
+            self.shapes.append(Shape(self.number, kind, box, colour, image))
 
     def _count(self) -> bool:
         """Whether there is room for one more; ends the run where there is not."""
@@ -173,3 +181,9 @@ class _Device(mupdf.FzDevice2):  # type: ignore[misc] # MuPDF ships no types
 def _unit(ctm: Any) -> Sides:
     unit = mupdf.FzRect(mupdf.FzRect.Fixed_UNIT)
     return _sides(mupdf.ll_fz_transform_rect(unit.internal(), ctm))
+
+
+def _image(image: Any) -> tuple[int, int, int, int]:
+    stored = mupdf.ll_fz_compressed_image_buffer(image)
+    size = mupdf.ll_fz_compressed_buffer_size(stored) if stored else 0
+    return image.w, image.h, image.bpc, size

@@ -96,7 +96,7 @@ def draft_page(document: pymupdf.Document, index: int, left: float) -> tuple[Pag
         draft.unseen = ink.unseen
         draft.lines = lay_out(turns, draft.width, draft.height)
         draft.hidden = ink.hidden * 2 > ink.characters
-        draft.ocr, draft.dpi = judge(page, ink, draft.lines, draft.width, draft.height)
+        draft.ocr, draft.dpi = judge(page, ink, draft.lines, painted)
     except PDF_ERRORS as error:
         draft.unreadable = f"The page is damaged: {_reason(error)}"
         return draft, spent
