@@ -28,13 +28,14 @@ _TAG_RUN = re.compile(f"[{TAGS}]+")
 _LONG_RUN = re.compile(f"[{INVISIBLE}]{{8,}}")
 _OVERRIDES = re.compile("[\u202d\u202e]")
 # Fewer words give no orders: page numbers, printers' marks, an editor's identifiers.
-_PROSE = re.compile(
-    r"(?:[^\W\d_]{2,}[^\w\s]*\s+){3}[^\W\d_]{2,}|[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff"
-    r"\u2e80-\u9fff\uac00-\ud7af]{8}"
-)
+_PLAIN_WORD = re.compile(r"[^\w\s]*[^\W\d_]{2,}(?:[^\w\s]*|[’'-][^\W\d_]+[^\w\s]*)")
+_FOUR_WORDS = re.compile(r"(?:[^\W\d_]{2,}[^\w\s]*\s+){3}[^\W\d_]{2,}")
+_SPACELESS = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u2e80-\u9fff\uac00-\ud7af]{8}")
 _WORD = re.compile(r"\w+")
 _EXCERPT = 120
 _PAGES_TOLD = 5
+_PLACES_TOLD = 3
+_RUN = re.compile(r"\(\d+ signs without width\)")
 _KNOWN = 0.8  # of the words of a hidden text: so many stand on its page for all to see
 
 _SUSPECT = re.compile(f"[{TAGS}\u202d\u202e]|[{INVISIBLE}]{{8}}")
@@ -75,9 +76,13 @@ def _decoded(run: str) -> str:
 
 
 def is_prose(text: str) -> bool:
-    """Whether a text says something: four words in a row, or eight signs of a script without
-    spaces."""
-    return _PROSE.search(text) is not None
+    """Whether a text says something: four words in a row and mostly words, or eight signs in a
+    row of a script without spaces."""
+    if _SPACELESS.search(text):
+        return True
+    tokens = text.split()
+    words = sum(_PLAIN_WORD.fullmatch(token) is not None for token in tokens)
+    return words * 2 > len(tokens) and _FOUR_WORDS.search(text) is not None
 
 
 def excerpt(text: str) -> str:
@@ -93,7 +98,7 @@ def unseen_warnings(pages: Sequence[Page], figures: Iterable[Figure]) -> list[st
     that are covered on some pages, the text of pictures that has been laid over them.
     """
     found = [(page, " ".join(page.unseen)) for page in pages if page.unseen]
-    found = [(page, text) for page, text in found if is_prose(text)]
+    found = [(page, text) for page, text in found if is_message(text)]
     if not found:
         return []
     shown = _letters(line.text for page in pages for line in page.lines)
@@ -106,9 +111,22 @@ def unseen_warnings(pages: Sequence[Page], figures: Iterable[Figure]) -> list[st
         visible = [line.text for line in page.lines] + read.get(page.number, [])
         known = set(_WORD.findall(" ".join(visible).casefold()))
         words = _WORD.findall(" ".join(texts).casefold())
-        if is_prose(" ".join(texts)) and sum(w in known for w in words) < _KNOWN * len(words):
+        if is_message(" ".join(texts)) and sum(w in known for w in words) < _KNOWN * len(words):
             told.append((page.number, excerpt(" ".join(texts))))
     return _told(told)
+
+
+def hidden_warnings(texts: Iterable[str]) -> list[str]:
+    """What to tell of hidden text in a document whose pages are made by us."""
+    told = [excerpt(text) for text in dict.fromkeys(texts) if is_message(text)]
+    more = f" and {len(told) - _PLACES_TOLD:,} more" if len(told) > _PLACES_TOLD else ""
+    quoted = ", ".join(f"“{text}”" for text in told[:_PLACES_TOLD])
+    return [f"It holds {UNSEEN}: {quoted}{more}"] if told else []
+
+
+def is_message(text: str) -> bool:
+    """Whether hidden text is worth telling of: prose, or a long run of signs without width."""
+    return is_prose(text) or _RUN.search(text) is not None
 
 
 def _letters(texts: Iterable[str]) -> str:

@@ -120,7 +120,7 @@ def _leave_out_hidden(
     began = time.process_time()
     outside = []
     boxes = [span["bbox"] for span in spans]
-    spans = [span for span in spans if not span["text"].isspace()]
+    spans = [span for span in spans if not _is_blank(span["text"])]
     pieces = Pieces(spans)
     try:
         if paints is not None:
@@ -150,6 +150,10 @@ def _leave_out_hidden(
             line["spans"] = kept
             line["cut"] = True
     ink.unseen += [shown(span["text"]) for span in outside]
+
+
+def _is_blank(text: str) -> bool:
+    return text.isspace() or (len(text) <= 2 and not shown(text))
 
 
 def shown(text: str) -> str:
