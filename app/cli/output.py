@@ -280,6 +280,7 @@ def print_answer(answer: Answered) -> None:
         print("The model wrote an answer that no page supports; --json has it as “withheld”.")
     if answer.conversation:
         print(f"To go on: muniment ask --conversation {answer.conversation} QUESTION")
+        print(f"As a document: muniment export {answer.record} FILE (.docx, .pdf or .md)")
     if answer.found and answer.answerer == "extractive":
         print("No model is installed: the answer is made of the documents' own sentences.")
 

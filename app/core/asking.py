@@ -9,16 +9,13 @@ from __future__ import annotations
 import functools
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from dataclasses import replace
 
-from app.core.answerer import Answerer, Draft, Picture, Task, Turn, drafted
-from app.core.choosing import document_meant, needs_whole, within
+from app.core.answerer import Answerer, Draft, Task, drafted
 from app.core.conversations import ConversationKeeping
 from app.core.crops import crops_of
 from app.core.events import (
     Answered,
-    Crop,
     Event,
     Mode,
     ModeChosen,
@@ -32,46 +29,26 @@ from app.core.following_up import depends, joined, rewritten
 from app.core.language_model import LanguageModel
 from app.core.locations import resources_folder
 from app.core.page_viewing import PageViewing
-from app.core.pictures import pictures_of
-from app.core.prompting import build, in_document_order
-from app.core.records import AnswerRecord, GivenPassage, ShownPicture
+from app.core.reading_plan import MOST_PASSAGES, Asked, Plan, ReadingPlan
+from app.core.recording import record_of
+from app.core.records import AnswerRecord
 from app.core.scoped import check_scope, nothing_there, passages_in, points_only
-from app.core.snapshots import LibrarySnapshots
 from app.core.written import DEFAULT_WRITING, WritingSettings, WrittenAnswerer
-from engine import PromptTooLong
 from ingest.embedder import Embedder
 from ingest.errors import StoreError
 from ingest.glossary import Glossary
 from ingest.search import Searcher
 from ingest.store import Collection
-from ingest.types import Box, Passage
+from ingest.types import Box
 
-_MOST_PASSAGES = 10
-_PATIENCE = 25.0  # seconds of reading that passages may take before the first word
-_WHOLE_PATIENCE = 300.0  # the same for a whole document, which stays read
-_LEAST_TOKENS = 1_200
 NOT_FOUND = "Not found in these documents."
-
-
-@dataclass(frozen=True, slots=True)
-class _Asked:
-    """A question on its way: where it is asked, after what, and how."""
-
-    question: str
-    collection: Collection
-    mode: Mode
-    documents: tuple[int, ...] | None
-    conversation: int | None
-    earlier: tuple[AnswerRecord, ...]
-    turns: tuple[Turn, ...]
-    keep: bool
 
 
 class Asking(PageViewing, ConversationKeeping, ABC):
     """Answers questions over the documents of one store."""
 
     language: LanguageModel
-    snapshots: LibrarySnapshots
+    reading: ReadingPlan
 
     @property
     @abstractmethod
@@ -106,14 +83,14 @@ class Asking(PageViewing, ConversationKeeping, ABC):
         """
         found = self._store.collection(collection)
         earlier = self._earlier(conversation, found)
-        asked = _Asked(
+        asked = Asked(
             question,
             found,
             mode,
             None if documents is None else tuple(documents),
             conversation,
             earlier,
-            tuple(self._turn(record) for record in earlier),
+            tuple(self.reading.turn(record) for record in earlier),
             keep and not self._store.read_only,
         )
         answerer = self._written(writing)
@@ -121,6 +98,56 @@ class Asking(PageViewing, ConversationKeeping, ABC):
             yield from self._ask_about(asked, scope, answerer)
         else:
             yield from self._ask_all(asked, answerer)
+
+    def again(self, record_id: int) -> Iterator[Event]:
+        """Answers a kept question once more: same passages, model and settings. Nothing is kept.
+
+        The last event is `Answered`; its text is that of the record, unless something that the
+        record does not hold has changed: the program, or the processor's kernels.
+
+        Raises:
+            StoreError: there is no such answer, or another model wrote it.
+            EngineError: the model cannot be loaded or cannot answer.
+        """
+        record = self.record(record_id)
+        by = record.answer.by
+        earlier = tuple(self.record(number) for number in record.earlier)
+        asked = Asked(
+            record.question,
+            self._store.collection(record.collection),
+            record.mode,
+            record.documents,
+            None,
+            earlier,
+            tuple(self.reading.turn(kept) for kept in earlier),
+            keep=False,
+        )
+        turn = self.reading.turn(record)
+        mode = record.answer.mode
+        owner = ""
+        if len(record.whole) == 1:
+            owner = self.reading.owner(record.whole[0])
+        given = tuple(p for kept in asked.turns for p in kept.passages) + turn.passages
+        task = Task(record.question, given, mode, asked.turns, turn.pictures, owner)
+        answerer: Answerer
+        if by.fingerprint:
+            writing = WritingSettings(by.max_tokens, by.temperature, by.seed)
+            writer = self._written(writing)
+            if writer is None or writer.by.fingerprint != by.fingerprint:
+                raise StoreError(
+                    f"answer {record_id}",
+                    f"{by.name} wrote it, and that is not the model in use.",
+                    "Use that model: muniment models use MODEL",
+                )
+            answerer = writer
+        else:
+            everything = record.scope is not None and points_only(record.question)
+            answerer = self._extractive(everything=everything)
+            task = Task(record.query or record.question, turn.passages, mode)
+        plan = self.reading.plan(ModeChosen(mode, record.reason, record.query), task)
+        yield plan.chosen
+        draft = yield from drafted(answerer, task)
+        yield self._answered(asked, plan, draft, answerer, scope=record.scope)
 
     def _written(self, writing: WritingSettings) -> WrittenAnswerer | None:
         """What writes with the library's model; None without one."""
@@ -130,10 +157,10 @@ class Asking(PageViewing, ConversationKeeping, ABC):
 
     # All documents, or some
 
-    def _ask_all(self, asked: _Asked, writer: WrittenAnswerer | None) -> Iterator[Event]:
+    def _ask_all(self, asked: Asked, writer: WrittenAnswerer | None) -> Iterator[Event]:
         query = self._query(asked, writer)
         passages = self._searcher(asked.collection.id).search(
-            asked.collection.id, query, k=_MOST_PASSAGES, documents=asked.documents
+            asked.collection.id, query, k=MOST_PASSAGES, documents=asked.documents
         )
         if writer is None:
             chosen = ModeChosen(Mode.PASSAGES, "No model is installed.", query)
@@ -141,18 +168,18 @@ class Asking(PageViewing, ConversationKeeping, ABC):
                 chosen = replace(
                     chosen, reason="Whole documents are read by a model, and none is installed."
                 )
-            task = Task(query, passages)
+            plan = self.reading.plan(chosen, Task(query, passages))
             answerer: Answerer = self._extractive()
         else:
+            plan = self.reading.for_model(asked, query, passages, writer)
             answerer = writer
-            chosen, task = self._task(asked, query, passages, writer)
-        yield chosen
-        yield PassagesFound(tuple(task.passages), crops_of(task.passages))
-        draft = yield from drafted(answerer, task)
+        yield plan.chosen
+        yield PassagesFound(tuple(plan.task.passages), crops_of(plan.task.passages))
+        draft = yield from drafted(answerer, plan.task)
         self._learn(draft)
-        yield self._answered(asked, chosen, task, draft, answerer)
+        yield self._answered(asked, plan, draft, answerer)
 
-    def _query(self, asked: _Asked, writer: WrittenAnswerer | None) -> str:
+    def _query(self, asked: Asked, writer: WrittenAnswerer | None) -> str:
         if not asked.turns or not depends(asked.question):
             return asked.question
         query = ""
@@ -161,118 +188,10 @@ class Asking(PageViewing, ConversationKeeping, ABC):
         last = asked.earlier[-1]
         return query or joined(asked.question, last.query or last.question)
 
-    def _task(
-        self, asked: _Asked, query: str, passages: Sequence[Passage], writer: WrittenAnswerer
-    ) -> tuple[ModeChosen, Task]:
-        """What the model reads: whole documents where they are wanted and fit, or passages."""
-        why = "Passages answer it."
-        if asked.mode is Mode.WHOLE or (asked.mode is Mode.AUTO and needs_whole(asked.question)):
-            documents = self._documents_meant(asked, passages)
-            whole = self._whole(asked, documents)
-            refusal = self._whole_refused(asked, documents, whole, writer)
-            if whole is not None and not refusal:
-                names = ", ".join(self._store.document(number).name for number in documents)
-                return ModeChosen(Mode.WHOLE, f"It takes all of {names}.", query), whole
-            if asked.mode is Mode.WHOLE:
-                raise PromptTooLong("The whole document", refusal, "Ask over passages instead.")
-            why = f"It would take whole documents. {refusal}"
-        room = max(_LEAST_TOKENS, int(self.language.pace * _PATIENCE))
-        facts = self.language.engine().facts()
-        room = min(room, facts.context // 2)
-        chosen = within(passages, room, _MOST_PASSAGES)
-        pictures = self._pictures(crops_of(chosen))
-        while True:
-            task = Task(
-                asked.question,
-                in_document_order(chosen),
-                Mode.PASSAGES,
-                asked.turns,
-                pictures,
-            )
-            if self._fits(task, writer) or len(chosen) <= 1:
-                break
-            if task.earlier:
-                # What was said long ago makes room for what is asked now.
-                asked = replace(asked, turns=asked.turns[1:])
-            else:
-                chosen = chosen[:-1]
-                pictures = self._pictures(crops_of(chosen))
-        return ModeChosen(Mode.PASSAGES, why, query), task
-
-    def _documents_meant(self, asked: _Asked, passages: Sequence[Passage]) -> tuple[int, ...]:
-        if asked.documents:
-            return asked.documents
-        stored = self._store.documents(asked.collection.id)
-        if len(stored) == 1:
-            return (stored[0].id,)
-        meant = document_meant(passages)
-        return () if meant is None else (meant,)
-
-    def _whole(self, asked: _Asked, documents: Sequence[int]) -> Task | None:
-        if not documents:
-            return None
-        passages = [p for number in documents for p in self.whole_passages(number)]
-        owner = self.snapshots.owner(documents[0]) if len(documents) == 1 else ""
-        # What was read of the document alone is kept; a conversation before it would not be.
-        same = asked.turns and _whole_of(asked.earlier[0]) == tuple(documents)
-        turns = asked.turns if same else ()
-        return Task(asked.question, passages, Mode.WHOLE, turns, owner=owner)
-
-    def _whole_refused(
-        self,
-        asked: _Asked,
-        documents: Sequence[int],
-        task: Task | None,
-        writer: WrittenAnswerer,
-    ) -> str:
-        """Why whole documents are not read; empty if they are."""
-        if task is None:
-            return "No one document stands out; name it."
-        context = self.language.engine().facts().context
-        if sum(len(p.text) for p in task.passages) > 8 * context:
-            return f"The document does not fit into the {context:,} tokens of the model's context."
-        tokens = self.language.engine().count(writer.prompt(build(task)))
-        if tokens + writer.by.max_tokens > context:
-            return (
-                f"The document takes {tokens:,} tokens with the question, "
-                f"and the model's context holds {context:,}."
-            )
-        read = task.owner and self.snapshots.has(documents[0])
-        seconds = tokens / self.language.pace
-        if asked.mode is Mode.AUTO and not read and seconds > _WHOLE_PATIENCE:
-            return f"Reading the document would take about {seconds / 60:.0f} minutes."
-        return ""
-
-    def whole_passages(self, document_id: int) -> list[Passage]:
-        """All of a document as passages, in order."""
-        name = self._store.document(document_id).name
-        passages = []
-        for stored in self._store.document_chunks(document_id):
-            chunk = stored.chunk
-            figure = None if chunk.figure is None else self._store.figure(document_id, chunk.figure)
-            passages.append(
-                Passage(
-                    document_id, name, (stored.id,), chunk.text, chunk.heading, chunk.lines, 0.0,
-                    figure=figure,
-                )
-            )  # fmt: skip
-        return passages
-
-    def _fits(self, task: Task, writer: WrittenAnswerer) -> bool:
-        engine = self.language.engine()
-        tokens = engine.count(writer.prompt(build(task)))
-        return tokens + writer.by.max_tokens <= engine.facts().context
-
-    def _pictures(self, crops: Sequence[Crop]) -> tuple[Picture, ...]:
-        if self.language.path is None or not crops:
-            return ()
-        budgets = self.language.engine().facts().image_budgets
-        return pictures_of(crops, budgets, lambda d, p, b, n: self.crop_png(d, p, b, pixels=n))
-
     # A page or region
 
     def _ask_about(
-        self, asked: _Asked, scope: Scope, writer: WrittenAnswerer | None
+        self, asked: Asked, scope: Scope, writer: WrittenAnswerer | None
     ) -> Iterator[Event]:
         document = self._store.document(scope.document_id)
         if document.collection_id != asked.collection.id:
@@ -292,11 +211,12 @@ class Asking(PageViewing, ConversationKeeping, ABC):
         else:
             answerer = writer
             # What was asked about is seen first, and once.
-            shown = self._pictures(crops[:1])
+            shown = self.reading.pictures(crops[:1])
             task = Task(asked.question, passages, Mode.PLACE, asked.turns, shown)
-        yield chosen
+        plan = self.reading.plan(chosen, task)
+        yield plan.chosen
         yield PassagesFound(tuple(passages), crops)
-        draft = yield from drafted(answerer, task)
+        draft = yield from drafted(answerer, plan.task)
         self._learn(draft)
         unreadable = (
             (UnreadablePage(document.id, document.name, scope.page, state.unreadable),)
@@ -306,8 +226,7 @@ class Asking(PageViewing, ConversationKeeping, ABC):
         searched = Searched(asked.collection.name, 1, 1, len(passages))
         yield self._answered(
             asked,
-            chosen,
-            task,
+            plan,
             draft,
             answerer,
             scope=scope,
@@ -320,9 +239,8 @@ class Asking(PageViewing, ConversationKeeping, ABC):
 
     def _answered(
         self,
-        asked: _Asked,
-        chosen: ModeChosen,
-        task: Task,
+        asked: Asked,
+        plan: Plan,
         draft: Draft,
         answerer: Answerer,
         *,
@@ -343,7 +261,7 @@ class Asking(PageViewing, ConversationKeeping, ABC):
             answerer.name,
             scope,
             draft.statements,
-            chosen.mode,
+            plan.chosen.mode,
             draft.withheld,
             draft.removed,
             draft.by,
@@ -352,11 +270,16 @@ class Asking(PageViewing, ConversationKeeping, ABC):
         )
         if not asked.keep:
             return answer
-        record = self._record(asked, chosen, task, draft, answer)
-        kept = self.keep_answer(record, asked.conversation)
+        record = record_of(asked, plan, draft, answer)
+        try:
+            kept = self.keep_answer(record, asked.conversation)
+        except StoreError as error:
+            # A full disk must not cost the answer itself.
+            caution = f"This answer could not be kept: {error.cause} {error.remedy}"
+            return replace(answer, cautions=(*answer.cautions, caution))
         return replace(answer, conversation=kept.conversation, record=kept.record)
 
-    def _searched(self, asked: _Asked) -> tuple[Searched, tuple[UnreadablePage, ...]]:
+    def _searched(self, asked: Asked) -> tuple[Searched, tuple[UnreadablePage, ...]]:
         chosen = asked.documents
         stored = [
             d
@@ -384,42 +307,6 @@ class Asking(PageViewing, ConversationKeeping, ABC):
             cautions += [f"{document.name}: {warning}" for warning in document.warnings]
         return tuple(cautions)
 
-    def _record(
-        self, asked: _Asked, chosen: ModeChosen, task: Task, draft: Draft, answer: Answered
-    ) -> AnswerRecord:
-        given = {(p.document_id, p.chunk_ids, p.text) for t in task.earlier for p in t.passages}
-        new = [p for p in task.passages if (p.document_id, p.chunk_ids, p.text) not in given]
-        first = sum(len(t.passages) for t in task.earlier) + 1
-        whole: tuple[int, ...] = ()
-        if task.mode is Mode.WHOLE:
-            whole = tuple(dict.fromkeys(p.document_id for p in task.passages))
-            new = []
-        hashes: dict[int, str] = {}
-        for passage in new:
-            number = passage.document_id
-            if number not in hashes:
-                hashes[number] = self._store.document(number).content_hash
-        return AnswerRecord(
-            question=asked.question,
-            collection=asked.collection.name,
-            made=datetime.now(UTC).isoformat(timespec="seconds"),
-            answer=answer,
-            passages=tuple(
-                GivenPassage(n, hashes[p.document_id], p) for n, p in enumerate(new, start=first)
-            ),
-            query=chosen.query,
-            mode=asked.mode,
-            reason=chosen.reason,
-            scope=answer.scope,
-            documents=asked.documents,
-            raw=draft.raw,
-            pictures=tuple(ShownPicture(p.crop, p.tokens) for p in task.pictures),
-            earlier=tuple(r.answer.record for r in asked.earlier[-len(task.earlier) :])
-            if task.earlier
-            else (),
-            whole=whole,
-        )
-
     def _earlier(
         self, conversation: int | None, collection: Collection
     ) -> tuple[AnswerRecord, ...]:
@@ -434,26 +321,6 @@ class Asking(PageViewing, ConversationKeeping, ABC):
             )
         return records
 
-    def _turn(self, record: AnswerRecord) -> Turn:
-        """An earlier question as it stood in the prompt."""
-        passages = tuple(given.passage for given in record.passages)
-        if record.whole:
-            passages = tuple(p for number in record.whole for p in self.whole_passages(number))
-        crops = [(shown.crop, shown.tokens) for shown in record.pictures]
-        pictures: tuple[Picture, ...] = ()
-        if self.language.path is not None and crops:
-            pictures = tuple(
-                p
-                for crop, tokens in crops
-                for p in pictures_of(
-                    (crop,),
-                    (tokens,),
-                    lambda d, page, box, n: self.crop_png(d, page, box, pixels=n),
-                )
-            )
-        raw = record.raw or record.answer.text
-        return Turn(record.question, passages, raw, pictures)
-
     def _learn(self, draft: Draft) -> None:
         effort = draft.effort
         self.language.measured(effort.prompt_tokens - effort.reused, effort.first_seconds)
@@ -462,10 +329,6 @@ class Asking(PageViewing, ConversationKeeping, ABC):
         # Who only points at a place wants to know what stands there, whatever it is.
         settings = ExtractiveSettings(least_strength=0.0, least_share=0.0) if everything else None
         return ExtractiveAnswerer(self.embedder, glossary(), settings, page_lines=self.page_lines)
-
-
-def _whole_of(record: AnswerRecord) -> tuple[int, ...]:
-    return record.whole
 
 
 @functools.cache

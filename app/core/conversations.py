@@ -21,6 +21,7 @@ from app.core.records import (
     ConversationInfo,
     Exchange,
     Kept,
+    Source,
 )
 from ingest.errors import StoreError
 from ingest.records import NewExchange, StoredConversation, StoredExchange
@@ -51,7 +52,7 @@ class ConversationKeeping:
             NewExchange(
                 record.made,
                 f"{record.question}\n{answer.text}",
-                encode(replace(record, answer=answer)),
+                encode(replace(record, answer=answer, sources=self._sources(record))),
                 record.document_ids,
                 record.earlier,
             ),
@@ -185,19 +186,23 @@ class ConversationKeeping:
         document = self._store.find_document(page.document_id)
         return replace(page, document=GONE if document is None else document.name)
 
-    def _changed(self, record: AnswerRecord) -> tuple[str, ...]:
+    def _sources(self, record: AnswerRecord) -> tuple[Source, ...]:
+        """The record's documents as they were when their words were read."""
         hashes = {given.document_id: given.content_hash for given in record.passages}
-        if not {citation.document_id for citation in record.answer.citations} <= hashes.keys():
-            for number in record.earlier:  # a follow-up cites what an earlier question found
-                if body := self._store.exchange(number).body:
-                    for given in decode(body, f"answer {number}").passages:
-                        hashes.setdefault(given.document_id, given.content_hash)
-        changed = []
-        for document_id, content_hash in hashes.items():
-            document = self._store.find_document(document_id)
-            if document is not None and document.content_hash != content_hash:
-                changed.append(document.name)
-        return tuple(changed)
+        for number in record.earlier:  # a follow-up cites what an earlier question found
+            if kept := self.exchange(number).record:
+                for source in kept.sources:
+                    hashes.setdefault(source.document_id, source.content_hash)
+        sources = []
+        for document_id in sorted(record.document_ids):
+            if document := self._store.find_document(document_id):
+                content_hash = hashes.get(document_id, document.content_hash)
+                sources.append(Source(document_id, document.name, content_hash))
+        return tuple(sources)
+
+    def _changed(self, record: AnswerRecord) -> tuple[str, ...]:
+        documents = ((s, self._store.find_document(s.document_id)) for s in record.sources)
+        return tuple(d.name for s, d in documents if d and d.content_hash != s.content_hash)
 
 
 def title_of_question(question: str) -> str:

@@ -14,7 +14,7 @@ from enum import Enum, auto
 from rapidfuzz import fuzz
 from rapidfuzz.distance import Indel, Levenshtein, Opcode
 
-from app.core.facts import canonical_number, is_critical
+from app.core.facts import canonical_number, is_critical, may_name
 from ingest.normalise import normalise_with_map
 
 _TOKEN = re.compile(r"[^\W_]+(?:[.,'’](?:(?<=\d.)\d+|(?<=[^\W\d_].)[^\W\d_]+))*|[%$€£¥°<>≤≥±~]")
@@ -95,8 +95,11 @@ class Text:
             start, end = self._origin[at], self._origin[at + len(wanted) - 1] + 1
             if start >= after and self._stands_alone(at, at + len(wanted)):
                 return Match(start, end, How.SAME)
-        words = _tokens(normalise_with_map(quote)[0])
-        return self._as_words(words, after) or self._nearly(words, after, scanned)
+        plain = normalise_with_map(quote)[0]
+        words = _tokens(plain)
+        return self._as_words(words, plain.strip(_EDGES), after) or self._nearly(
+            words, after, scanned
+        )
 
     def _stands_alone(self, start: int, end: int) -> bool:
         """Whether no word or number is cut at either end: "5 mg" does not stand in "2.5 mg"."""
@@ -120,8 +123,9 @@ class Text:
                 return False
         return True
 
-    def _as_words(self, wanted: Sequence[_Token], after: int) -> Match | None:
-        """The same words in the same order, whatever stands between them."""
+    def _as_words(self, wanted: Sequence[_Token], quote: str, after: int) -> Match | None:
+        """The same words in the same order, whatever stands between them but the end of a
+        sentence."""
         if not wanted:
             return None
         plain = [_form(token.plain) for token in wanted]
@@ -136,7 +140,7 @@ class Text:
                 same = all(
                     a.plain == b.plain
                     for a, b in zip(wanted, self._words[at : at + length], strict=True)
-                )
+                ) and _stops(quote) == _stops(self._plain[first.start : last.end])
                 return Match(start, end, How.SAME if same else How.NEAR)
         return None
 
@@ -176,7 +180,7 @@ class Text:
 def _tokens(plain: str) -> list[_Token]:
     """The words, numbers and signs of a normalised text."""
     return [
-        _Token(m[0].casefold().replace("’", "'"), m.start(), m.end(), m[0][0].isupper())
+        _Token(m[0].casefold().replace("’", "'"), m.start(), m.end(), may_name(m[0]))
         for m in _TOKEN.finditer(plain)
     ]
 
@@ -184,6 +188,11 @@ def _tokens(plain: str) -> list[_Token]:
 def _plain(quote: str) -> str:
     plain = normalise_with_map(quote.strip(_EDGES))[0].replace(" | ", " ").casefold()
     return plain.strip(_EDGES)
+
+
+def _stops(text: str) -> int:
+    """How often something ends in a text that goes on."""
+    return len(re.findall(r"[.!?;:](?= )", text))
 
 
 def _form(word: str) -> str:
@@ -220,13 +229,13 @@ def _close(wanted: Sequence[_Token], have: Sequence[_Token], scanned: bool) -> b
     for left, right in _pairs(wanted, have, Levenshtein.opcodes(a, b)):
         if _read_alike(left, right, scanned):
             same += len(left)
-        elif any(is_critical(t.plain) for t in [*left, *right]):
-            return False
-        elif left and right:
-            if any(t.named for t in [*left, *right]) and not _small(left, right):
+        else:
+            changed = [*left, *right]
+            if any(is_critical(t.plain) for t in changed):
                 return False
-        elif any(t.named and t is not wanted[0] and t is not have[0] for t in [*left, *right]):
-            return False
+            spoilt = scanned and len(left) == len(right) == 1 and _spoilt(left[0], right[0])
+            if any(t.named and len(t.plain) > 1 for t in changed) and not spoilt:
+                return False
     return same >= _LEAST_WORDS * max(len(a), len(b))
 
 
@@ -243,9 +252,10 @@ def _pairs(
             yield left, right
 
 
-def _small(left: Sequence[_Token], right: Sequence[_Token]) -> bool:
-    """Whether those that are written large are small words, which name nothing."""
-    return not any(t.named and len(t.plain) > 3 for t in [*left, *right])
+def _spoilt(wanted: _Token, have: _Token) -> bool:
+    """Whether a word that is no short name differs in one letter, as OCR spoils them."""
+    long = len(wanted.plain) > 4 or not wanted.named
+    return long and Levenshtein.distance(wanted.plain, have.plain) == 1
 
 
 def _letters_alike(wanted: Sequence[_Token], have: Sequence[_Token]) -> bool:

@@ -52,6 +52,15 @@ class GivenPassage:
 
 
 @dataclass(frozen=True, slots=True)
+class Source:
+    """A document that an answer was written from, as it was then."""
+
+    document_id: int
+    document: str
+    content_hash: str
+
+
+@dataclass(frozen=True, slots=True)
 class ShownPicture:
     """A place of a page that the model saw, and the tokens it was given for it."""
 
@@ -67,8 +76,8 @@ class AnswerRecord:
     of it, ``reason`` why. ``documents`` are those that the person limited the question to, None
     for all. ``raw`` is what the model wrote, before anything was checked. ``earlier`` are the
     records that stood in the prompt before it. ``whole`` are documents that were read whole: their
-    text is not repeated in ``passages``. ``made`` is ISO 8601, UTC. Model, precision,
-    settings and seed are in ``answer.by``.
+    text is not repeated in ``passages``. ``sources`` are all of ``document_ids``; keeping it fills
+    them in. ``made`` is ISO 8601, UTC. Model, precision, settings and seed are in ``answer.by``.
     """
 
     question: str
@@ -85,6 +94,7 @@ class AnswerRecord:
     pictures: tuple[ShownPicture, ...] = ()
     earlier: tuple[int, ...] = ()
     whole: tuple[int, ...] = ()
+    sources: tuple[Source, ...] = ()
 
     @property
     def document_ids(self) -> frozenset[int]:

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import re
 
+from app.core.marks import MARK, numbers_of
+
 _STOP = re.compile(
     r"(?:[.!?…]+|[。！？])[\"”’»)\]]*(?:\s*\[\d[\d,;–\s-]*\])*(?=\s+[^\s\[]|\s*\n)|\n"
 )
@@ -15,7 +17,6 @@ _ABBREVIATION = re.compile(
     r"approx|Nr|bzw|z\.B|cf|pp?|Vol|Jan|Feb|Mar|Apr|Jun|Jul|Aug|Sept?|Oct|Nov|Dec)|(?:\A|\n)\d+)\.\Z"
 )
 _MARK_BEGUN = re.compile(r"\[[\d,;\s–-]*\Z")
-_MARK = re.compile(r"\[(\d{1,4}(?:\s*[,;–-]\s*\d{1,4})*)\]")
 _LONGEST_QUOTED = 1_200
 _LONGEST_MARK = 24
 
@@ -35,6 +36,7 @@ class Sentences:
         self._held += text
         out: list[tuple[str, bool]] = []
         while (end := self._end()) is not None:
+            end = max(end, self._told)  # the blank after it has been told already
             out.append((self._held[self._told : end], True))
             self._held, self._told = self._held[end:], 0
         begun = _MARK_BEGUN.search(self._held, self._told)
@@ -87,10 +89,10 @@ def numbered(text: str, numbers: dict[int, int], known: frozenset[int], first: i
     """
 
     def ours(match: re.Match[str]) -> str:
-        found = [int(word) for word in re.findall(r"\d+", match[1])]
+        found = numbers_of(match[1])
         for n in found:
             if n in known and n not in numbers:
                 numbers[n] = first + len(numbers)
         return "".join(f"[{numbers[n]}]" for n in found if n in numbers)
 
-    return _MARK.sub(ours, text)
+    return MARK.sub(ours, text)

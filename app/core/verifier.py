@@ -19,9 +19,17 @@ from dataclasses import dataclass, field, replace
 
 from app.core.citations import boxes_between, shown
 from app.core.events import Citation, CitationStatus, Crop
-from app.core.facts import EXCEPTIONS, contradicts, has_negation, is_negation, missing_facts
+from app.core.facts import (
+    contradicts,
+    has_negation,
+    is_negation,
+    may_name,
+    missing_facts,
+)
+from app.core.marks import MARK, QUOTE, numbers_of, rewritten, without_them
 from app.core.matching import How, Match, Text
 from app.core.sentences import Sentence, split_sentences
+from app.core.vocabulary import EXCEPTIONS
 from ingest.types import ChunkLine, PageBox, Passage, TextSource
 from ingest.words import content_words
 
@@ -29,17 +37,22 @@ VERIFIED, REPAIRED, UNVERIFIED = (
     CitationStatus.VERIFIED, CitationStatus.REPAIRED, CitationStatus.UNVERIFIED
 )  # fmt: skip
 
-_MARK = re.compile(r"\[(\d{1,4}(?:\s*[,;–-]\s*\d{1,4})*)\]")
-# Opening and closing marks of quotations; the first that opens decides what closes.
-_QUOTE = re.compile(
-    r"\"([^\"]+)\"|“([^“”]+)[”“]|„([^„“”]+)[“”]|«\s*([^«»]+?)\s*»|»([^«»]+)«|‘‘([^’]+)’’"
-)
 _WORDS = re.compile(r"[^\W_]+(?:['’-][^\W_]+)*")
 _SCOPE_BEFORE, _SCOPE_AFTER = 8, 4  # words around a quotation in which a negation turns it
 _LEAST_SHARED = 0.55  # of a claim's content words that the passage must say in one place
 _FREE_WORDS = 3  # content words beside quotations that need no support: "The letter says"
 _LONGEST_WINDOW = 700
 _LONGEST_GAP = 400
+# What sentences begin with that name nobody.
+_LEADS = frozenset(
+    "according additionally also although another because before after besides during every few "
+    "finally first second third further furthermore hence however instead its later many most "
+    "neither none once only other others overall since some specifically such then therefore "
+    "thus today total two three four until within without answer conversely similarly moreover "
+    "document documents patient patients party parties contract company report reports record "
+    "records doctor physician court letter note notes policy author authors study text source "
+    "medication rent price amount dose reason".split()
+)
 _LEAD_IN = re.compile(r":\s*$")
 
 
@@ -102,18 +115,18 @@ class Verifier:
 
     def check(self, sentence: str, first: int = 1) -> CheckedSentence:
         """Checks a sentence; its citations are numbered from ``first`` on."""
-        marks = [(m.start(), m.end(), _numbers(m[1])) for m in _MARK.finditer(sentence)]
+        marks = [(m.start(), m.end(), numbers_of(m[1])) for m in MARK.finditer(sentence)]
         cited = list(dict.fromkeys(n for _, _, ns in marks for n in ns))
         known = [n for n in cited if n in self._given]
         removed = sum(n not in self._given for _, _, ns in marks for n in ns)
-        words = _MARK.sub(" ", sentence)
+        words = MARK.sub(" ", sentence)
         if not known:
             claims = _claims(words)
-            text = _rewritten(sentence, marks, {}, [])
+            text = rewritten(sentence, marks, {}, [])
             return CheckedSentence(text, UNVERIFIED, (), (), removed, claims)
         quotes = [
             (m.start(), m.end(), next(part for part in m.groups() if part is not None))
-            for m in _QUOTE.finditer(sentence)
+            for m in QUOTE.finditer(sentence)
         ]
         quotes = [q for q in quotes if content_words(q[2]) or re.search(r"\d", q[2])]
         found: dict[int, _Found] = {n: _Found() for n in known}
@@ -131,7 +144,7 @@ class Verifier:
                     status = lower(status, at[1])
                     if at[2]:
                         repairs.append((start, end, at[2]))
-            outer = " ".join(_without(sentence, marks, quotes).split())
+            outer = " ".join(without_them(sentence, marks, quotes).split())
             beside, lacking = self._beside(outer, found, moved)
             status = lower(status, beside)
             missing += lacking
@@ -142,7 +155,7 @@ class Verifier:
             self._citation(numbers[n], moved.get(n, n), found[n], status, plain, missing)
             for n in known
         )
-        text = _rewritten(sentence, marks, numbers, repairs)
+        text = rewritten(sentence, marks, numbers, repairs)
         return CheckedSentence(text, status, citations, tuple(missing), removed)
 
     # Quotations
@@ -238,10 +251,10 @@ class Verifier:
             return UNVERIFIED, []
         evidence = "\n".join(near)
         lacking = missing_facts(outer, evidence, beside="\n".join(beside), around="\n".join(around))
-        if lacking:
-            return UNVERIFIED, [fact.words for fact in lacking]
-        if contradicts(outer, evidence):
-            return UNVERIFIED, []
+        words = [fact.words for fact in lacking]
+        words += self._strangers(outer, "\n".join((*around, *beside)))
+        if words or contradicts(outer, evidence):
+            return UNVERIFIED, words
         said = [word for word in content_words(outer) if word not in self._asked]
         there = set(content_words("\n".join((*around, *beside))))
         unsaid = [word for word in said if word not in there]
@@ -286,11 +299,26 @@ class Verifier:
         there = set(content_words(f"{evidence}\n{beside}"))
         shared = sum(word in there for word in words)
         enough = shared >= _LEAST_SHARED * len(words) and (shared > 0 or not words)
-        if lacking or not enough or _denied(claim, evidence) or contradicts(claim, evidence):
-            return UNVERIFIED, [fact.words for fact in lacking]
+        missing = [fact.words for fact in lacking]
+        missing += self._strangers(claim, f"{around}\n{beside}")
+        if missing or not enough or _denied(claim, evidence) or contradicts(claim, evidence):
+            return UNVERIFIED, missing
         for n, (start, end, _) in taken.items():
             found[n].add(start, end, REPAIRED)
         return REPAIRED, []
+
+    def _strangers(self, claim: str, text: str) -> list[str]:
+        """The word that begins a claim, if it may be a name that neither text nor question has.
+
+        Elsewhere capitals tell names from other words; here they do not.
+        """
+        first = _WORDS.search(claim)
+        if first is None or not may_name(first[0]) or first[0].casefold() in _LEADS:
+            return []
+        words = set(content_words(first[0]))
+        if not words or words <= self._asked or words <= set(content_words(text)):
+            return []
+        return [first[0]]
 
     def _window(self, claim: str, source: _Source) -> tuple[int, int, float] | None:
         """The one to three sentences of a passage that say most of a claim."""
@@ -394,18 +422,6 @@ def _scanned(lines: Sequence[ChunkLine]) -> bool:
     return any(line.source is not TextSource.TEXT for line in lines)
 
 
-def _numbers(inside: str) -> list[int]:
-    """The numbers of one mark: ``1, 3``, ``2-4``."""
-    numbers: list[int] = []
-    for part in re.split(r"[,;]", inside):
-        ends = [int(word) for word in re.findall(r"\d+", part)]
-        if len(ends) == 2 and 0 <= ends[1] - ends[0] < 20:
-            numbers += range(ends[0], ends[1] + 1)
-        else:
-            numbers += ends
-    return numbers
-
-
 def _across(passages: Mapping[int, Passage]) -> tuple[dict[int, Passage], dict[int, list[int]]]:
     """Passages that follow one another, joined, for quotations that run from one into the next.
 
@@ -440,42 +456,3 @@ def _across(passages: Mapping[int, Passage]) -> tuple[dict[int, Passage], dict[i
         parts[n].append(number)
         parts[after].append(number)
     return joined, parts
-
-
-def _without(
-    sentence: str,
-    marks: Sequence[tuple[int, int, list[int]]],
-    quotes: Sequence[tuple[int, int, str]],
-) -> str:
-    """The sentence without its citations and quotations."""
-    out, at = "", 0
-    for start, end in sorted((s, e) for s, e, _ in [*marks, *quotes]):
-        if start >= at:
-            out += sentence[at:start] + " "
-            at = end
-    return out + sentence[at:]
-
-
-def _rewritten(
-    sentence: str,
-    marks: Sequence[tuple[int, int, list[int]]],
-    numbers: Mapping[int, int],
-    repairs: Sequence[tuple[int, int, str]],
-) -> str:
-    """The sentence with our citations' numbers, and with the documents' words where repaired."""
-    changes: list[tuple[int, int, str]] = []
-    for start, end, cited in marks:
-        ours = "".join(f"[{numbers[n]}]" for n in dict.fromkeys(cited) if n in numbers)
-        changes.append((start, end, ours))
-    for start, end, words in repairs:
-        opening, closing = sentence[start], sentence[end - 1]
-        changes.append((start, end, f"{opening}{words}{closing}"))
-    out, at = "", 0
-    for start, end, new in sorted(changes):
-        if start < at:
-            continue
-        gone = not new and out.endswith(sentence[max(at, start - 1) : start])
-        out += sentence[at:start].rstrip(" ") if gone or not new else sentence[at:start]
-        out += new
-        at = end
-    return out + sentence[at:]

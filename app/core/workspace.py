@@ -23,12 +23,14 @@ from app.core.events import (
     Event,
     Progressed,
 )
+from app.core.export import Exporting
 from app.core.ingestion import chunks_of, title_of
 from app.core.language_model import LanguageModel
 from app.core.library_index import LibraryIndex
 from app.core.locations import check_new_library
 from app.core.models import Models
 from app.core.preload import Preload
+from app.core.reading_plan import ReadingPlan
 from app.core.snapshots import LibrarySnapshots
 from app.core.vault_file import make_folder
 from engine.options import ModelFacts
@@ -38,7 +40,7 @@ from ingest.store import Document, Store
 from ingest.types import FileInfo, Passage
 
 
-class Workspace(Asking):
+class Workspace(Asking, Exporting):
     """One open library."""
 
     def __init__(
@@ -57,6 +59,12 @@ class Workspace(Asking):
         self._index = LibraryIndex(self._store, self._models)
         self._adder = Adder(self._store, self._models, self._index)
         self.language = LanguageModel(self._store, self.snapshots)
+        self.reading = ReadingPlan(
+            self._store,
+            self.language,
+            self.snapshots,
+            lambda document, page, box, pixels: self.crop_png(document, page, box, pixels=pixels),
+        )
 
     @classmethod
     def open(

@@ -10,7 +10,7 @@ import pytest
 
 from app.core.conversations import title_of_question
 from app.core.events import UnreadablePage
-from app.core.records import AnswerRecord
+from app.core.records import AnswerRecord, Source
 from app.core.vault import KeyFile
 from app.core.workspace import Workspace
 from ingest.errors import StoreError
@@ -45,7 +45,9 @@ def test_an_answer_is_kept_and_read_again(workspace: Workspace) -> None:
     asked = made(workspace, "record.txt", question="Why was\nmetformin reduced?")
     kept = workspace.keep_answer(asked)
     answer = replace(asked.answer, conversation=kept.conversation, record=kept.record)
-    assert workspace.record(kept.record) == replace(asked, answer=answer)
+    (document,) = (d for d in workspace.documents("Matter") if d.name == "record.txt")
+    sources = (Source(document.id, "record.txt", document.content_hash),)
+    assert workspace.record(kept.record) == replace(asked, answer=answer, sources=sources)
     more = workspace.keep_answer(made(workspace, "letter.txt"), kept.conversation)
     assert more.conversation == kept.conversation
     records = workspace.conversation(kept.conversation)
@@ -97,11 +99,17 @@ def test_a_changed_document_is_told(workspace: Workspace, tmp_path: Path) -> Non
     first = workspace.keep_answer(made(workspace, "record.txt", "letter.txt"))
     found = made(workspace, "record.txt", earlier=(first.record,))
     later = workspace.keep_answer(replace(found, passages=()), first.conversation)
+    whole = replace(made(workspace, "record.txt"), passages=(), whole=found.whole)
+    read_whole = workspace.keep_answer(replace(whole, whole=(found.passages[0].document_id,)))
     assert workspace.exchange(first.record).changed == ()
     (tmp_path / "files" / "record.txt").write_text("The record says that it was raised.")
     list(workspace.add([tmp_path / "files"], "Matter"))
     assert workspace.exchange(first.record).changed == ("record.txt",)
     assert workspace.exchange(later.record).changed == ("record.txt",)
+    assert workspace.exchange(read_whole.record).changed == ("record.txt",)
+    follow_up = replace(found, passages=(), earlier=(later.record,))
+    after = workspace.keep_answer(follow_up, first.conversation)
+    assert workspace.exchange(after.record).changed == ("record.txt",)
     assert workspace.record(first.record).answer.citations
 
 
