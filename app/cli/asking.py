@@ -29,6 +29,7 @@ from app.cli.output import (
     print_json,
 )
 from app.cli.passages import Found
+from app.cli.plain import say
 from app.cli.program import app
 from app.cli.reading import Reading
 from app.core.events import Answered, Crop, Mode, PassagesFound, Scope
@@ -243,12 +244,15 @@ def show(
                 "page": page,
                 "boxes": boxes,
                 "missing": list(marked.missing),
+                "warnings": list(info.warnings),
                 "figures": [figure_fields(figure) for figure in figures],
                 "ocr_confidence": None if confidence is None else round(confidence, 4),
             }
         )
         return
     lines = f", {counted(len(marked.boxes), 'line')} marked" if highlight.strip() else ""
-    print(f"{png}: page {page} of {info.name}{lines}")
+    say(f"{png}: page {page} of {info.name}{lines}")
+    for warning in info.hidden:
+        say(f"Warning: {warning}")
     if marked.missing:
-        print(f"Not on this page: {', '.join(marked.missing)}.")
+        say(f"Not on this page: {', '.join(marked.missing)}.")

@@ -10,6 +10,7 @@ import typer
 
 from app.cli.options import EXIT_FAILED, Json
 from app.cli.output import print_json, stderr
+from app.cli.plain import say
 from app.cli.program import State, app
 
 
@@ -30,7 +31,7 @@ def evaluate(
     from app.evaluation import run
 
     result = run(what, folder, stderr, model)
-    print_json(result) if json_ else print(json.dumps(result, indent=2, ensure_ascii=False))
+    print_json(result) if json_ else say(json.dumps(result, indent=2, ensure_ascii=False))
 
 
 @app.command()
@@ -43,6 +44,6 @@ def doctor(json_: Json = False) -> None:
         print_json({"checks": findings, "ok": all(f["ok"] for f in findings)})
     else:
         for finding in findings:
-            print(f"{'ok  ' if finding['ok'] else 'FAIL'} {finding['name']}: {finding['detail']}")
+            say(f"{'ok  ' if finding['ok'] else 'FAIL'} {finding['name']}: {finding['detail']}")
     if not all(finding["ok"] for finding in findings):
         raise typer.Exit(EXIT_FAILED)

@@ -11,6 +11,7 @@ import typer
 from app.cli.opening import chosen_collection, open_workspace
 from app.cli.options import AnyCollection, Json
 from app.cli.output import answer_fields, counted, print_answer, print_json
+from app.cli.plain import say
 from app.cli.program import app
 from app.core.events import Answered
 from app.core.exporting.answer_paper import REMOVED
@@ -50,9 +51,9 @@ def list_conversations(collection: AnyCollection = None, json_: Json = False) ->
         print_json({"conversations": [conversation_fields(info) for info in found]})
         return
     for info in found:
-        print(_line(info))
+        say(_line(info))
     if not found:
-        print("No conversations.")
+        say("No conversations.")
 
 
 @conversations.command()
@@ -65,15 +66,15 @@ def show(conversation: AConversation, json_: Json = False) -> None:
         fields = {"exchanges": [exchange_fields(exchange) for exchange in exchanges]}
         print_json({"conversation": conversation_fields(info), **fields})
         return
-    print(f"{one_line(info.title)} ({info.collection})")
+    say(f"{one_line(info.title)} ({info.collection})")
     for exchange in exchanges:
-        print(f"\nAnswer {exchange.id}, {exchange.made[:16].replace('T', ' ')} UTC")
+        say(f"\nAnswer {exchange.id}, {exchange.made[:16].replace('T', ' ')} UTC")
         if exchange.record is None:
-            print(REMOVED)
+            say(REMOVED)
             continue
-        print(f"{one_line(exchange.record.question)}\n\n{clipboard(exchange.record.answer)}")
+        say(f"{one_line(exchange.record.question)}\n\n{clipboard(exchange.record.answer)}")
         if exchange.changed:
-            print(f"Changed since this answer: {', '.join(map(one_line, exchange.changed))}.")
+            say(f"Changed since this answer: {', '.join(map(one_line, exchange.changed))}.")
 
 
 @conversations.command()
@@ -89,7 +90,7 @@ def rename(
     if json_:
         print_json({"renamed": conversation_fields(info)})
     else:
-        print(f"Conversation {info.id} is now “{one_line(info.title)}”.")
+        say(f"Conversation {info.id} is now “{one_line(info.title)}”.")
 
 
 @conversations.command("remove")
@@ -115,7 +116,7 @@ def remove_conversation(
     if json_:
         print_json({"removed": conversation_fields(info)})
     else:
-        print(f"Removed “{one_line(info.title)}” with {answers}.")
+        say(f"Removed “{one_line(info.title)}” with {answers}.")
 
 
 @conversations.command("search")
@@ -132,11 +133,11 @@ def search_conversations(
         print_json({"found": [found_fields(hit) for hit in found]})
         return
     for hit in found:
-        print(_line(hit.conversation))
+        say(_line(hit.conversation))
         if hit.record:
-            print(f"       answer {hit.record}: {one_line(hit.excerpt)}")
+            say(f"       answer {hit.record}: {one_line(hit.excerpt)}")
     if not found:
-        print("No conversation holds these words.")
+        say("No conversation holds these words.")
 
 
 @app.command()
@@ -179,7 +180,7 @@ def export(
     if json_:
         print_json({"file": str(path), "answer": number, "conversation": conversation})
     else:
-        print(f"{path}: {f'answer {number}' if number else f'conversation {conversation}'}")
+        say(f"{path}: {f'answer {number}' if number else f'conversation {conversation}'}")
 
 
 def conversation_fields(info: ConversationInfo) -> dict[str, Any]:
@@ -241,4 +242,4 @@ def again(
         print_json({"same": same, **answer_fields(now)})
         return
     print_answer(now)
-    print("This is the answer that was kept." if same else "The answer that was kept is another.")
+    say("This is the answer that was kept." if same else "The answer that was kept is another.")

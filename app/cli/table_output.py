@@ -6,6 +6,7 @@ from types import TracebackType
 from typing import Any
 
 from app.cli.output import citation_fields, counted
+from app.cli.plain import say
 from app.cli.progress import Progress
 from app.core.events import Progressed
 from app.core.exporting.paper import one_line
@@ -191,11 +192,11 @@ def table_line(info: TableInfo) -> str:
 
 def print_table(table: Table) -> None:
     """A table for a person, a document after the other."""
-    print(table_line(table.info).strip())
+    say(table_line(table.info).strip())
     for row in table.rows:
-        print(f"\n{one_line(row.document)}")
+        say(f"\n{one_line(row.document)}")
         for number, field in enumerate(table.info.fields):
             cell = shown_cell(row, number)
             places = f"page {pages_of(cell.citations[0])}, " if cell.citations else ""
             said = f"{one_line(cell.value)} ({places}{cell.words})"
-            print(f"    {field.name}: {said if cell.citations else cell.words}")
+            say(f"    {field.name}: {said if cell.citations else cell.words}")

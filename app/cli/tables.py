@@ -20,6 +20,7 @@ from app.cli.options import (
     OnlyDocuments,
 )
 from app.cli.output import counted, print_json
+from app.cli.plain import say
 from app.cli.program import app
 from app.cli.stopping import Stopping
 from app.cli.table_output import (
@@ -108,9 +109,9 @@ def list_tables(collection: AnyCollection = None, json_: Json = False) -> None:
         print_json({"tables": [info_fields(info) for info in found]})
         return
     for info in found:
-        print(table_line(info))
+        say(table_line(info))
     if not found:
-        print("No tables.")
+        say("No tables.")
 
 
 @tables.command()
@@ -141,7 +142,7 @@ def export(
     if json_:
         print_json({"file": str(file), "table": table})
     else:
-        print(f"{file}: table {table}")
+        say(f"{file}: table {table}")
 
 
 @tables.command("remove")
@@ -167,7 +168,7 @@ def remove_table(
     if json_:
         print_json({"removed": info_fields(info)})
     else:
-        print(f"Removed “{one_line(info.title)}” with {cells}.")
+        say(f"Removed “{one_line(info.title)}” with {cells}.")
 
 
 @tables.command("presets")
@@ -178,9 +179,9 @@ def list_presets(json_: Json = False) -> None:
         print_json({"presets": [preset_fields(known) for known in found]})
         return
     for known in found:
-        print(f"{known.name}: {known.title}")
+        say(f"{known.name}: {known.title}")
         for field in known.fields:
-            print(f"    {field.name}: {field.question}")
+            say(f"    {field.name}: {field.question}")
 
 
 def _field(text: str) -> TableField:

@@ -10,6 +10,7 @@ import typer
 from app.cli.opening import document_number, open_workspace
 from app.cli.options import EXIT_INTERRUPTED, AnyCollection, Json
 from app.cli.output import box_fields, counted, print_json, stderr
+from app.cli.plain import say
 from app.cli.program import app
 from app.cli.progress import Progress
 from app.core.events import PageTranscribed, TextWritten
@@ -51,9 +52,9 @@ def transcribe(
         print_json({"pages": [{"page": e.page, "lines": e.lines, "by": e.by} for e in done]})
         return
     for event in done:
-        print(f"page {event.page}: {counted(event.lines, 'line')} by {event.by}")
+        say(f"page {event.page}: {counted(event.lines, 'line')} by {event.by}")
     if not done:
-        print("No page of it was read badly; name pages with --page.")
+        say("No page of it was read badly; name pages with --page.")
 
 
 @app.command()
@@ -71,7 +72,7 @@ def dictation(
     if json_:
         print_json({"recording": str(recording), "text": text.strip()})
     else:
-        print(text.strip())
+        say(text.strip())
 
 
 @app.command()
@@ -103,6 +104,6 @@ def readings(
     for reading in found:
         by = f", {reading.by}" if reading.by else ""
         sure = "" if reading.confidence is None else f", confidence {reading.confidence:.2f}"
-        print(f"— read by {_SOURCES[reading.source]}{by}{sure}")
+        say(f"— read by {_SOURCES[reading.source]}{by}{sure}")
         for line in reading.lines:
-            print(line.text)
+            say(line.text)

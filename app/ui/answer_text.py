@@ -25,13 +25,15 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import QFrame, QSizePolicy, QTextBrowser
 
 from app.core.events import CitationStatus, Statement
+from app.core.plain import plain
 from app.ui import style
 from app.ui.answer_words import doubt_of, tag_of
-from app.ui.text import harmless, tip
+from app.ui.text import tip
 
 _REFERENCE = re.compile(r"\[(\d{1,4})\]")
 _LINE_HEIGHT = 130.0  # percent
 _LEAST_WIDTH = 120
+_MARKS = {0x2028: "\n", 0x2029: "\n", 0xFFFC: " "}  # ends of lines and blocks, embedded objects
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +142,7 @@ class AnswerText(QTextBrowser):
         cursor.setBlockFormat(block)
         del self._ends[same:]
         for run in runs[same:]:
-            cursor.insertText(harmless(run.text), _format(run))
+            cursor.insertText(_shown(run.text), _format(run))
             self._ends.append(cursor.position())
         cursor.endEditBlock()
         self._runs = list(runs)
@@ -150,7 +152,7 @@ class AnswerText(QTextBrowser):
 
     def text(self) -> str:
         """What is shown, as plain text."""
-        return "".join(harmless(run.text).replace("\u00a0", " ") for run in self._runs)
+        return "".join(_shown(run.text).replace("\u00a0", " ") for run in self._runs)
 
     def runs(self) -> list[Run]:
         """What is shown, in pieces."""
@@ -192,6 +194,11 @@ class AnswerText(QTextBrowser):
             self.setFixedHeight(height)
 
 
+def _shown(text: str) -> str:
+    """The text without what steers, and without what Qt takes for its own marks."""
+    return plain(text).translate(_MARKS)
+
+
 def _alike(old: Sequence[Run], new: Sequence[Run]) -> int:
     """With how many runs both begin."""
     same = 0
@@ -230,5 +237,5 @@ def _before(runs: Sequence[Run], tag: int) -> str:
     for run in reversed(runs[: tag - 1]):
         if run.tag or (run.text and not run.doubt and not run.link.startswith("cite:")):
             break
-        words.append(harmless(run.text))
+        words.append(_shown(run.text))
     return "".join(reversed(words)).strip()

@@ -8,26 +8,7 @@ from __future__ import annotations
 import html
 import re
 
-# What turns the direction of the text after it, and characters that nobody sees: a document's
-# words must not reorder or hide the program's own.
-_UNSEEN = {
-    code: "\u200b"
-    for first, last in (
-        (0x00, 0x08),
-        (0x0B, 0x1F),
-        (0x7F, 0x9F),
-        (0x202A, 0x202E),
-        (0x2066, 0x2069),
-    )
-    for code in range(first, last + 1)
-}
-_UNSEEN |= {0x2028: "\n", 0x2029: "\n", 0xFFFC: "\u200b"}
-
-
-def harmless(text: str) -> str:
-    """The text without control characters and without marks that turn its direction."""
-    return text.translate(_UNSEEN)
-
+from app.core.plain import plain
 
 BREAK = "\u200b"  # takes no room; a line may end there
 _LONG_WORD = re.compile(r"\S{24}(?=\S)")
@@ -44,12 +25,12 @@ def breakable(text: str) -> str:
 
 def tip(text: str) -> str:
     """A tool tip that shows exactly this text, wrapped."""
-    return f'<div style="white-space:pre-wrap">{html.escape(text)}</div>' if text else ""
+    return f'<div style="white-space:pre-wrap">{html.escape(plain(text))}</div>' if text else ""
 
 
 def one_line(text: str) -> str:
-    """The text with its line breaks and runs of spaces as single spaces."""
-    return " ".join(text.split())
+    """The text in one line: breaks and runs of spaces are single spaces, and nothing steers."""
+    return " ".join(plain(text).split())
 
 
 def counted(count: int, one: str, many: str = "") -> str:

@@ -6,6 +6,7 @@ from PySide6.QtCore import QSize, Qt
 from PySide6.QtGui import QColor, QKeySequence, QPainter, QPaintEvent
 from PySide6.QtWidgets import QFrame, QLabel, QSizePolicy, QToolButton, QVBoxLayout, QWidget
 
+from app.core.plain import plain
 from app.ui import icons, style
 from app.ui.text import BREAK, breakable, one_line, tip
 
@@ -34,7 +35,8 @@ class TextLabel(QLabel):
 
     def setText(self, text: str) -> None:
         """Shows another text; a word too long for a line is broken."""
-        super().setText(breakable(text) if self.wordWrap() else text)
+        said = plain(text)
+        super().setText(breakable(said) if self.wordWrap() else said)
 
     def text(self) -> str:
         """The text as it was given."""

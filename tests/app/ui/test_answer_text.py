@@ -13,9 +13,9 @@ from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
 from app.core.events import CitationStatus, Statement
+from app.core.plain import plain
 from app.ui import style
 from app.ui.answer_text import AnswerText, Run, runs_of
-from app.ui.text import harmless
 
 ANSWER = written()
 HOSTILE = (
@@ -87,7 +87,7 @@ def test_only_known_numbers_are_links() -> None:
 def test_hostile_text_stays_text(qtbot: QtBot) -> None:
     statement = Statement(0, len(HOSTILE), CitationStatus.UNVERIFIED, (1,), ("<b>25</b> mg",))
     text = shown(qtbot, runs_of(HOSTILE, {1}, (statement,)))
-    assert text.toPlainText().replace("\n", "").startswith(harmless(HOSTILE)[:60])
+    assert text.toPlainText().replace("\n", "").startswith(plain(HOSTILE)[:60])
     assert "<b>bold</b>" in text.toPlainText() and "\u202e" not in text.toPlainText()
     assert set(links(text.document())) == {"cite:1", "doubt:0"}
     assert "<b>25" not in format_of(text, "bold").toolTip()

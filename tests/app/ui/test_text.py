@@ -5,7 +5,7 @@ from __future__ import annotations
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QLabel
 
-from app.ui.text import counted, harmless, tip
+from app.ui.text import breakable, counted, tip
 from app.ui.widgets import TextLabel
 
 
@@ -15,9 +15,11 @@ def test_tool_tip_never_turns_into_markup() -> None:
     assert tip("") == ""
 
 
-def test_what_hides_or_turns_text_is_taken_out() -> None:
-    assert harmless("25 mg\u202e gm 52\u2069\x00\nnext") == "25 mg\u200b gm 52\u200b\u200b\nnext"
-    assert harmless("אבג 1 – “ok”") == "אבג 1 – “ok”"
+def test_long_words_may_end_a_line_anywhere() -> None:
+    label = TextLabel("a_long_name_without_any_space_in_it.pdf")
+    assert label.text() == "a_long_name_without_any_space_in_it.pdf"
+    assert label.minimumSizeHint().width() < TextLabel(label.text(), wrap=False).sizeHint().width()
+    assert breakable("only short words") == "only short words"
 
 
 def test_counted() -> None:
