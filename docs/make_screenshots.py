@@ -37,11 +37,7 @@ SECONDS = 240
 SCENES = (
     ("window-normal", "What should the patient do after a missed dose of apixaban?", 3),
     ("window-rotated", "What was the haemoglobin on 20 August 2024?", 4),
-    (
-        "window-scanned",
-        "Which antibiotic did the patient get during the wrist operation, and why not cefuroxime?",
-        5,
-    ),
+    ("window-scanned", "Which antibiotic was given instead of cefuroxime?", 5),
 )
 STAND_IN = "stand-in for a model"
 WRITTEN = "Which anticoagulant was started, and what about a missed dose?"
@@ -138,7 +134,7 @@ def _open_with_stand_in(order: Open) -> Any:
     from tests.app.core.scripted import FACTS, Scripted, put_in
 
     workspace = Workspace.open(order.folder, order.key)
-    facts = replace(FACTS, name=STAND_IN, weights="none", kv="none")
+    facts = replace(FACTS, name=STAND_IN, weights="none", kv="none", fingerprint="")
     put_in(workspace, Scripted(_said, facts=facts))
     workspace.language._for_now = Path(STAND_IN)
     return workspace

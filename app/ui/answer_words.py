@@ -24,6 +24,7 @@ READ = {
     Mode.PLACE: "the place that was pointed at",
 }
 _LISTED_UNREADABLE = 6
+_FINGERPRINT = 16
 
 
 def missing_words(missing: tuple[str, ...]) -> str:
@@ -164,7 +165,11 @@ def made_of(exchange: Exchange) -> list[tuple[str, str]]:
     by, effort = answer.by, answer.effort
     extractive = answer.answerer == "extractive"
     rows = [("Written by", f"{NO_MODEL}." if extractive else by.name)]
-    rows += [("Weights", by.weights), ("Keys and values", by.kv), ("Fingerprint", by.fingerprint)]
+    rows += [
+        ("Weights", by.weights),
+        ("Keys and values", by.kv),
+        ("Fingerprint", _head(by.fingerprint)),
+    ]
     reason = "" if chosen is None else chosen.reason
     rows.append(("Read", " ".join(filter(None, (sentence(READ[answer.mode]), reason)))))
     if chosen is not None and chosen.query and chosen.query != exchange.question:
@@ -179,3 +184,9 @@ def made_of(exchange: Exchange) -> list[tuple[str, str]]:
         first = f"; first words after {effort.first_seconds:.1f} s" if effort.first_seconds else ""
         rows.append(("Time", f"{effort.seconds:.1f} s{first}"))
     return [(name, value) for name, value in rows if value]
+
+
+def _head(fingerprint: str) -> str:
+    """Enough of it to tell models apart; an exported record has the whole."""
+    long = len(fingerprint) > _FINGERPRINT
+    return f"{fingerprint[:_FINGERPRINT]}…" if long else fingerprint
