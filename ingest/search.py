@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -84,29 +83,31 @@ class Searcher:
         """Chunks by the rare literals that they hold, then by fused score, best first."""
         if not words.strip():
             return []
-        # A few more, so that as many are left when figures are not counted.
-        fusion, index, depth = self._fusion, self._index, self._fusion.depth + _FIGURES
+        fusion, index, depth = self._fusion, self._index, self._fusion.depth
         words = core_of(words)
         asked_for = literals(words)
         wording = self._glossary.wording(words)
         questions = [words, f"{words} {wording}"] if wording else [words]
         vectors = self._embedder.embed(questions)
-        nearest = index.nearest(collection_id, vectors[0], depth, documents)
+        # A few more, so that as many are left when figures are not counted.
+        nearest = index.nearest(collection_id, vectors[0], depth + _FIGURES, documents)
         asked = words_to_find(words) or words
         rankings = [
             (nearest, fusion.vector_weight),
             (index.matching(collection_id, asked, depth, documents), fusion.text_weight),
         ]
         if wording:
-            worded = index.nearest(collection_id, vectors[1], depth, documents)
+            worded = index.nearest(collection_id, vectors[1], depth + _FIGURES, documents)
             matching = index.matching(collection_id, asked, depth, documents, beside=wording)
             rankings.append((worded, fusion.worded_vector_weight))
             rankings.append((matching, fusion.worded_text_weight))
         similarity = {hit.chunk_id: hit.score for hit in nearest}
-        figures = self._store.figures_among({h.chunk_id for hits, _ in rankings for h in hits})
-        fused = dict(fuse(rankings, fusion, figures))
+        figures = {hit.chunk_id for hits, _ in rankings for hit in hits if hit.figure}
         weight = fusion.shown_weight if asks_to_see(words) else fusion.figure_weight
-        fused = {i: score * (weight if i in figures else 1.0) for i, score in fused.items()}
+        fused = {
+            chunk: score * (weight if chunk in figures else 1.0)
+            for chunk, score in fuse(rankings, fusion)
+        }
         held = self._held(collection_id, asked_for, documents)
         # Scores must fall: a literal counts for more than all that the fusion can give.
         step = max(fused.values(), default=0.0) + 1.0
@@ -226,19 +227,17 @@ _MOST_LOOKED_AT = 60  # chunks that have a literal's words, to see whether they 
 
 
 def fuse(
-    rankings: Sequence[tuple[Sequence[Hit], float]],
-    fusion: Fusion,
-    guests: AbstractSet[int] = frozenset(),
+    rankings: Sequence[tuple[Sequence[Hit], float]], fusion: Fusion
 ) -> list[tuple[int, float]]:
     """Chunk ids with fused scores, best first; ties by chunk id.
 
     A hit counts by its reciprocal rank (1 for the first) and by its score relative to the
-    ranking's best and last (1 to 0): ranks alone forget how far the best stands out. ``guests``
-    are scored as if each stood alone among the others, whose scores they leave as they are.
+    ranking's best and last (1 to 0): ranks alone forget how far the best stands out. Figures
+    are scored as if each stood alone among the text, whose scores they leave as they are.
     """
     scores: dict[int, float] = {}
     for hits, weight in rankings:
-        hosts = [hit for hit in hits if hit.chunk_id not in guests][: fusion.depth] or hits
+        hosts = [hit for hit in hits if not hit.figure][: fusion.depth] or hits
         if not hits:
             continue
         lowest = hosts[-1].score
@@ -252,7 +251,7 @@ def fuse(
             relative = min((hit.score - lowest) / spread, 1.0) if spread else 1.0
             share = weight * (by_rank + max(relative, 0.0))
             scores[hit.chunk_id] = scores.get(hit.chunk_id, 0.0) + share
-            rank += hit.chunk_id not in guests
+            rank += not hit.figure
     return sorted(scores.items(), key=lambda item: (-item[1], item[0]))
 
 

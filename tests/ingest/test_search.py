@@ -246,13 +246,14 @@ def test_a_reranker_orders_the_best(searcher: Searcher) -> None:
 def test_guests_leave_the_others_scores_as_they_are() -> None:
     text = [Hit(n, 1, 0.9 - n / 100) for n in range(9)]
     alone = dict(fuse([(text, 1.0)], Fusion(depth=5)))
-    mixed = [Hit(70, 1, 0.95), *text[:2], Hit(71, 1, 0.885), *text[2:], Hit(72, 1, 0.1)]
-    beside = dict(fuse([(mixed, 1.0)], Fusion(depth=5), {70, 71, 72}))
+    first, second, third = (Hit(n, 1, s, True) for n, s in ((70, 0.95), (71, 0.885), (72, 0.1)))
+    mixed = [first, *text[:2], second, *text[2:], third]
+    beside = dict(fuse([(mixed, 1.0)], Fusion(depth=5)))
     assert {i: beside[i] for i in alone} == alone
     assert beside[70] == beside[0]  # as if it stood first among the text, and no better
     assert beside[1] > beside[71] == pytest.approx(beside[2], abs=0.2)
     assert 72 not in beside
-    assert set(dict(fuse([([Hit(70, 1, 0.5)], 1.0)], Fusion(), {70}))) == {70}
+    assert set(dict(fuse([([first], 1.0)], Fusion()))) == {70}
 
 
 def test_a_figure_counts_more_when_a_question_asks_to_see(
