@@ -31,7 +31,8 @@ class Fusion:
     """How rankings become one; see `fuse`. Each counts down to ``depth``, with its weight.
 
     The worded rankings are those of the question with the glossary's wording. ``figure_weight``
-    is that of figures' scores, ``shown_weight`` the same where the question asks to see something.
+    is that of figures' scores, ``shown_weight`` the same where the question asks to see something;
+    there a figure is also raised by ``page_share`` of what the best text of its page is above it.
     """
 
     constant: int = 60
@@ -43,6 +44,7 @@ class Fusion:
     worded_text_weight: float = 1.0
     figure_weight: float = 0.9
     shown_weight: float = 1.0
+    page_share: float = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +110,8 @@ class Searcher:
             chunk: score * (weight if chunk in figures else 1.0)
             for chunk, score in fuse(rankings, fusion)
         }
+        if asks_to_see(words):
+            self._lift(fused, figures)
         held = self._held(collection_id, asked_for, documents)
         # Scores must fall: a literal counts for more than all that the fusion can give.
         step = max(fused.values(), default=0.0) + 1.0
@@ -116,6 +120,24 @@ class Searcher:
             for i in {**fused, **held}
         ]
         return sorted(ranked, key=lambda r: (-r.held, -r.score, r.chunk_id))
+
+    def _lift(self, fused: dict[int, float], figures: set[int]) -> None:
+        """Raises figures towards the best text of their page: it may be what tells of them."""
+        if figures.isdisjoint(fused):
+            return
+        stored = self._store.chunks(list(fused))
+        best: dict[tuple[int, int], float] = {}
+        for chunk in stored:
+            if chunk.id in figures:
+                continue
+            for page in {line.page for line in chunk.chunk.lines}:
+                place = chunk.document_id, page
+                best[place] = max(best.get(place, 0.0), fused[chunk.id])
+        for chunk in stored:
+            if chunk.id in figures:
+                beside = best.get((chunk.document_id, chunk.chunk.lines[0].page), 0.0)
+                lift = self._fusion.page_share * (beside - fused[chunk.id])
+                fused[chunk.id] += max(lift, 0.0)
 
     def _held(
         self, collection_id: int, wanted: Sequence[str], documents: Sequence[int] | None

@@ -281,6 +281,38 @@ def test_a_figure_counts_more_when_a_question_asks_to_see(
     store.close()
 
 
+def test_the_text_of_its_page_speaks_for_a_figure(tmp_path: Path, embedder: Embedder) -> None:
+    """Two figures that say the same; beside one stands what the question asks about."""
+    store = Store(tmp_path, bytes(32))
+    collection = store.add_collection("one").id
+    box = Box(10, 10, 90, 90)
+    entries = (
+        (1, "Dues of the harbour in spring.", None),
+        (2, "The ferry crossed eighty times in winter.", None),
+        (1, "Crossings of each year", 0),
+        (2, "Crossings of each year", 1),
+    )
+    chunks = [
+        Chunk(2 * n, text, text, (), (ChunkLine(page, box, 0, len(text)),), figure)
+        for n, (page, text, figure) in enumerate(entries)
+    ]
+    figures = [Figure(page, box, FigureKind.CHART) for page in (1, 2)]
+    index = stored(store, collection, chunks, embedder, figures)
+    text, _, first, second = (chunk.id for chunk in store.document_chunks(1))
+    question = "Which chart shows how often the ferry crossed in winter?"
+    alone, raised = (
+        {
+            r.chunk_id: r.score
+            for r in Searcher(store, index, embedder, fusion=how).rank(1, question)
+        }
+        for how in (Fusion(page_share=0.0), Fusion(page_share=0.5))
+    )
+    assert alone[second] == pytest.approx(alone[first], abs=0.02)
+    assert raised[second] > raised[first]
+    assert raised[text] == alone[text]
+    store.close()
+
+
 @pytest.mark.parametrize(
     ("question", "sees"),
     [
