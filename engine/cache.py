@@ -74,8 +74,7 @@ class ExactLayer(Tiles):
 
     def append(self, keys: torch.Tensor, values: torch.Tensor, first: int) -> None:
         """Stores [rows, kv_heads * size] at positions first, first + 1, ..."""
-        if self.is_full(first, keys.shape[0]):
-            self.move(window_start(self.window, first) // SEGMENT * SEGMENT, first)
+        self.make_way(first, keys.shape[0], window_start(self.window, first))
         self.put(keys, values, first)
 
     def attend(
@@ -93,8 +92,7 @@ class TorchLayer(Kept):
     def append(self, keys: torch.Tensor, values: torch.Tensor, first: int) -> None:
         """Stores [rows, kv_heads * size] at positions first, first + 1, ..."""
         rows = keys.shape[0]
-        if self.is_full(first, rows):
-            self.move(window_start(self.window, first), first)
+        self.make_way(first, rows, window_start(self.window, first))
         where = slice(first - self.base, first - self.base + rows)
         self.keys[:, where] = keys.view(rows, self.kv_heads, self.size).transpose(0, 1)
         self.values[:, where] = values.view(rows, self.kv_heads, self.size).transpose(0, 1)

@@ -146,8 +146,7 @@ class Coding(Kept, ABC):
             self._energy = None
         # What is read again is coded again.
         self.coded = min(self.coded, first // SEGMENT * SEGMENT)
-        if self.is_full(first, rows):
-            self.move(border(first + 1), first)
+        self.make_way(first, rows, border(first + 1))
         self.first, self._fresh = first, True
 
     def code_what_is_read(self, q: torch.Tensor) -> None:

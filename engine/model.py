@@ -64,6 +64,10 @@ class Model:
         whole = self._prompt(prompt, ids, owner)
         return self.session.generate(whole, options, self._kept(prompt, ids, whole, options))
 
+    def count(self, prompt: Sequence[Message] | Sequence[int] | str) -> int:
+        """How many tokens a prompt has, with those of its images and audio."""
+        return len(self.prompt(prompt))
+
     def forget(self, owner: str) -> None:
         """Forgets what was read last if it was this owner's; its files are for others to delete."""
         self.session.forget(owner)
@@ -181,6 +185,7 @@ def load(
         notes.append("Keys and values cannot be coded here; they are kept exactly.")
     if not native:
         notes.append("The fast kernels are not built: writing is several times slower.")
+    identity = fingerprint(path)
     names = sorted({str(d) for d in [placement.ends, *placement.layers.values()]})
     facts = ModelFacts(
         name=path.name,
@@ -198,10 +203,13 @@ def load(
         kv=kv.name if kv and cache.coded else "exact",
         image_budgets=media.image_budgets,
         audio_seconds=media.audio_seconds,
+        fingerprint=identity,
+        weights=f"{widths.layers} bits",
+        chat=text is not None and text.has_template,
     )
     kept = None
     if snapshots:
-        identity = f"{fingerprint(path)} {widths.layers} {widths.embedding}"
+        identity = f"{identity} {widths.layers} {widths.embedding}"
         kept = Snapshots(snapshots, identity, cache)
     session = Session(decoder, cache, text, snapshots=kept)
     return Model(facts, config, decoder, session, path, text, media)

@@ -188,8 +188,10 @@ class ModelFacts:
     """What a loaded model is: for showing, without torch.
 
     ``kv`` is the width of keys and values on global layers: ``exact``, or as ``k3v3``.
-    ``image_budgets`` are the numbers of soft tokens that an image may take at most, the usual one
-    first; empty where the model does not see. ``audio_seconds`` is 0 where it does not hear.
+    ``fingerprint`` tells its files from any others, ``weights`` is their width. ``chat`` says
+    whether it was made for conversations; other models go on with a text. ``image_budgets`` are
+    the numbers of soft tokens that an image may take at most, the usual one first; empty where the
+    model does not see. ``audio_seconds`` is 0 where it does not hear.
     """
 
     name: str
@@ -207,3 +209,6 @@ class ModelFacts:
     kv: str = "exact"
     image_budgets: tuple[int, ...] = ()
     audio_seconds: int = 0
+    fingerprint: str = ""
+    weights: str = ""
+    chat: bool = True

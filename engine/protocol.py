@@ -57,6 +57,14 @@ class Generate:
 
 
 @dataclass(frozen=True)
+class Count:
+    """Near to far: how many tokens is this prompt? Answered by Counted."""
+
+    request: int
+    prompt: Prompt
+
+
+@dataclass(frozen=True)
 class Forget:
     """Near to far: what was read of this owner is to leave memory. Answered by Ended."""
 
@@ -69,6 +77,14 @@ class Cancel:
     """Near to far: nobody reads this request's answer any more."""
 
     request: int
+
+
+@dataclass(frozen=True)
+class Counted:
+    """Far to near: the prompt has so many tokens."""
+
+    request: int
+    tokens: int
 
 
 @dataclass(frozen=True)

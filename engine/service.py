@@ -23,6 +23,8 @@ from engine.errors import EngineBusy, EngineStopped
 from engine.options import Event, Message, ModelFacts, Options, SnapshotPlace
 from engine.protocol import (
     Cancel,
+    Count,
+    Counted,
     Ended,
     Failed,
     Forget,
@@ -106,14 +108,8 @@ class Engine:
         Closing the generator stops the child within one token; closing does not wait for it.
         Raises EngineBusy, EngineStopped, and what loading and writing raise of ``engine.errors``.
         """
-        sent: Prompt = prompt if isinstance(prompt, str) else tuple(prompt)  # type: ignore[assignment]
-        check_sizes(sent)
-        if not self._turn.acquire(blocking=False):
-            raise EngineBusy(
-                self._order.folder,
-                "It is still writing another answer.",
-                "Wait for that answer, or stop it, and ask again.",
-            )
+        sent = _as_sent(prompt)
+        self._begin()
         try:
             child = self._running()
             number = next(self._numbers)
@@ -139,6 +135,36 @@ class Engine:
                     child.cancel(number)
         finally:
             self._turn.release()
+
+    def count(self, prompt: Sequence[Message] | Sequence[int] | str) -> int:
+        """How many tokens a prompt has; loads the model if it is not loaded.
+
+        Raises EngineBusy while an answer is being written, and what reading a prompt raises.
+        """
+        sent = _as_sent(prompt)
+        self._begin()
+        try:
+            child = self._running()
+            number = next(self._numbers)
+            child.send(Count(number, sent))
+            while True:
+                match child.receive():
+                    case Counted(request, tokens) if request == number:
+                        return tokens
+                    case Failed(request, error) if request == number:
+                        raise error
+                    case _:
+                        pass  # the rest of an answer that nobody waited for
+        finally:
+            self._turn.release()
+
+    def _begin(self) -> None:
+        if not self._turn.acquire(blocking=False):
+            raise EngineBusy(
+                self._order.folder,
+                "It is still writing another answer.",
+                "Wait for that answer, or stop it, and ask again.",
+            )
 
     def forget(self, owner: str) -> None:
         """Deletes what is kept of an owner, in memory and on disk; for when a document is deleted.
@@ -189,6 +215,12 @@ class Engine:
                 self._finalizer = weakref.finalize(self, child.stop)
                 self._child = child
             return self._child
+
+
+def _as_sent(prompt: Sequence[Message] | Sequence[int] | str) -> Prompt:
+    sent: Prompt = prompt if isinstance(prompt, str) else tuple(prompt)  # type: ignore[assignment]
+    check_sizes(sent)
+    return sent
 
 
 class _Child:

@@ -201,6 +201,10 @@ class SnapshotFolder:
             path.unlink(missing_ok=True)
             total -= size
 
+    def has(self, owner: str) -> bool:
+        """Whether there is a file of an owner."""
+        return any(self.folder.glob(f"{self._owner(owner)}-*{_SUFFIX}"))
+
     def forget(self, owner: str) -> int:
         """Deletes all files of an owner; gives how many there were."""
         found = list(self.folder.glob(f"{self._owner(owner)}-*{_SUFFIX}"))

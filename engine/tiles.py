@@ -82,9 +82,17 @@ class Kept:
             return self.settled(position)
         return window_start(self.window, position) // self.first_grain * self.first_grain
 
-    def is_full(self, first: int, rows: int) -> bool:
-        """Whether rows from position ``first`` on need room made for them."""
-        return first + rows - self.base > self.keys.shape[1]
+    def make_way(self, first: int, rows: int, unseen: int) -> None:
+        """Makes room for rows from position ``first`` on. What lies before ``unseen`` may go.
+
+        Of that, what there is room for stays: a text that goes on otherwise a little before its
+        end, as a conversation does, is then read on from there. Raises RuntimeError where rows
+        are more than the layer was made for.
+        """
+        over = first + rows - self.keys.shape[1]
+        if over > self.base:
+            base = -(-over // SEGMENT) * SEGMENT
+            self.move(base if base <= unseen else -1, first)
 
     def move(self, base: int, length: int) -> None:
         """Forgets what lies before ``base``; positions up to ``length`` move to the front.

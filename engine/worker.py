@@ -21,6 +21,8 @@ from engine.errors import EngineError, MemoryExceeded
 from engine.options import Event, ModelFacts, Options
 from engine.protocol import (
     Cancel,
+    Count,
+    Counted,
     Ended,
     Failed,
     Forget,
@@ -45,6 +47,9 @@ class Model(Protocol):
 
     def generate(self, prompt: Prompt, options: Options) -> Generator[Event, None, None]:
         """Writes after ``prompt``."""
+
+    def count(self, prompt: Prompt) -> int:
+        """How many tokens ``prompt`` has."""
 
     def forget(self, owner: str) -> None:
         """Forgets what was read last if it was this owner's."""
@@ -88,6 +93,8 @@ def serve(connection: Connection) -> None:
         if isinstance(request, Forget):
             model.forget(request.owner)
             send(connection, Ended(request.request))
+        elif isinstance(request, Count):
+            _count(connection, model, request)
         else:
             _answer(connection, model, request, desk)
 
@@ -96,17 +103,17 @@ class _Desk:
     """Requests in order, and which of them were cancelled. Shared by the two threads."""
 
     def __init__(self) -> None:
-        self._requests: SimpleQueue[Generate | Forget] = SimpleQueue()
+        self._requests: SimpleQueue[Generate | Forget | Count] = SimpleQueue()
         self._cancelled_up_to = 0
 
     def take(self, message: object) -> None:
-        if isinstance(message, Generate | Forget):
+        if isinstance(message, Generate | Forget | Count):
             self._requests.put(message)
         elif isinstance(message, Cancel):
             # Requests are numbered upwards and answered one at a time.
             self._cancelled_up_to = max(self._cancelled_up_to, message.request)
 
-    def next(self) -> Generate | Forget:
+    def next(self) -> Generate | Forget | Count:
         return self._requests.get()
 
     def cancelled(self, request: int) -> bool:
@@ -157,6 +164,14 @@ def _answer(connection: Connection, model: Model, request: Generate, desk: _Desk
         send(connection, Failed(number, _crossing(error)))
     else:
         send(connection, Ended(number))
+
+
+def _count(connection: Connection, model: Model, request: Count) -> None:
+    try:
+        answer: object = Counted(request.request, model.count(request.prompt))
+    except Exception as error:  # noqa: BLE001 - whatever it is, the near side has to show it
+        answer = Failed(request.request, _crossing(error))
+    send(connection, answer)
 
 
 def _crossing(error: Exception) -> Exception:

@@ -46,7 +46,7 @@ class PageDraft:
     """One page after layout.
 
     ``ocr`` is empty, or says why its pixels have to be read. ``hidden`` says that its text is an
-    invisible layer over a scan, of ``dpi`` dots per inch.
+    invisible layer over a scan, of ``dpi`` dots per inch. ``unseen`` is text that cannot be seen.
     """
 
     number: int
@@ -59,3 +59,4 @@ class PageDraft:
     hidden: bool = False
     graphics: list[GraphicDraft] = field(default_factory=list)
     hurried: bool = False
+    unseen: list[str] = field(default_factory=list)

@@ -29,6 +29,7 @@ from ingest.reconcile import reconcile
 from ingest.rendering import PageRenderer, page_sizes, render_page, render_pixels
 from ingest.source import SourceFile, open_source
 from ingest.types import Figure, FileInfo, Page, PageImage, Reading, TextSource
+from ingest.unseen import unseen_warnings
 
 __all__ = [
     "FigureText",
@@ -181,8 +182,9 @@ class _Reading:
                 known = {p.number for p in pages if p.confidence is not None}
                 for count in figures.read(renderer, ocr, self._limits.ocr_seconds, known):
                     yield FigureText(count)
+        told = [*_figure_warnings(pages, figures), *unseen_warnings(pages, figures.figures)]
         yield FileRead(
-            replace(info, warnings=(*info.warnings, *_figure_warnings(pages, figures))),
+            replace(info, warnings=(*info.warnings, *told)),
             pages,
             self._rendition,
             original,
@@ -257,7 +259,8 @@ def _figure_warnings(pages: Sequence[Page], figures: FiguresRead) -> list[str]:
     if hurried:
         more = f" and {len(hurried) - 10} more" if len(hurried) > 10 else ""
         warnings.append(
-            "Pages with too many drawings were not searched for figures, or not wholly: "
+            "Pages with too many drawings were not searched for figures and hidden text, "
+            "or not wholly: "
             f"{', '.join(hurried[:10])}{more}."
         )
     if len(figures.figures) >= MOST_FIGURES:
@@ -317,7 +320,8 @@ def _finished(item: tuple[PageImage, Future[Page]] | Page, limits: Limits) -> _F
         page = _without_ocr(image, f"OCR failed: {why}")
         return _Finished(page, _origin(page, "text"))
     read = future.result()
-    page = reconcile(replace(read, number=image.number), image.fallback)
+    numbered = replace(read, number=image.number)
+    page = reconcile(numbered, image.fallback, layered=image.layered)
     readings: tuple[Reading, ...] = ()
     if image.fallback is not None and image.fallback.lines:
         readings = (

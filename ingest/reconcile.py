@@ -22,19 +22,24 @@ from ingest.types import Graphic, Line, Page, Role
 _WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)?")
 _TWINS = frozenset("CKOPSUVWXZ")  # capitals that look like their small letters
 _NOTHING_READ = "Its text layer is doubtful, and OCR found no text on it."
+_NOTHING_SEEN = "Its text layer cannot be seen, and OCR found no text on its picture."
 _DIFFERENCE = 0.34  # of the longer word: more than this, and two words are not the same one
 
 
-def reconcile(read: Page, layer: Page | None) -> Page:
+def reconcile(read: Page, layer: Page | None, *, layered: bool = False) -> Page:
     """Our reading of a page, its words checked against the file's own text layer, if any.
 
-    A page on which we read nothing keeps the layer's lines and is marked unreadable.
+    A page on which we read nothing keeps the layer's lines and is marked unreadable; it loses
+    them if the layer is one that nobody can see (``layered``), as nothing speaks for them then.
     """
     if layer is None:
         return read
-    read = replace(read, graphics=_both(read, layer), hurried=layer.hurried)
+    read = replace(read, graphics=_both(read, layer), hurried=layer.hurried, unseen=layer.unseen)
     if not layer.lines:
         return read
+    if not read.lines and layered:
+        unseen = (*layer.unseen, *(line.text for line in layer.lines))
+        return replace(read, unreadable=read.unreadable or _NOTHING_SEEN, unseen=unseen)
     if not read.lines:
         return replace(layer, unreadable=read.unreadable or _NOTHING_READ, graphics=read.graphics)
     pairs = [(line, _words_beside(line, layer.lines)) for line in read.lines]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -114,3 +114,73 @@ class StoredFigure(NamedTuple):
     document_id: int
     number: int
     figure: Figure
+
+
+class StoredConversation(NamedTuple):
+    """A conversation as it is listed. Times are ISO 8601, UTC; ``exchanges`` counts them."""
+
+    id: int
+    collection_id: int
+    title: str
+    created: str
+    changed: str
+    exchanges: int
+
+
+class NewExchange(NamedTuple):
+    """A question and its answer, ready to be stored; what ``body`` holds is the caller's affair.
+
+    ``words`` is what they are found by. ``documents`` are those whose words are in it; it also
+    holds words of the exchanges ``after`` which it was written.
+    """
+
+    made: str
+    words: str
+    body: bytes
+    documents: Iterable[int]
+    after: Sequence[int] = ()
+
+
+class StoredExchange(NamedTuple):
+    """A kept exchange; ``body`` is None once a document whose words were in it is removed."""
+
+    id: int
+    conversation_id: int
+    ordinal: int
+    made: str
+    body: bytes | None
+
+
+class StoredSheet(NamedTuple):
+    """A table over a collection's documents, without its cells.
+
+    ``fields`` and ``settings`` are JSON whose meaning is the caller's affair.
+    """
+
+    id: int
+    collection_id: int
+    title: str
+    created: str
+    fields: str
+    settings: str
+
+
+class StoredCell(NamedTuple):
+    """What a table holds of a document under a field, the first of which is 0.
+
+    ``content_hash`` is the document's when ``body`` was made of it.
+    """
+
+    document_id: int
+    field: int
+    made: str
+    content_hash: str
+    body: bytes
+
+
+class CellMark(NamedTuple):
+    """That there is a cell, and of which content of its document."""
+
+    document_id: int
+    field: int
+    content_hash: str

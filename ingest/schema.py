@@ -117,6 +117,66 @@ MIGRATIONS: tuple[tuple[str, str], ...] = (
             WHERE document_id IN (SELECT id FROM document WHERE ocr_pages > 0);
         """,
     ),
+    (
+        "conversations",
+        # A removed document's words live on in no answer that was written from it, whichever way
+        # it is removed: hence a trigger.
+        """
+        CREATE TABLE conversation (
+            id INTEGER PRIMARY KEY AUTOINCREMENT,
+            collection_id INTEGER NOT NULL REFERENCES collection(id) ON DELETE CASCADE,
+            title TEXT NOT NULL,
+            created TEXT NOT NULL,
+            changed TEXT NOT NULL
+        );
+        CREATE INDEX conversation_by_collection ON conversation (collection_id, changed);
+        CREATE TABLE exchange (
+            id INTEGER PRIMARY KEY AUTOINCREMENT,
+            conversation_id INTEGER NOT NULL REFERENCES conversation(id) ON DELETE CASCADE,
+            ordinal INTEGER NOT NULL,
+            made TEXT NOT NULL,
+            words TEXT NOT NULL,
+            body BLOB,
+            UNIQUE (conversation_id, ordinal)
+        );
+        CREATE TABLE exchange_document (
+            exchange_id INTEGER NOT NULL REFERENCES exchange(id) ON DELETE CASCADE,
+            document_id INTEGER NOT NULL REFERENCES document(id) ON DELETE CASCADE,
+            PRIMARY KEY (exchange_id, document_id)
+        ) WITHOUT ROWID;
+        CREATE INDEX exchange_by_document ON exchange_document (document_id);
+        CREATE TRIGGER document_leaves_answers BEFORE DELETE ON document BEGIN
+            UPDATE exchange SET words = '', body = NULL
+                WHERE id IN (SELECT exchange_id FROM exchange_document WHERE document_id = OLD.id);
+        END;
+        """,
+    ),
+    (
+        "tables over documents",
+        # TABLE is SQL's word, so the store calls them sheets. A cell's hash is that of its
+        # document's content when it was answered.
+        """
+        CREATE TABLE sheet (
+            id INTEGER PRIMARY KEY AUTOINCREMENT,
+            collection_id INTEGER NOT NULL REFERENCES collection(id) ON DELETE CASCADE,
+            title TEXT NOT NULL,
+            created TEXT NOT NULL,
+            fields TEXT NOT NULL,
+            settings TEXT NOT NULL
+        );
+        CREATE INDEX sheet_by_collection ON sheet (collection_id);
+        CREATE TABLE cell (
+            sheet_id INTEGER NOT NULL REFERENCES sheet(id) ON DELETE CASCADE,
+            document_id INTEGER NOT NULL REFERENCES document(id) ON DELETE CASCADE,
+            field INTEGER NOT NULL,
+            made TEXT NOT NULL,
+            content_hash TEXT NOT NULL,
+            body BLOB NOT NULL,
+            PRIMARY KEY (sheet_id, document_id, field)
+        ) WITHOUT ROWID;
+        CREATE INDEX cell_by_document ON cell (document_id);
+        """,
+    ),
 )
 
 VERSION = len(MIGRATIONS)

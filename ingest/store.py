@@ -27,7 +27,9 @@ from ingest.records import (
     StoredFigure,
     Vectors,
 )
+from ingest.store_conversations import ConversationStore
 from ingest.store_pages import PageStore
+from ingest.store_sheets import SheetStore
 from ingest.store_writing import note, put_chunks, put_document, put_parts, utc_now
 from ingest.types import Chunk
 
@@ -44,7 +46,7 @@ __all__ = [
 ]
 
 
-class Store(PageStore):
+class Store(PageStore, ConversationStore, SheetStore):
     """The library's documents in the vault file."""
 
     def __init__(self, folder: Path, key: bytes, *, read_only: bool = False) -> None:
@@ -143,12 +145,17 @@ class Store(PageStore):
         Raises:
             StoreError: there is none of that number.
         """
-        rows = self._read(f"SELECT {_DOCUMENT_COLUMNS} FROM document WHERE id = ?", (document_id,))
-        if not rows:
+        found = self.find_document(document_id)
+        if found is None:
             raise StoreError(
                 f"document {document_id}", "It is not in the library.", "List the documents."
             )
-        return _document(rows[0])
+        return found
+
+    def find_document(self, document_id: int) -> Document | None:
+        """One document; None if it is not, or no longer, in the library."""
+        rows = self._read(f"SELECT {_DOCUMENT_COLUMNS} FROM document WHERE id = ?", (document_id,))
+        return _document(rows[0]) if rows else None
 
     def find(
         self, collection_id: int, *, content_hash: str = "", path: str = ""

@@ -87,7 +87,8 @@ class Page:
 
     ``unreadable`` is empty, or says in a sentence why the page holds ink that became no text.
     ``graphics`` is what `ingest.figures` makes figures of, and is not kept; ``hurried`` says that
-    the page was too costly to look for all of them.
+    the page was too costly to look for all of them. ``unseen`` is text that the file puts on the
+    page where nobody can see it: it is told in a warning, stands in no line, and is not kept.
     """
 
     number: int
@@ -97,6 +98,7 @@ class Page:
     unreadable: str = ""
     graphics: tuple[Graphic, ...] = ()
     hurried: bool = False
+    unseen: tuple[str, ...] = ()
 
     @property
     def confidence(self) -> float | None:
@@ -171,7 +173,8 @@ class PageImage:
     """A page that has to be read by OCR.
 
     ``pixels`` is the visible page as RGB, shape (height, width, 3); ``width`` and ``height`` of
-    the page are in points. ``fallback`` is what its text layer gave, if anything.
+    the page are in points. ``fallback`` is what its text layer gave, if anything; ``layered`` says
+    that nobody can see that text, only the picture that it lies on.
     """
 
     number: int
@@ -180,6 +183,7 @@ class PageImage:
     pixels: npt.NDArray[np.uint8]
     reason: str
     fallback: Page | None = None
+    layered: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,6 +197,9 @@ class FileInfo:
     created: str = ""  # ISO 8601 date, or empty
     warnings: tuple[str, ...] = ()
 
+
+# In each warning that tells of text which a person cannot see.
+UNSEEN = "text that cannot be seen"
 
 # Among the warnings of a file whose end or table of contents was missing: it may lack pages.
 REPAIRED = "The file was damaged and has been repaired for reading."

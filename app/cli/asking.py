@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from datetime import date
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -28,14 +29,26 @@ from app.cli.output import (
     print_json,
 )
 from app.cli.passages import Found
+from app.cli.plain import say
 from app.cli.program import app
-from app.core.events import Answered, Crop, PassagesFound, Scope
+from app.cli.reading import Reading
+from app.core.events import Answered, Crop, Mode, PassagesFound, Scope
 from app.core.marking import Marked
+from app.core.written import WritingSettings
 from ingest.clusters import area
 from ingest.errors import IngestError
 
 if TYPE_CHECKING:  # loaded when a library is opened
     from app.core.workspace import Workspace
+
+
+class AskMode(StrEnum):
+    """What an answer is written over."""
+
+    AUTO = "auto"
+    PASSAGES = "passages"
+    WHOLE = "whole"
+
 
 _DATE = "YYYY-MM-DD"
 _MOST_PIXELS = 60_000_000
@@ -110,6 +123,24 @@ def ask(
         int | None, typer.Option(min=1, help="Only from this page of the document, from 1.")
     ] = None,
     region: Region = "",
+    model: Annotated[
+        Path | None,
+        typer.Option(help="A language model for this question; else the library's, if it has one."),
+    ] = None,
+    mode: Annotated[
+        AskMode, typer.Option(help="Read passages or whole documents; auto chooses.")
+    ] = AskMode.AUTO,
+    conversation: Annotated[
+        int | None, typer.Option(min=1, help="Go on with this conversation.")
+    ] = None,
+    keep: Annotated[bool, typer.Option(help="Keep question and answer in the library.")] = True,
+    seed: Annotated[
+        int | None, typer.Option(min=0, help="Of chance, when the temperature is above 0.")
+    ] = None,
+    temperature: Annotated[
+        float, typer.Option(min=0.0, max=2.0, help="0 writes the same each time.")
+    ] = 0.0,
+    max_tokens: Annotated[int, typer.Option(min=1, help="Longest answer.")] = 600,
     json_: Json = False,
 ) -> None:
     """Answer a question with cited statements, or say that the documents hold no answer."""
@@ -124,11 +155,25 @@ def ask(
         scope = None
         if page is not None:
             scope = Scope(_one_document(workspace, where, chosen), page, box)
-        for event in workspace.ask(question, where, documents=chosen, scope=scope):
-            if isinstance(event, PassagesFound):
-                crops = event.crops
-            elif isinstance(event, Answered):
-                answer = event
+        if model is not None:
+            workspace.use_language_model(model, for_now=True)
+        events = workspace.ask(
+            question,
+            where,
+            documents=chosen,
+            scope=scope,
+            mode=Mode(mode.value),
+            conversation=conversation,
+            keep=keep,
+            writing=WritingSettings(max_tokens, temperature, seed),
+        )
+        with Reading(quiet=json_) as reading:
+            for event in events:
+                reading.show(event)
+                if isinstance(event, PassagesFound):
+                    crops = event.crops
+                elif isinstance(event, Answered):
+                    answer = event
     assert answer is not None
     if json_:
         print_json(answer_fields(answer, crops))
@@ -199,12 +244,15 @@ def show(
                 "page": page,
                 "boxes": boxes,
                 "missing": list(marked.missing),
+                "warnings": list(info.warnings),
                 "figures": [figure_fields(figure) for figure in figures],
                 "ocr_confidence": None if confidence is None else round(confidence, 4),
             }
         )
         return
     lines = f", {counted(len(marked.boxes), 'line')} marked" if highlight.strip() else ""
-    print(f"{png}: page {page} of {info.name}{lines}")
+    say(f"{png}: page {page} of {info.name}{lines}")
+    for warning in info.hidden:
+        say(f"Warning: {warning}")
     if marked.missing:
-        print(f"Not on this page: {', '.join(marked.missing)}.")
+        say(f"Not on this page: {', '.join(marked.missing)}.")

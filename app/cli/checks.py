@@ -10,22 +10,28 @@ import typer
 
 from app.cli.options import EXIT_FAILED, Json
 from app.cli.output import print_json, stderr
+from app.cli.plain import say
 from app.cli.program import State, app
 
 
 @app.command("eval")
 def evaluate(
     what: Annotated[
-        str, typer.Argument(help="pages, contracts, figures, scans, parse, nasty, retrieval")
+        str,
+        typer.Argument(help="answers, pages, contracts, figures, scans, parse, nasty, retrieval"),
     ],
     folder: Annotated[Path, typer.Argument(help="The folder with documents and gold answers.")],
+    model: Annotated[
+        Path | None,
+        typer.Option(help="The language model that answers; with none, sentences are quoted."),
+    ] = None,
     json_: Json = False,
 ) -> None:
     """Measure on documents with gold answers."""
     from app.evaluation import run
 
-    result = run(what, folder, stderr)
-    print_json(result) if json_ else print(json.dumps(result, indent=2, ensure_ascii=False))
+    result = run(what, folder, stderr, model)
+    print_json(result) if json_ else say(json.dumps(result, indent=2, ensure_ascii=False))
 
 
 @app.command()
@@ -38,6 +44,6 @@ def doctor(json_: Json = False) -> None:
         print_json({"checks": findings, "ok": all(f["ok"] for f in findings)})
     else:
         for finding in findings:
-            print(f"{'ok  ' if finding['ok'] else 'FAIL'} {finding['name']}: {finding['detail']}")
+            say(f"{'ok  ' if finding['ok'] else 'FAIL'} {finding['name']}: {finding['detail']}")
     if not all(finding["ok"] for finding in findings):
         raise typer.Exit(EXIT_FAILED)

@@ -18,6 +18,7 @@ from app.cli.options import (
 )
 from app.cli.outcome import Outcome
 from app.cli.output import counted, event_fields, print_json
+from app.cli.plain import say
 from app.cli.program import app
 from app.cli.progress import Progress
 from app.cli.stopping import Stopping
@@ -67,9 +68,9 @@ def _list(collection: AnyCollection, json_: bool) -> None:
         print_json({"followed": [{"collection": c, "folder": f} for c, f in followed]})
         return
     for name, path in followed:
-        print(f"{name}\t{path}")
+        say(f"{name}\t{path}")
     if not followed:
-        print("No folder is followed. Follow one: muniment follow FOLDER")
+        say("No folder is followed. Follow one: muniment follow FOLDER")
 
 
 def _stop(folder: Path, collection: str | None, json_: bool) -> None:
@@ -94,7 +95,7 @@ def _stop(folder: Path, collection: str | None, json_: bool) -> None:
         print_json({"stopped": {"collection": name, "folder": path}})
     else:
         stay = f"{counted(kept, 'document')} from it {'stays' if kept == 1 else 'stay'} there"
-        print(f"{name} follows {path} no longer; {stay}.")
+        say(f"{name} follows {path} no longer; {stay}.")
 
 
 def _follow(folder: Path | None, collection: str | None, *, once: bool, json_: bool) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from app.cli.plain import say
 from app.cli.progress import Progress
 from app.core.measuring import measure_kv
 from engine.kv_table import KVTable, Stored
@@ -59,13 +60,13 @@ def name_in_use(stored: Stored) -> str:
 def print_table(table: KVTable) -> None:
     """For a person, with a mark at the width in use."""
     width = max(len("width"), *(len(row.kv.name) for row in table.rows))
-    print(f"{'width':{width}} {'KLD':>9} {'top-1':>8} {'bits':>6}")
+    say(f"{'width':{width}} {'KLD':>9} {'top-1':>8} {'bits':>6}")
     for row in table.rows:
         used = "  in use" if row.kv == table.choice else ""
-        print(f"{row.kv.name:{width}} {row.kld:9.5f} {row.top1:6.2f} % {row.bits:6.3f}{used}")
+        say(f"{row.kv.name:{width}} {row.kld:9.5f} {row.top1:6.2f} % {row.bits:6.3f}{used}")
     if table.choice is None:
-        print(f"{'exact':{width}} {0:9.5f} {100:6.2f} % {16:6.3f}  in use")
-    print(
+        say(f"{'exact':{width}} {0:9.5f} {100:6.2f} % {16:6.3f}  in use")
+    say(
         f"The smallest width with a KLD of at most {table.limit:g} is used. Measured on "
         f"{table.positions:,} tokens of {_FORMS[table.form]}."
     )

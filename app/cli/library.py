@@ -29,6 +29,7 @@ from app.cli.output import (
     print_error,
     print_json,
 )
+from app.cli.plain import say
 from app.cli.program import app
 from app.cli.progress import Progress
 from app.cli.stopping import Stopping
@@ -131,7 +132,7 @@ def remove(
     if json_:
         print_json({"removed": document_fields(removed)})
     else:
-        print(f"Removed {removed.name}.")
+        say(f"Removed {removed.name}.")
 
 
 def _remove_collection(name: str, *, yes: bool, json_: bool) -> None:
@@ -154,7 +155,7 @@ def _remove_collection(name: str, *, yes: bool, json_: bool) -> None:
     if json_:
         print_json({"removed_collection": collection_fields(found)})
     else:
-        print(f"Removed the collection {name} with {documents}.")
+        say(f"Removed the collection {name} with {documents}.")
 
 
 @app.command()
@@ -167,4 +168,4 @@ def collections(json_: Json = False) -> None:
         return
     for collection in found:
         documents = counted(collection.documents, "document")
-        print(f"{collection.name}\t{documents}\t{counted(collection.pages, 'page')}")
+        say(f"{collection.name}\t{documents}\t{counted(collection.pages, 'page')}")

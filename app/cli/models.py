@@ -13,6 +13,7 @@ from app.cli.kv import measure_with_bar, name_in_use, print_table, table_fields
 from app.cli.opening import open_workspace
 from app.cli.options import EXIT_FAILED, EXIT_INTERRUPTED, Json
 from app.cli.output import error_fields, print_error, print_json, stderr
+from app.cli.plain import say
 from app.cli.program import app
 from app.cli.progress import Progress
 from app.core.events import Progressed
@@ -94,7 +95,7 @@ def pack(
     size = sum(path.stat().st_size for path in destination.iterdir())
     told = {"packed": str(destination), "bits": width, "bytes": size}
     if not json_:
-        print(f"{destination}: {size / 1e9:,.2f} GB, {width} bits a weight.", flush=True)
+        say(f"{destination}: {size / 1e9:,.2f} GB, {width} bits a weight.", flush=True)
     stopped = False
     try:
         found = _measured(destination, quiet=json_) if measure else {"kv": None}
@@ -118,6 +119,31 @@ def _measured(packed: Path, *, quiet: bool) -> dict[str, Any]:
     if not quiet:
         print_table(table)
     return table_fields(table)
+
+
+@models.command()
+def use(
+    model: Annotated[
+        Path | None, typer.Argument(help="The model that writes answers; none goes without.")
+    ] = None,
+    json_: Json = False,
+) -> None:
+    """Let a language model write the answers of this library from now on."""
+    with open_workspace() as workspace:
+        facts = workspace.use_language_model(model)
+    if json_:
+        print_json({"language_model": str(model) if model else None,
+                    "facts": asdict(facts) if facts else None})  # fmt: skip
+    elif facts is None:
+        say("Answers are made of the documents' own sentences.")
+    else:
+        say(
+            f"{facts.name}: {facts.family}, {facts.weights} weights, "
+            f"{facts.context:,} tokens of context, keys and values {facts.kv}, "
+            f"kernels {facts.kernels}, {facts.device}."
+        )
+        for note in facts.notes:
+            say(note)
 
 
 @models.command()
@@ -146,8 +172,8 @@ def plan(
         told = {"error": error_fields(refused)} if refused else {}
         print_json({**_plan_fields(planned), "kv": name_in_use(stored), **told})
     else:
-        print(planned.summary())
-        print(f"{'KV width':<16}{name_in_use(stored):>10}")
+        say(planned.summary())
+        say(f"{'KV width':<16}{name_in_use(stored):>10}")
     if refused:
         print_error(refused)
         raise typer.Exit(EXIT_FAILED)
@@ -169,7 +195,7 @@ def info(model: AModel, json_: Json = False) -> None:
         print_json(fields)
         return
     for name, value in fields.items():
-        print(f"{name.replace('_', ' '):<16} {_shown(value)}")
+        say(f"{name.replace('_', ' '):<16} {_shown(value)}")
 
 
 @models.command()

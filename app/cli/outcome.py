@@ -17,7 +17,7 @@ _WORDS = {"left": "not added"}
 
 class Outcome:
     """Takes the events of a run. ``counts`` and ``files`` are by state; ``damaged`` counts
-    those of the stored files that may lack parts.
+    those of the stored files that may lack parts, ``hiding`` those with text that cannot be seen.
 
     A run without end says ``keep_files=False``: it only counts.
     """
@@ -26,6 +26,7 @@ class Outcome:
         self._keep_files = keep_files
         self.counts = dict.fromkeys(_STATES, 0)
         self.damaged = 0
+        self.hiding = 0
         self.files: dict[str, list[dict[str, Any]]] = {state: [] for state in _STATES}
 
     def take(self, event: Event) -> None:
@@ -45,6 +46,7 @@ class Outcome:
         return {
             **{state: n for state, n in self.counts.items() if state != "removed"},
             "damaged": self.damaged,
+            "hidden_text": self.hiding,
             "documents": [f for state in _STORED for f in self.files[state]],
             "failures": self.files["failed"],
             "skipped_files": self.files["skipped"],
@@ -58,10 +60,14 @@ class Outcome:
             for state, n in self.counts.items()
             if n or state not in _RARE
         )
-        return f"{sums} ({self.damaged:,} damaged)" if self.damaged else sums
+        notes = [f"{self.damaged:,} damaged"] if self.damaged else []
+        notes += [f"{self.hiding:,} with hidden text"] if self.hiding else []
+        return f"{sums} ({', '.join(notes)})" if notes else sums
 
     def _keep(self, fields: dict[str, Any]) -> None:
         self.counts[fields["state"]] += 1
-        self.damaged += "warning" in fields
+        document = fields.get("document", {})
+        self.damaged += document.get("damaged", False)
+        self.hiding += document.get("hidden_text", False)
         if self._keep_files:
             self.files[fields["state"]].append(fields)

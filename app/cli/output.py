@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Any
 
-from rich.console import Console
-
+from app.cli.plain import PlainConsole, escaped, say
 from app.core.events import (
     Answered,
     Citation,
+    CitationStatus,
     CollectionInfo,
     Crop,
     DocumentAdded,
@@ -23,6 +24,7 @@ from app.core.events import (
     FileFailed,
     FileSkipped,
     Scope,
+    Statement,
 )
 from engine.errors import EngineError
 from ingest.errors import IngestError
@@ -37,17 +39,17 @@ _HAPPENED = {
 DAMAGED = "The file is damaged: parts of it may be missing. Look for a complete copy and add that."
 _WITH_PASSWORD = "Add it again with its password: --password WORD."
 
-stderr = Console(stderr=True)
+stderr = PlainConsole(stderr=True)
 
 
 def as_json(value: Any) -> str:
     """One line of JSON."""
-    return json.dumps(value, ensure_ascii=False)
+    return escaped(json.dumps(value, ensure_ascii=False))
 
 
 def print_json(value: dict[str, Any]) -> None:
     """An object on a line of its own, on standard output, at once."""
-    print(as_json(value), flush=True)
+    say(as_json(value), flush=True)
 
 
 def counted(number: int, thing: str) -> str:
@@ -136,6 +138,18 @@ def citation_fields(citation: Citation) -> dict[str, Any]:
         "quote": citation.quote,
         "status": citation.status.value,
         "boxes": [box_fields(b.page, b.box) for b in citation.boxes],
+        "missing": list(citation.missing),
+        "pictured": citation.pictured,
+    }
+
+
+def statement_fields(text: str, statement: Statement) -> dict[str, Any]:
+    """A sentence of ``ask --json`` with its support."""
+    return {
+        "text": text[statement.start : statement.end],
+        "status": statement.status.value,
+        "citations": list(statement.citations),
+        "missing": list(statement.missing),
     }
 
 
@@ -147,9 +161,18 @@ def answer_fields(answer: Answered, crops: Sequence[Crop] = ()) -> dict[str, Any
         "found": answer.found,
         "answer": answer.text,
         "answerer": answer.answerer,
+        "mode": answer.mode.value,
+        "conversation": answer.conversation or None,
+        "record": answer.record or None,
         "scope": scope_fields(answer.scope),
         "crops": [crop_fields(crop) for crop in crops],
         "citations": [citation_fields(citation) for citation in answer.citations],
+        "statements": [statement_fields(answer.text, s) for s in answer.statements],
+        "withheld": answer.withheld or None,
+        "removed": answer.removed,
+        "cautions": list(answer.cautions),
+        "by": asdict(answer.by),
+        "effort": {n: round(v, 3) for n, v in asdict(answer.effort).items()},
         "searched": {
             "collection": searched.collection,
             "documents": searched.documents,
@@ -170,7 +193,7 @@ def document_fields(document: DocumentInfo) -> dict[str, Any]:
         name: list(value) if isinstance(value, tuple) else value
         for name, value in ((n, getattr(document, n)) for n in DocumentInfo.__slots__)
     }
-    return {**fields, "damaged": document.damaged}
+    return {**fields, "damaged": document.damaged, "hidden_text": bool(document.hidden)}
 
 
 def collection_fields(collection: CollectionInfo) -> dict[str, Any]:
@@ -185,8 +208,9 @@ def event_fields(event: Event) -> dict[str, Any] | None:
         if isinstance(event, DocumentUnchanged):
             twin = event.document.path
             fields["same_as"] = twin if twin != event.path else None
-        if event.document.damaged:
-            fields["warning"] = DAMAGED
+        damaged = [DAMAGED] if event.document.damaged else []
+        if told := [*damaged, *event.document.hidden]:
+            fields["warning"] = " ".join(told)
         return {**fields, "document": document_fields(event.document)}
     if isinstance(event, FileFailed):
         return {
@@ -224,28 +248,52 @@ def _line_of(fields: dict[str, Any]) -> str:
 
 def print_answer(answer: Answered) -> None:
     """An answer for a person, its citations below it."""
-    print(answer.text)
+    say(marked_text(answer))
     if answer.citations:
-        print()
+        say()
     for citation in answer.citations:
-        print(f"[{citation.n}] {citation.document}, page {citation.page} ({citation.status.value})")
+        say(f"[{citation.n}] {citation.document}, page {citation.page} ({citation.status.value})")
+        if citation.missing:
+            say(f"    not on the page: {', '.join(citation.missing)}")
+        if citation.pictured:
+            say("    seen by the model in the picture of this place; look for yourself")
         quote = citation.quote.replace("\t", " | ")
-        print(_indented(f"“{quote}”"))
+        say(_indented(f"“{quote}”"))
     searched = answer.searched
     if answer.scope is not None:
         part = "a region of page" if answer.scope.region is not None else "page"
-        print(f"\nSearched {part} {answer.scope.page} only, in “{searched.collection}”.")
+        say(f"\nSearched {part} {answer.scope.page} only, in “{searched.collection}”.")
     else:
-        print(
+        say(
             f"\nSearched {counted(searched.documents, 'document')}, "
             f"{counted(searched.pages, 'page')}, in “{searched.collection}”."
         )
     if answer.unreadable:
-        print("These pages could not be read:")
+        say("These pages could not be read:")
         for page in answer.unreadable:
-            print(f"  {page.document}, page {page.page}: {page.reason}")
+            say(f"  {page.document}, page {page.page}: {page.reason}")
+    for caution in answer.cautions:
+        say(f"Caution: {caution}")
+    if answer.removed:
+        say(f"{counted(answer.removed, 'made-up citation')} left out.")
+    if answer.withheld:
+        say("The model wrote an answer that no page supports; --json has it as “withheld”.")
+    if answer.conversation:
+        say(f"To go on: muniment ask --conversation {answer.conversation} QUESTION")
+        say(f"As a document: muniment export {answer.record} FILE (.docx, .pdf or .md)")
     if answer.found and answer.answerer == "extractive":
-        print("No model is installed: the answer is made of the documents' own sentences.")
+        say("No model is installed: the answer is made of the documents' own sentences.")
+
+
+def marked_text(answer: Answered) -> str:
+    """The answer's text; after each sentence that no page supports, the words that say so."""
+    text, at = "", 0
+    for statement in answer.statements:
+        text += answer.text[at : statement.end]
+        at = statement.end
+        if statement.status is CitationStatus.UNVERIFIED:
+            text += " (unverified)" if statement.citations else " (no source)"
+    return text + answer.text[at:]
 
 
 def print_documents(documents: Sequence[DocumentInfo]) -> None:
@@ -253,11 +301,14 @@ def print_documents(documents: Sequence[DocumentInfo]) -> None:
     for d in documents:
         notes = f", {counted(d.unreadable, 'page')} unreadable" if d.unreadable else ""
         notes += ", damaged" if d.damaged else ""
-        print(f"{d.id:>5}  {d.name}  ({d.collection}; {counted(d.pages, 'page')}{notes})")
+        notes += ", hidden text" if d.hidden else ""
+        say(f"{d.id:>5}  {d.name}  ({d.collection}; {counted(d.pages, 'page')}{notes})")
+        for warning in d.hidden:
+            say(f"       {warning}")
     if any(d.damaged for d in documents):
-        print(f"damaged: {DAMAGED}")
+        say(f"damaged: {DAMAGED}")
     if not documents:
-        print("No documents.")
+        say("No documents.")
 
 
 def _indented(text: str) -> str:

@@ -9,10 +9,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
 from rich.text import Text
 
 from app.cli.output import passage_fields
+from app.cli.plain import PlainConsole
 from app.core.marking import WordPlace, has_words, word_places
 from ingest.types import Passage
 
@@ -22,7 +22,7 @@ _MARK = "bold"
 _CONTROLS = {code: " " for code in (*range(32), *range(127, 160)) if chr(code) not in "\n\t"}
 ONLY_NEAR = "No passage found holds any of these words; these are only near in meaning:"
 
-stdout = Console(highlight=False)
+stdout = PlainConsole(highlight=False)
 
 
 class Found:

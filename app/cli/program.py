@@ -12,6 +12,7 @@ import typer
 
 from app.cli.options import EXIT_FAILED
 from app.cli.output import error_fields, print_error, print_json
+from app.cli.plain import say
 from app.core.locations import check_library_folder, default_library
 from engine.errors import EngineError
 from ingest.errors import IngestError
@@ -37,7 +38,7 @@ class State:
 
 def _print_version(wanted: bool) -> None:
     if wanted:
-        print(f"Muniment {metadata.version('muniment')}")
+        say(f"Muniment {metadata.version('muniment')}")
         raise typer.Exit
 
 

@@ -6,11 +6,13 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as Bars
 
 from app.cli.output import event_fields, line_of, stderr
 from app.core.events import ChunksEmbedded, Event, FileStarted, PageRead, Progressed
+from app.core.plain import plain
 
 # A folder may hold thousands of files that are no documents; the rest is only counted.
 _LIMITED = {"skipped": "skipped", "left": "not added"}
@@ -50,7 +52,7 @@ class Progress:
         """Takes an event of any kind."""
         if isinstance(event, FileStarted):
             name = Path(event.path).name
-            label = f"{event.index}/{event.total} {name[:40]}"
+            label = escape(plain(f"{event.index}/{event.total} {name[:40]}"))
             self._tasks[event.path] = self._bars.add_task(label, total=None)
         elif isinstance(event, PageRead):
             self._update(event.path, event.page, event.pages)

@@ -10,6 +10,7 @@ import typer
 from app.cli.opening import open_workspace
 from app.cli.options import Json
 from app.cli.output import print_json
+from app.cli.plain import say
 from app.cli.program import app
 
 
@@ -35,8 +36,8 @@ def snapshots(
         print_json(asdict(state) | {"deleted": deleted})
         return
     if clear:
-        print(f"{deleted} deleted.")
-    print(
+        say(f"{deleted} deleted.")
+    say(
         f"{state.files} {'snapshot' if state.files == 1 else 'snapshots'}, "
         f"{state.nbytes / (1 << 20):,.1f} of {state.limit_mib:,} MiB."
     )

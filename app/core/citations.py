@@ -5,10 +5,11 @@ Knows passages and their lines; knows nothing of search or of who wrote the answ
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from app.core.events import Citation, CitationStatus
-from ingest.normalise import normalise_with_map
+from ingest.normalise import normalise, normalise_with_map
 from ingest.types import ChunkLine, PageBox, Passage
 
 
@@ -48,3 +49,9 @@ def cite(n: int, passage: Passage, quote: str) -> Citation:
         boxes = boxes_between(passage.lines, start, end)
     page = boxes[0].page if boxes else passage.pages[0]
     return Citation(n, passage.document_id, passage.document, page, quote, status, boxes)
+
+
+def shown(quote: str) -> str:
+    """A quotation in one line, its cells apart; a document's own ``[3]`` is no citation of ours."""
+    cells = (normalise(cell).strip() for cell in quote.split("\t"))
+    return re.sub(r"\[(\d+)\]", r"(\1)", " | ".join(cell for cell in cells if cell))

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from ingest.types import REPAIRED, Box, PageBox, Passage
+from ingest.types import REPAIRED, UNSEEN, Box, PageBox, Passage
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +50,11 @@ class DocumentInfo:
     def damaged(self) -> bool:
         """Whether its file was damaged, so that parts of it may be missing here."""
         return REPAIRED in self.warnings
+
+    @property
+    def hidden(self) -> tuple[str, ...]:
+        """The warnings that tell of text which a person cannot see in it; it was left out."""
+        return tuple(warning for warning in self.warnings if UNSEEN in warning)
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,6 +162,16 @@ class Progressed:
     what: str
     done: int
     total: int
+
+
+@dataclass(frozen=True, slots=True)
+class PageTranscribed:
+    """A model has written down a page in so many lines; ``by`` names it."""
+
+    document_id: int
+    page: int
+    lines: int
+    by: str
 
 
 class CitationStatus(StrEnum):
@@ -412,6 +427,7 @@ Event = (
     | FileSkipped
     | BatchFinished
     | Progressed
+    | PageTranscribed
     | ModeChosen
     | PassagesFound
     | PromptProgress

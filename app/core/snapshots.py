@@ -50,6 +50,10 @@ class LibrarySnapshots:
         """The name a document's snapshots are kept under."""
         return f"document {document_id}"
 
+    def has(self, document_id: int) -> bool:
+        """Whether anything was kept of a document, by whatever model."""
+        return SnapshotFolder(self.place).has(self.owner(document_id))
+
     @property
     def state(self) -> SnapshotsState:
         """What there is now."""

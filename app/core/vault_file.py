@@ -6,14 +6,12 @@ the old file or the new one. Knows no cryptography.
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import json
-import os
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from app.core.private_file import write_whole
 from app.core.vault_errors import KeysDamaged, KeysMissing
 from ingest.errors import NewerStore, StoreError, StoreFull, StoreReadOnly
 
@@ -124,31 +122,9 @@ def write_private(path: Path, text: str) -> None:
         StoreReadOnly, StoreFull, StoreError.
     """
     try:
-        # mkstemp's file has mode 0600.
-        descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-        try:
-            with os.fdopen(descriptor, "w", encoding="ascii") as file:
-                file.write(text)
-                file.flush()
-                os.fsync(file.fileno())
-            Path(temporary).replace(path)
-        except BaseException:
-            with contextlib.suppress(OSError):
-                Path(temporary).unlink()
-            raise
-        _sync_folder(path.parent)
+        write_whole(path, text.encode("ascii"))
     except OSError as error:
         raise _storage_error(path, error) from error
-
-
-def _sync_folder(folder: Path) -> None:
-    if os.name == "nt":  # Windows cannot sync a folder; NTFS journals the rename itself.
-        return
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _storage_error(path: Path, error: OSError) -> StoreError:

@@ -6,7 +6,6 @@ Reading (search, ask, pages) is safe from other threads while one thread adds or
 
 from __future__ import annotations
 
-import functools
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import closing
@@ -15,41 +14,34 @@ from pathlib import Path
 
 from app.core import vault
 from app.core.adding import Adder, document_info
-from app.core.answerer import Answerer, Task, drafted
-from app.core.crops import crops_of
+from app.core.asking import glossary
 from app.core.events import (
-    Answered,
     CollectionInfo,
     DocumentInfo,
     DocumentRemoved,
     DocumentReplaced,
     Event,
-    Mode,
-    PassagesFound,
     Progressed,
-    Scope,
-    Searched,
-    UnreadablePage,
 )
-from app.core.extractive import ExtractiveAnswerer, ExtractiveSettings
 from app.core.ingestion import chunks_of, title_of
+from app.core.language_model import LanguageModel
 from app.core.library_index import LibraryIndex
-from app.core.locations import check_new_library, resources_folder
+from app.core.locations import check_new_library
 from app.core.models import Models
-from app.core.page_viewing import PageViewing
 from app.core.preload import Preload
-from app.core.scoped import check_scope, nothing_there, passages_in, points_only
+from app.core.reading_plan import ReadingPlan
 from app.core.snapshots import LibrarySnapshots
+from app.core.table_export import TableExporting
+from app.core.transcribing import Transcribing
 from app.core.vault_file import make_folder
+from engine.options import ModelFacts
 from ingest.embedder import Embedder
-from ingest.errors import StoreError
-from ingest.glossary import Glossary
 from ingest.search import Searcher
-from ingest.store import Collection, Document, Store
-from ingest.types import Box, FileInfo, Passage
+from ingest.store import Document, Store
+from ingest.types import FileInfo, Passage
 
 
-class Workspace(PageViewing):
+class Workspace(TableExporting, Transcribing):
     """One open library."""
 
     def __init__(
@@ -67,6 +59,13 @@ class Workspace(PageViewing):
         self._models = Models(self._store, model_folder, default)
         self._index = LibraryIndex(self._store, self._models)
         self._adder = Adder(self._store, self._models, self._index)
+        self.language = LanguageModel(self._store, self.snapshots)
+        self.reading = ReadingPlan(
+            self._store,
+            self.language,
+            self.snapshots,
+            lambda document, page, box, pixels: self.crop_png(document, page, box, pixels=pixels),
+        )
 
     @classmethod
     def open(
@@ -93,6 +92,7 @@ class Workspace(PageViewing):
 
     def close(self) -> None:
         """Ends every child and lets go of the library; what is under way elsewhere fails."""
+        self.language.close()
         self._adder.close()
         self.close_pages()
         self._store.close()
@@ -125,7 +125,7 @@ class Workspace(PageViewing):
         collection = self._store.collection(name)
         documents = [document.id for document in self._store.documents(collection.id)]
         # First: interrupted between the two, a document is read again rather than kept for ever.
-        self.snapshots.forget(documents)
+        self._forget_read(documents)
         self._store.remove_collection(collection.id)
         self._index.remove_collection(collection.id)
 
@@ -174,7 +174,7 @@ class Workspace(PageViewing):
         """Removes a document and all that came of it."""
         document = self._store.document(document_id)
         info = self._document_info(document)
-        self.snapshots.forget([document_id])
+        self._forget_read([document_id])
         self._store.remove(document_id)
         self._index.remove(document.collection_id, [document_id])
         self._drop_renderer(document_id)
@@ -200,87 +200,6 @@ class Workspace(PageViewing):
     def prepare(self, collection: str) -> None:
         """Loads the model and the collection's index, so that the first search is quick."""
         self._searcher(self._store.collection(collection).id)
-
-    def ask(
-        self,
-        question: str,
-        collection: str,
-        *,
-        documents: Sequence[int] | None = None,
-        scope: Scope | None = None,
-    ) -> Iterator[Event]:
-        """Answers a question from a collection; the last event is `Answered`.
-
-        With ``scope``, from what stands on that page, or in that region of it.
-
-        Raises:
-            IngestError: the collection lacks the scope's document, page or region.
-        """
-        found = self._store.collection(collection)
-        if scope is not None:
-            yield from self._ask_about(question, found, scope)
-            return
-        passages = self._searcher(found.id).search(found.id, question, documents=documents)
-        yield PassagesFound(tuple(passages), crops_of(passages))
-        answerer = self._answerer()
-        draft = yield from drafted(answerer, Task(question, passages))
-        stored = [
-            d for d in self._store.documents(found.id) if documents is None or d.id in documents
-        ]
-        searched = Searched(
-            found.name,
-            len(stored),
-            sum(d.pages for d in stored),
-            sum(d.chunks for d in stored),
-        )
-        unreadable = tuple(
-            UnreadablePage(*row)
-            for row in self._store.unreadable_pages(found.id)
-            if documents is None or row[0] in documents
-        )
-        text = draft.text if draft.found else "Not found in these documents."
-        yield Answered(
-            question,
-            draft.found,
-            text,
-            draft.citations,
-            searched,
-            unreadable,
-            answerer.name,
-            statements=draft.statements,
-        )
-
-    def _ask_about(self, question: str, found: Collection, scope: Scope) -> Iterator[Event]:
-        document = self._store.document(scope.document_id)
-        if document.collection_id != found.id:
-            raise StoreError(
-                document.name, f"It is not in {found.name}.", "Choose the collection it is in."
-            )
-        state = check_scope(self._store, scope)
-        passages = passages_in(self._store, scope, question, self.embedder)
-        whole = Box(0.0, 0.0, state.width, state.height)
-        yield PassagesFound(tuple(passages), crops_of(passages, scope, whole))
-        answerer = self._answerer(everything=points_only(question))
-        draft = yield from drafted(answerer, Task(question, passages, Mode.PLACE))
-        unreadable = (
-            (UnreadablePage(document.id, document.name, scope.page, state.unreadable),)
-            if state.unreadable
-            else ()
-        )
-        text = draft.text if draft.found else nothing_there(scope, passages)
-        searched = Searched(found.name, 1, 1, len(passages))
-        yield Answered(
-            question,
-            draft.found,
-            text,
-            draft.citations,
-            searched,
-            unreadable,
-            answerer.name,
-            scope,
-            draft.statements,
-            Mode.PLACE,
-        )
 
     # Followed folders
 
@@ -342,18 +261,33 @@ class Workspace(PageViewing):
         """
         self._models.use_reranker(folder)
 
+    def use_language_model(self, path: Path | None, *, for_now: bool = False) -> ModelFacts | None:
+        """Answers are written by the model at ``path`` from now on; None goes without.
+
+        ``for_now``: only until the library is closed.
+
+        Raises:
+            EngineError: it cannot be loaded; the choice stays as it was.
+        """
+        return self.language.use(path, for_now=for_now)
+
+    def language_model(self) -> str:
+        """The path of the model that writes, or nothing."""
+        return str(self.language.path or "")
+
     def use_index(self, uri: str) -> None:
         """Keeps the search index at ``uri`` (an encrypted volume), or in memory when empty."""
         self._index.move_to(uri)
 
-    def _answerer(self, *, everything: bool = False) -> Answerer:
-        # Who only points at a place wants to know what stands there, whatever it is.
-        settings = ExtractiveSettings(least_strength=0.0, least_share=0.0) if everything else None
-        return ExtractiveAnswerer(self.embedder, _glossary(), settings, page_lines=self.page_lines)
+    def _forget_read(self, documents: Sequence[int]) -> None:
+        """What models have read of some documents leaves memory and disk."""
+        self.snapshots.forget(documents)
+        for document_id in documents:
+            self.language.forget(document_id)
 
     def _searcher(self, collection_id: int) -> Searcher:
         index, embedder = self._index.of(collection_id)
-        return Searcher(self._store, index, embedder, _glossary(), reranker=self._models.reranker)
+        return Searcher(self._store, index, embedder, glossary(), reranker=self._models.reranker)
 
     def _chosen(
         self,
@@ -375,8 +309,3 @@ class Workspace(PageViewing):
     def _document_info(self, document: Document) -> DocumentInfo:
         names = {c.id: c.name for c in self._store.collections()}
         return document_info(document, names[document.collection_id])
-
-
-@functools.cache
-def _glossary() -> Glossary:
-    return Glossary.load(sorted((resources_folder() / "glossary").glob("*.toml")))

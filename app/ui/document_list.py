@@ -20,10 +20,11 @@ from PySide6.QtWidgets import QStyle, QStyledItemDelegate, QStyleOptionViewItem
 
 from app.core.events import DocumentInfo
 from app.ui import icons, style
-from app.ui.text import counted, tip
+from app.ui.text import counted, one_line, tip
 
 Index = QModelIndex | QPersistentModelIndex
 INFO = Qt.ItemDataRole.UserRole + 1
+_LEFT_OUT = "It was left out: no answer rests on it. Ask who made the file why it is there."
 _COMPLETE = "Parts of it may be missing: look for a complete copy and add that."
 
 
@@ -33,6 +34,8 @@ def state_of(document: DocumentInfo) -> tuple[str, str, str]:
         return "warning", "caution", f"{counted(document.unreadable, 'page')} unreadable"
     if document.damaged:
         return "warning", "caution", "Damaged, may be incomplete"
+    if document.hidden:
+        return "warning", "caution", "Holds hidden text"
     if document.ocr_pages:
         return "verified", "good", f"Ready, {document.ocr_pages:,} by OCR"
     return "verified", "good", "Ready"
@@ -88,9 +91,10 @@ class DocumentListModel(QAbstractListModel):
         if role == INFO:
             return document
         if role == Qt.ItemDataRole.DisplayRole:
-            return document.name
+            return one_line(document.name)
         if role == Qt.ItemDataRole.ToolTipRole:
             remedy = [_COMPLETE] if document.damaged else []
+            remedy += [_LEFT_OUT] if document.hidden else []
             return tip("\n".join([document.path or document.name, *document.warnings, *remedy]))
         if role == Qt.ItemDataRole.AccessibleTextRole:
             words = state_of(document)[2]
@@ -126,7 +130,7 @@ class RowDelegate(QStyledItemDelegate):
         """First line, icon, icon's colour role, second line."""
         document: DocumentInfo = index.data(INFO)
         icon, colour, words = state_of(document)
-        return document.name, icon, colour, f"{counted(document.pages, 'page')} · {words}"
+        return one_line(document.name), icon, colour, f"{counted(document.pages, 'page')} · {words}"
 
     def sizeHint(self, _option: QStyleOptionViewItem, _index: Index) -> QSize:
         first = QFontMetrics(style.scaled_font(style.BODY)).height()

@@ -9,17 +9,19 @@ import html
 import re
 from collections.abc import Collection
 
+from app.core.plain import plain
+
 _REFERENCE = re.compile(r"\[(\d{1,4})\]")
 
 
 def tip(text: str) -> str:
     """A tool tip that shows exactly this text, wrapped."""
-    return f'<div style="white-space:pre-wrap">{html.escape(text)}</div>' if text else ""
+    return f'<div style="white-space:pre-wrap">{html.escape(plain(text))}</div>' if text else ""
 
 
 def one_line(text: str) -> str:
-    """The text with its line breaks and runs of spaces as single spaces."""
-    return " ".join(text.split())
+    """The text in one line: breaks and runs of spaces are single spaces, and nothing steers."""
+    return " ".join(plain(text).split())
 
 
 def answer_html(text: str, numbers: Collection[int], accent: str) -> str:
@@ -32,7 +34,7 @@ def answer_html(text: str, numbers: Collection[int], accent: str) -> str:
         style = f"color:{accent};text-decoration:none;font-weight:600"
         return f'<a href="cite:{number}" style="{style}">[{number}]</a>'
 
-    escaped = html.escape(text.strip())
+    escaped = html.escape(plain(text).strip())
     lines = _REFERENCE.sub(link, escaped).replace("\n", "<br>")
     return f'<div style="line-height:130%">{lines}</div>'
 

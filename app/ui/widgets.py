@@ -6,6 +6,7 @@ from PySide6.QtCore import QSize, Qt
 from PySide6.QtGui import QKeySequence, QPainter, QPaintEvent
 from PySide6.QtWidgets import QFrame, QLabel, QSizePolicy, QToolButton, QVBoxLayout, QWidget
 
+from app.core.plain import plain
 from app.ui import icons, style
 from app.ui.text import one_line, tip
 
@@ -30,7 +31,7 @@ class TextLabel(QLabel):
             self.setFont(style.scaled_font(scale, bold=bold))
         if tone:
             self.setProperty("tone", tone)
-        self.setText(text)
+        self.setText(plain(text))
 
 
 class ElidedLabel(QWidget):

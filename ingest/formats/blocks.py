@@ -60,6 +60,7 @@ class Draft:
     """A text document as its reader found it. ``created`` is an ISO 8601 date or empty.
 
     ``pictures`` are image files inside the document; they may be scans, so they are read too.
+    ``unseen`` is text that the document does not show; it is no part of ``blocks``.
     """
 
     media_type: str
@@ -69,6 +70,7 @@ class Draft:
     created: str = ""
     warnings: tuple[str, ...] = field(default=())
     pictures: tuple[bytes, ...] = ()
+    unseen: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,9 +31,9 @@ from ingest.formats.blocks import (
     Table,
 )
 from ingest.formats.detect import Kind
+from ingest.formats.docx_sight import Sight, W
 from ingest.formats.numbering import Numbering
 
-W = "{http://schemas.openxmlformats.org/wordprocessingml/2006/main}"
 _MC = "{http://schemas.openxmlformats.org/markup-compatibility/2006}"
 _SKIPPED = frozenset(
     (f"{W}del", f"{W}moveFrom", f"{W}rPr", f"{W}pPr", f"{W}instrText", f"{W}sdtPr")
@@ -68,8 +68,9 @@ def read(data: bytes, name: str) -> Draft:
         remedy = "Open it in Word or LibreOffice, save it again, and add that file."
         raise DamagedFile(name, cause, remedy) from error
     facts = document.core_properties
-    blocks = list(_Walker(document).blocks(document.element.body))
-    blocks += _notes(document)
+    sight = Sight.of(document)
+    blocks = list(_Walker(document, sight).blocks(document.element.body))
+    blocks += _notes(document, sight)
     first = blocks[0] if blocks else None
     return Draft(
         Kind.DOCX.value,
@@ -78,6 +79,7 @@ def read(data: bytes, name: str) -> Draft:
         author=facts.author or "",
         created=facts.created.isoformat() if facts.created else "",
         pictures=tuple(_pictures(document)),
+        unseen=tuple(sight.unseen),
     )
 
 
@@ -89,7 +91,8 @@ def _pictures(document: Any) -> Iterator[bytes]:
 
 
 class _Walker:
-    def __init__(self, document: Any) -> None:
+    def __init__(self, document: Any, sight: Sight) -> None:
+        self._sight = sight
         self._styles = {style.style_id: style for style in document.styles}
         self._numbering = Numbering.of(document)
 
@@ -108,7 +111,7 @@ class _Walker:
     def _paragraph(self, element: Any, depth: int) -> Iterator[Block]:
         if _has_page_break(element):
             yield PageBreak()
-        text = paragraph_text(element)
+        text = paragraph_text(element, self._sight)
         style = self._styles.get(_value(element, "pPr/pStyle"))
         names = [] if style is None else [up.name or "" for up in _ancestry(style)]
         marker, level = self._numbering.next(element, style)
@@ -156,12 +159,15 @@ def _block(text: str, names: list[str], outline: int, marker: str, level: int) -
     return Paragraph(text, quoted="quote" in style)
 
 
-def paragraph_text(element: Any) -> str:
+def paragraph_text(element: Any, sight: Sight) -> str:
     """The visible text of a paragraph, without that of text boxes inside it."""
     pieces: list[str] = []
+    sight.begin()
 
     def gather(node: Any, depth: int) -> None:
         for child in node.iterchildren(tag=None):
+            if child.tag == f"{W}r" and sight.hides(element, child):
+                continue
             if child.tag == f"{W}t":
                 pieces.append(child.text or "")
             elif child.tag == f"{W}br" and child.get(f"{W}type") in ("page", "column"):
@@ -195,7 +201,7 @@ def plain(block: Block) -> str:
             return ""
 
 
-def _notes(document: Any) -> list[Block]:
+def _notes(document: Any, sight: Sight) -> list[Block]:
     kind = RELATIONSHIP_TYPE.FOOTNOTES
     parts = [
         relation.target_part
@@ -205,7 +211,7 @@ def _notes(document: Any) -> list[Block]:
     notes: list[Block] = []
     for part in parts:
         for note in _children(parse_xml(part.blob), "footnote"):
-            text = " ".join(paragraph_text(p) for p in _children(note, "p")).strip()
+            text = " ".join(paragraph_text(p, sight) for p in _children(note, "p")).strip()
             if text and note.get(f"{W}type") is None:
                 notes.append(Paragraph(f"[{note.get(f'{W}id')}] {text}"))
     return notes

@@ -18,6 +18,7 @@ from ingest.formats.blocks import (
     Table,
 )
 from ingest.formats.detect import Kind
+from ingest.formats.styles import Sight, Styles
 
 _DROPPED = re.compile(
     "script|style|noscript|template|head|svg|math|iframe|object|embed|canvas|audio|video|"
@@ -27,7 +28,6 @@ _INLINE = re.compile(
     "a|abbr|acronym|b|bdi|bdo|big|cite|code|data|del|dfn|em|font|i|ins|kbd|label|mark|meter|nobr|"
     "output|q|rb|rp|rt|ruby|s|samp|small|span|strike|strong|sub|sup|time|tt|u|var|wbr"
 )
-_HIDDEN = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden", re.I)
 _SPACES = re.compile(r"[ \t\r\n\f]+")
 _NO_TEXT = (Comment, Declaration, Doctype)
 _MAX_DEPTH = 200
@@ -43,13 +43,15 @@ def draft(markup: bytes | str) -> Draft:
     soup = BeautifulSoup(markup, "lxml")
     title = soup.title.get_text(" ", strip=True) if soup.title else ""
     root = soup.body or soup
-    blocks = tuple(_Walker().blocks(root))
+    sieve = _Sieve(soup)
+    blocks = tuple(_Walker(sieve).blocks(root))
     return Draft(
         Kind.HTML.value,
         blocks,
         title=_SPACES.sub(" ", title),
         author=_meta(soup, "author", "dc.creator"),
         created=_meta(soup, "date", "dcterms.created", "article:published_time"),
+        unseen=tuple(sieve.unseen),
     )
 
 
@@ -61,10 +63,44 @@ def _meta(soup: BeautifulSoup, *names: str) -> str:
     return ""
 
 
+class _Sieve:
+    """Tells what of a page is seen, and keeps what is hidden in it."""
+
+    def __init__(self, soup: BeautifulSoup) -> None:
+        self.unseen: list[str] = []
+        self._styles = Styles(soup)
+        self._known: dict[int, bool] = {}
+
+    def drops(self, tag: Tag) -> bool:
+        """Whether an element and all that is in it is left out."""
+        if _DROPPED.fullmatch(tag.name):
+            return True
+        if id(tag) not in self._known:
+            sight = self._styles.sight(tag)
+            if sight is Sight.HIDDEN and (text := " ".join(tag.get_text(" ").split())):
+                self.unseen.append(text)
+            self._known[id(tag)] = sight is not Sight.SHOWN
+        return self._known[id(tag)]
+
+    def inline(self, node: Tag) -> str:
+        """The visible text of ``node`` with its line breaks."""
+        pieces: list[str] = []
+        for child in node.descendants:
+            if isinstance(child, Tag):
+                if child.name in ("br", "p", "div", "li"):
+                    pieces.append("\n")
+            elif isinstance(child, NavigableString) and not isinstance(child, _NO_TEXT):
+                above = _until(child.parents, node)
+                if not any(isinstance(up, Tag) and self.drops(up) for up in (*above, node)):
+                    pieces.append(_SPACES.sub(" ", child))
+        return _tidy("".join(pieces))
+
+
 class _Walker:
     """Goes through the tree once, gathering inline text until a block begins or ends."""
 
-    def __init__(self) -> None:
+    def __init__(self, sieve: _Sieve) -> None:
+        self._sieve = sieve
         self._text: list[str] = []
         self._quotes = 0
 
@@ -79,7 +115,7 @@ class _Walker:
             if not isinstance(node, _NO_TEXT):
                 self._text.append(_SPACES.sub(" ", node))
             return
-        if not isinstance(node, Tag) or _is_dropped(node):
+        if not isinstance(node, Tag) or self._sieve.drops(node):
             return
         name = node.name
         if name == "br":
@@ -96,7 +132,7 @@ class _Walker:
     def _block(self, node: Tag, depth: int) -> Iterator[Block]:
         name = node.name
         if re.fullmatch("h[1-6]", name):
-            text = inline(node).replace("\n", " ")
+            text = self._sieve.inline(node).replace("\n", " ")
             if text:
                 yield Heading(text, int(name[1]))
         elif name in ("ul", "ol", "menu", "dir"):
@@ -117,7 +153,7 @@ class _Walker:
     def _list(self, node: Tag, depth: int, level: int) -> Iterator[Block]:
         number = _integer(node.get("start"), 1)
         for item in node.children:
-            if not isinstance(item, Tag) or _is_dropped(item):
+            if not isinstance(item, Tag) or self._sieve.drops(item):
                 continue
             if item.name in ("ul", "ol"):
                 yield from self._list(item, depth + 1, level + 1)
@@ -156,7 +192,7 @@ class _Walker:
             yield from self.blocks(node, depth + 1)
             return
         caption = node.find("caption")
-        if isinstance(caption, Tag) and (text := inline(caption)):
+        if isinstance(caption, Tag) and (text := self._sieve.inline(caption)):
             yield Paragraph(text)
         cells = [row.find_all(["td", "th"], recursive=False) for row in rows]
         if max(len(row) for row in cells) == 1:
@@ -165,10 +201,16 @@ class _Walker:
                     yield from self.blocks(cell, depth + 1)
             return
         header = bool(cells[0]) and all(cell.name == "th" for cell in cells[0])
-        grid = tuple(tuple(_cells(row)) for row in cells)
+        grid = tuple(tuple(self._cells(row)) for row in cells)
         grid = tuple(row for row in grid if any(row))
         if grid:
             yield Table(grid, header)
+
+    def _cells(self, row: list[Tag]) -> Iterator[str]:
+        for cell in row:
+            yield self._sieve.inline(cell)
+            for _ in range(min(_integer(cell.get("colspan"), 1), 50) - 1):
+                yield ""
 
     def _flush(self) -> Iterator[Block]:
         text = _tidy("".join(self._text))
@@ -177,32 +219,11 @@ class _Walker:
             yield Paragraph(text, quoted=self._quotes > 0)
 
 
-def inline(node: Tag) -> str:
-    """The visible text of ``node`` with its line breaks."""
-    pieces: list[str] = []
-    for child in node.descendants:
-        if isinstance(child, Tag):
-            if child.name in ("br", "p", "div", "li"):
-                pieces.append("\n")
-        elif isinstance(child, NavigableString) and not isinstance(child, _NO_TEXT):
-            parents = child.parents
-            if not any(isinstance(up, Tag) and _is_dropped(up) for up in _until(parents, node)):
-                pieces.append(_SPACES.sub(" ", child))
-    return _tidy("".join(pieces))
-
-
 def _until(parents: Iterator[Tag | None], end: Tag) -> Iterator[Tag]:
     for parent in parents:
         if parent is None or parent is end:
             return
         yield parent
-
-
-def _cells(row: list[Tag]) -> Iterator[str]:
-    for cell in row:
-        yield inline(cell)
-        for _ in range(min(_integer(cell.get("colspan"), 1), 50) - 1):
-            yield ""
 
 
 def _tidy(text: str) -> str:
@@ -213,13 +234,6 @@ def _tidy(text: str) -> str:
 def _is_block(tag: Tag) -> bool:
     name = tag.name
     return not (_INLINE.fullmatch(name) or _DROPPED.fullmatch(name) or name in ("br", "img"))
-
-
-def _is_dropped(tag: Tag) -> bool:
-    if _DROPPED.fullmatch(tag.name) or tag.has_attr("hidden"):
-        return True
-    style = tag.get("style")
-    return isinstance(style, str) and _HIDDEN.search(style) is not None
 
 
 def _integer(value: object, default: int) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import email
 import email.policy
 import email.utils
+from dataclasses import replace
 from email.message import EmailMessage
 
 from ingest.formats import html, text
@@ -24,8 +25,9 @@ def read(data: bytes) -> Draft:
     lines = [f"{name}: {value}" for name in _SHOWN if (value := _field(message, name))]
     if lines:
         blocks.append(Paragraph("\n".join(lines)))
-    body, warnings = _body(message)
-    blocks += body
+    body = _body(message)
+    blocks += body.blocks
+    warnings = body.warnings
     if names := _attachments(message):
         blocks.append(Heading("Attachments", 2))
         blocks += [ListItem(name) for name in names]
@@ -37,6 +39,7 @@ def read(data: bytes) -> Draft:
         author=_field(message, "From"),
         created=_date(message),
         warnings=warnings,
+        unseen=body.unseen,
     )
 
 
@@ -56,10 +59,10 @@ def _date(message: EmailMessage) -> str:
         return ""
 
 
-def _body(message: EmailMessage) -> tuple[list[Block], tuple[str, ...]]:
+def _body(message: EmailMessage) -> Draft:
     part = message.get_body(preferencelist=("plain", "html"))
     if part is None:
-        return [], ("The message has no text.",)
+        return Draft(Kind.EML.value, (), warnings=("The message has no text.",))
     payload = part.get_payload(decode=True)
     content = payload if isinstance(payload, bytes) else b""
     charset = part.get_content_charset()
@@ -69,8 +72,8 @@ def _body(message: EmailMessage) -> tuple[list[Block], tuple[str, ...]]:
     except (LookupError, UnicodeDecodeError):
         decoded, warnings = text.decode(content)
     if part.get_content_type() == "text/html":
-        return list(html.draft(decoded).blocks), warnings
-    return text.blocks(decoded), warnings
+        return replace(html.draft(decoded), warnings=warnings)
+    return Draft(Kind.EML.value, tuple(text.blocks(decoded)), warnings=warnings)
 
 
 def _attachments(message: EmailMessage) -> list[str]:

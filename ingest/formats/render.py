@@ -8,9 +8,20 @@ import pymupdf
 
 from ingest.errors import ReadError
 from ingest.formats import docx, html, images, mail, markdown, text, typeset
-from ingest.formats.blocks import Draft, Rendition
+from ingest.formats.blocks import (
+    Block,
+    Draft,
+    Heading,
+    ListItem,
+    PageBreak,
+    Paragraph,
+    Preformatted,
+    Rendition,
+    Table,
+)
 from ingest.formats.detect import Kind, picture_kind
 from ingest.guest.limits import Limits
+from ingest.unseen import hidden_warnings, seen
 
 _SMALLEST = 250  # pixels in the shorter side of a picture that may hold text worth reading
 
@@ -23,7 +34,7 @@ def render(data: bytes, kind: Kind, name: str, limits: Limits) -> Rendition:
     """
     if kind.is_image:
         return images.render(data, kind, name, limits)
-    draft = _draft(data, kind, name)
+    draft = _seen(_draft(data, kind, name))
     rendition = typeset.render(draft, name, limits)
     return _with_pictures(rendition, draft.pictures, name, limits) if draft.pictures else rendition
 
@@ -42,6 +53,29 @@ def _draft(data: bytes, kind: Kind, name: str) -> Draft:
             return text.read(data)
         case _:
             raise ValueError(f"{kind} has no text reader")
+
+
+def _seen(draft: Draft) -> Draft:
+    """A draft without what cannot be seen in its text, and a warning that tells of it."""
+    unseen = list(draft.unseen)
+
+    def shown(text: str) -> str:
+        plain, messages = seen(text)
+        unseen.extend(messages)
+        return plain
+
+    blocks: list[Block] = []
+    for block in draft.blocks:
+        match block:
+            case Table(rows):
+                cells = tuple(tuple(shown(cell) for cell in row) for row in rows)
+                blocks.append(replace(block, rows=cells))
+            case Heading(text) | Paragraph(text) | ListItem(text) | Preformatted(text):
+                blocks.append(replace(block, text=shown(text)))
+            case PageBreak():
+                blocks.append(block)
+    warnings = (*draft.warnings, *hidden_warnings(unseen))
+    return replace(draft, blocks=tuple(blocks), warnings=warnings)
 
 
 def _with_pictures(

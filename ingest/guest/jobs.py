@@ -24,6 +24,7 @@ from ingest.guest.draw import draw_page, draw_region, visible_sizes
 from ingest.guest.limits import Limits
 from ingest.guest.passwords import unlock
 from ingest.types import FileInfo, Page, PageImage
+from ingest.unseen import seen
 
 pymupdf.TOOLS.mupdf_display_errors(False)
 pymupdf.TOOLS.mupdf_display_warnings(False)
@@ -68,7 +69,12 @@ def read(task: Task) -> None:
             made.warnings,
         )
     _check_pages(document, name, task.limits)
-    info = replace(info, warnings=_misnamed(kind, name) + info.warnings)
+    info = replace(
+        info,
+        title=seen(info.title)[0],
+        author=seen(info.author)[0],
+        warnings=_misnamed(kind, name) + info.warnings,
+    )
     task.channel.send({"kind": "opened", "info": wire.info_to_wire(info)})
     for page in chain(text_pages, _rest(document, len(text_pages))):
         _send_page(task, page)
@@ -162,17 +168,31 @@ def _misnamed(kind: Kind, name: str) -> tuple[str, ...]:
     return (f"Its name says {claimed.name}, but it is {kind.name} and was read as that.",)
 
 
+def _seen(page: Page) -> Page:
+    """The page without what is written on it in signs that nobody can see."""
+    lines = []
+    unseen = list(page.unseen)
+    for line in page.lines:
+        text, messages = seen(line.text)
+        unseen += messages
+        lines.append(line if text == line.text else replace(line, text=text))
+    if len(unseen) == len(page.unseen) and tuple(lines) == page.lines:
+        return page
+    return replace(page, lines=tuple(lines), unseen=tuple(unseen))
+
+
 def _send_page(task: Task, page: Page | PageImage) -> None:
     if isinstance(page, Page):
+        page = _seen(page)
         task.channel.send({"kind": "page", "page": wire.page_to_wire(_capped(page, task.limits))})
         return
     rows, columns = page.pixels.shape[:2]
     if rows * columns > task.limits.max_pixels:
         reason = f"The page would be {columns} × {rows} pixels large, too many for OCR."
-        kept = page.fallback.lines if page.fallback else ()
-        _send_page(task, Page(page.number, page.width, page.height, kept, reason))
+        kept = page.fallback or Page(page.number, page.width, page.height, ())
+        _send_page(task, replace(kept, graphics=(), unreadable=reason))
         return
-    fallback = None if page.fallback is None else _capped(page.fallback, task.limits)
+    fallback = None if page.fallback is None else _capped(_seen(page.fallback), task.limits)
     header = wire.image_to_wire(replace(page, fallback=fallback))
     pixels = np.ascontiguousarray(page.pixels)
     task.channel.send({"kind": "image", "image": header}, pixels.data.cast("B"))

@@ -32,7 +32,8 @@ MAX_LEVEL = 9
 MAX_FACT = 2_000
 MAX_WARNINGS = 100
 MAX_GRAPHICS = 100  # of a page
-_CONTROLS = re.compile("[\x00-\x08\x0a-\x1f\x7f\ud800-\udfff]")
+MAX_UNSEEN, MAX_UNSEEN_TEXT = 50, 300  # pieces of a page, characters of each
+_CONTROLS = re.compile("[\x00-\x08\x0a-\x1f\x7f-\x9f\ud800-\udfff]")
 
 
 class WireError(ValueError):
@@ -60,6 +61,7 @@ def page_to_wire(page: Page) -> Header:
         ],
         "graphics": [[[float(side) for side in g.box], g.kind.value] for g in page.graphics],
         "hurried": page.hurried,
+        "unseen": [text[:MAX_UNSEEN_TEXT] for text in page.unseen[:MAX_UNSEEN]],
     }
 
 
@@ -83,6 +85,9 @@ def page_from_wire(value: object, limits: Limits) -> Page:
     hurried = fields.get("hurried")
     if not isinstance(hurried, bool):
         raise WireError("hurried")
+    unseen = fields.get("unseen")
+    if not isinstance(unseen, list) or len(unseen) > MAX_UNSEEN:
+        raise WireError("unseen")
     return Page(
         number=integer(fields, "number", 1, limits.max_pages),
         width=width,
@@ -91,6 +96,7 @@ def page_from_wire(value: object, limits: Limits) -> Page:
         unreadable=text_field(fields, "unreadable", MAX_FACT),
         graphics=tuple(_graphic(row, width, height) for row in graphics),
         hurried=hurried,
+        unseen=tuple(text_field({"text": item}, "text", MAX_UNSEEN_TEXT) for item in unseen),
     )
 
 
@@ -147,6 +153,7 @@ def image_to_wire(image: PageImage) -> Header:
         "rows": rows,
         "columns": columns,
         "reason": image.reason,
+        "layered": image.layered,
         "fallback": None if image.fallback is None else page_to_wire(image.fallback),
     }
 
@@ -167,6 +174,9 @@ def image_from_wire(value: object, body: bytes, limits: Limits) -> PageImage:
     page = None if fallback is None else page_from_wire(fallback, limits)
     if page is not None and page.number != page_number:
         raise WireError("fallback number")
+    layered = fields.get("layered")
+    if not isinstance(layered, bool):
+        raise WireError("layered")
     return PageImage(
         number=page_number,
         width=_side(fields, "width"),
@@ -174,6 +184,7 @@ def image_from_wire(value: object, body: bytes, limits: Limits) -> PageImage:
         pixels=np.frombuffer(body, dtype=np.uint8).reshape(rows, columns, 3),
         reason=text_field(fields, "reason", MAX_FACT),
         fallback=page,
+        layered=layered,
     )
 
 

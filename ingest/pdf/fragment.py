@@ -6,7 +6,7 @@ Coordinates are upright: the frame in which the text reads from left to right an
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 @dataclass(slots=True)
@@ -30,9 +30,14 @@ class Fragment:
 class Ink:
     """How the characters of a page are made, counted without spaces.
 
-    ``strange`` have no trustworthy Unicode value, ``hidden`` are painted invisibly.
+    ``strange`` have no trustworthy Unicode value, ``hidden`` are the invisible layer of a scan.
+    ``unseen`` are texts that cannot be seen on the page; they are not counted. ``judged`` says
+    whether all was looked for that hides text, ``seconds`` how long that took.
     """
 
     characters: int = 0
     strange: int = 0
     hidden: int = 0
+    unseen: list[str] = field(default_factory=list)
+    judged: bool = True
+    seconds: float = 0.0

@@ -6,13 +6,18 @@ Knows how MuPDF reports text; knows nothing of rows, columns or roles.
 from __future__ import annotations
 
 import re
+import time
 from dataclasses import replace
 from typing import Any
 
 import pymupdf
 
+from ingest.pdf.errors import DRAWING_ERRORS
 from ingest.pdf.fragment import Fragment, Ink
 from ingest.pdf.frames import to_upright, turn_of
+from ingest.pdf.hidden import Pieces, Seen, find_hidden
+from ingest.pdf.outside import outside_spans
+from ingest.pdf.paints import Paints
 from ingest.pdf.spacing import RUN_TOGETHER, respaced
 from ingest.types import Box
 
@@ -32,7 +37,7 @@ _CJK = re.compile("[\u2e80-\u9fff\uac00-\ud7af\uf900-\ufaff\uff00-\uffef]")
 
 _CURRENCIES = "$€£¥₩"
 _BOLD = 16
-_PAINTED = 16 | 32  # filled or stroked
+_FEW = 3  # characters: a cross in a drawn box
 _NO_UNICODE = 128 | 256  # the value is a character or glyph number
 
 
@@ -41,19 +46,24 @@ def is_cjk(character: str) -> bool:
     return _CJK.match(character) is not None
 
 
-def read_fragments(page: pymupdf.Page) -> tuple[dict[int, list[Fragment]], Ink]:
-    """All text on the visible page, by turn, in the order of the file, and how it is made.
+def read_fragments(
+    page: pymupdf.Page, paints: Paints | None
+) -> tuple[dict[int, list[Fragment]], Ink]:
+    """The text that can be seen on the page, by turn, in the order of the file, and how it is made.
 
-    Fragments whose middle lies outside the visible page are left out. Raises what PyMuPDF raises.
+    ``paints`` is what the page paints, None where nobody looked. Hidden text, and fragments whose
+    middle lies outside of the visible page, are left out and told in the ink's ``unseen``. Raises
+    what PyMuPDF raises.
     """
     textpage = page.get_textpage(flags=FLAGS)
     content = textpage.extractDICT()
+    ink = Ink()
+    _leave_out_hidden(page, content, paints, ink)
     raw: dict[tuple[float, ...], str] | None = None
     rotation = page.rotation
     matrix = page.rotation_matrix if rotation else None
     width, height = page.rect.width, page.rect.height
     turns: dict[int, list[Fragment]] = {}
-    ink = Ink()
     seen: set[tuple[str, int, int]] = set()
     for block in content["blocks"]:
         for line in block.get("lines", ()):
@@ -61,7 +71,7 @@ def read_fragments(page: pymupdf.Page) -> tuple[dict[int, list[Fragment]], Ink]:
             if found is None:
                 continue
             text, box, base, size, bold = found
-            if len(text) >= 25 and RUN_TOGETHER.search(text):
+            if len(text) >= 25 and "cut" not in line and RUN_TOGETHER.search(text):
                 raw = raw if raw is not None else _respaced_lines(textpage)
                 text = raw.get(tuple(line["bbox"]), text)
             dx, dy = line["dir"]
@@ -74,6 +84,7 @@ def read_fragments(page: pymupdf.Page) -> tuple[dict[int, list[Fragment]], Ink]:
                 bx, by = point.x, point.y
             middle_x, middle_y = (box.x0 + box.x1) / 2, (box.y0 + box.y1) / 2
             if not (0 <= middle_x <= width and 0 <= middle_y <= height):
+                ink.unseen.append(text)
                 continue
             # Shadows and false bold print the same text twice, a hair apart.
             key = (text, round(box.x0 / 2), round(box.y0 / 2))
@@ -98,6 +109,51 @@ def read_fragments(page: pymupdf.Page) -> tuple[dict[int, list[Fragment]], Ink]:
     if 1 in turns:
         turns[1] = _join_characters(turns[1])
     return turns, ink
+
+
+def _leave_out_hidden(
+    page: pymupdf.Page, content: dict[str, Any], paints: Paints | None, ink: Ink
+) -> None:
+    """Take the spans out of ``content`` that cannot be seen, and mark those of a scan's layer."""
+    lines = [line for block in content["blocks"] for line in block.get("lines", ())]
+    spans = [span for line in lines for span in line["spans"]]
+    began = time.process_time()
+    outside = []
+    boxes = [span["bbox"] for span in spans]
+    spans = [span for span in spans if not _is_blank(span["text"])]
+    pieces = Pieces(spans)
+    try:
+        if paints is not None:
+            outside = outside_spans(page, FLAGS, boxes, paints)
+        found = find_hidden(page, pieces, paints)
+    except DRAWING_ERRORS:
+        found = find_hidden(page, pieces, None)
+        ink.judged = False
+    ink.seconds = time.process_time() - began
+    if not found and not outside:
+        return
+    layer = {n for n, seen in found.items() if seen is Seen.LAYER}
+    hidden = found.keys() - layer
+    if not pieces.are_most(layer):
+        # Amid other text. What the picture shows there OCR reads; this may be something else.
+        over = {n for n in layer if len(spans[n]["text"].strip()) > _FEW}
+        hidden |= over
+        layer -= over
+    for n in layer:
+        spans[n]["layer"] = True
+    gone = {id(spans[n]) for n in hidden}
+    for line in lines:
+        kept = [span for span in line["spans"] if id(span) not in gone]
+        if len(kept) < len(line["spans"]):
+            left_out = "".join(span["text"] for span in line["spans"] if id(span) in gone)
+            ink.unseen.append(shown(left_out))
+            line["spans"] = kept
+            line["cut"] = True
+    ink.unseen += [shown(span["text"]) for span in outside]
+
+
+def _is_blank(text: str) -> bool:
+    return text.isspace() or (len(text) <= 2 and not shown(text))
 
 
 def shown(text: str) -> str:
@@ -132,7 +188,7 @@ def _fragment(line: dict[str, Any], ink: Ink) -> tuple[str, Box, float, float, b
             ink.strange += count
         elif not raw.isascii() or not raw.isprintable():
             ink.strange += len(_STRANGE.findall(raw))
-        if not style & _PAINTED or span["alpha"] == 0:
+        if "layer" in span:
             ink.hidden += count
         flags = span["flags"]
         if flags & _BOLD:

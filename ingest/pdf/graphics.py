@@ -1,6 +1,6 @@
 """Where a page shows more than text: raster images and clusters of vector drawings.
 
-Found by where shapes lie: MuPDF's list of boxes costs as much as reading the page's text once
+Found by where shapes lie: the list of what a page paints costs as much as reading its text once
 more, and little memory. Only where a cluster may be a chart and the page has few shapes are they
 looked at one by one. Clipping is not seen, so a box may be larger than what shows of it. Knows
 nothing of captions.
@@ -8,13 +8,14 @@ nothing of captions.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import pymupdf
 
 from ingest.clusters import area, bounds, clusters, common, middle_inside
 from ingest.drafts import Draft, GraphicDraft, PageDraft
+from ingest.pdf.paints import Paints, Shape
 from ingest.types import Box, GraphicKind, Role
 
 MOST_SHAPES = 50_000  # of a page; what comes after them is not looked at
@@ -34,17 +35,17 @@ _PALE = 0.78  # of the darkest of red, green and blue
 _LOOKED_AT = 200  # parts of a path
 _TABLE_ROLES = (Role.TABLE, Role.TABLE_HEADER)
 
-_Shape = tuple[str, Box]
 
-
-def read_graphics(page: pymupdf.Page, lines: list[Draft]) -> tuple[list[GraphicDraft], bool]:
+def read_graphics(
+    page: pymupdf.Page, lines: list[Draft], painted: Paints
+) -> tuple[list[GraphicDraft], bool]:
     """The graphics of a page, and whether all of its shapes were looked at.
 
     Raises what PyMuPDF raises.
     """
-    images, paths, whole = _shapes(page)
+    images, paths, whole = _shapes(page, painted.shapes)
     width, height = page.rect.width, page.rect.height
-    found = _images(page, images, width, height)
+    found = _images(page, images, painted.shapes)
     taken = [graphic.box for graphic in found]
     groups = [[paths[i] for i in group] for group in clusters(paths, width, height, _NEAR)]
     large = [(members, box) for members in groups if _is_large(box := bounds(members))]
@@ -58,7 +59,7 @@ def read_graphics(page: pymupdf.Page, lines: list[Draft]) -> tuple[list[GraphicD
             found.append(GraphicDraft(box, kind, key))
     found = _joined(found)
     found.sort(key=lambda graphic: -area(graphic.box))
-    return found[:MOST_GRAPHICS], whole
+    return found[:MOST_GRAPHICS], whole and painted.whole
 
 
 def _is_large(box: Box) -> bool:
@@ -75,18 +76,17 @@ def drop_repeated(pages: list[PageDraft]) -> None:
         page.graphics = [g for g in page.graphics if len(seen[g.key]) < _REPEATED]
 
 
-def _shapes(page: pymupdf.Page) -> tuple[list[Box], list[Box], bool]:
+def _shapes(page: pymupdf.Page, painted: Sequence[Shape]) -> tuple[list[Box], list[Box], bool]:
     """Boxes of images and of paths on the visible page, backgrounds left out."""
     images: list[Box] = []
     paths: list[Box] = []
-    log = page.get_bboxlog()
     matrix = page.rotation_matrix
     turned = page.rotation != 0
     right, bottom = page.rect.width, page.rect.height
     most = _FILLS * right * bottom
     count = 0
-    for name, (x0, y0, x1, y1) in log:
-        if name.endswith("text"):
+    for _, kind, (x0, y0, x1, y1), *_ in painted:
+        if kind in ("mask", "group"):
             continue
         count += 1
         if count > MOST_SHAPES:
@@ -97,24 +97,20 @@ def _shapes(page: pymupdf.Page) -> tuple[list[Box], list[Box], bool]:
         x0, y0, x1, y1 = max(x0, 0.0), max(y0, 0.0), min(x1, right), min(y1, bottom)
         if x1 < x0 or y1 < y0 or (x1 - x0) * (y1 - y0) > most:
             continue
-        (images if name == "fill-image" else paths).append(Box(x0, y0, x1, y1))
+        (images if kind == "image" else paths).append(Box(x0, y0, x1, y1))
     return images, paths, count <= MOST_SHAPES
 
 
-def _images(
-    page: pymupdf.Page, placed: list[Box], width: float, height: float
-) -> list[GraphicDraft]:
+def _images(page: pymupdf.Page, placed: list[Box], painted: Sequence[Shape]) -> list[GraphicDraft]:
     if not placed:
         return []
+    width, height = page.rect.width, page.rect.height
     # What an image is made of tells the same one on another page without decoding it.
-    known = [
-        (pymupdf.Rect(info["bbox"]) * page.rotation_matrix, info)
-        for info in page.get_image_info()[:MOST_SHAPES]
-    ]
     keys: dict[tuple[int, ...], tuple[object, ...]] = {}
-    for rect, info in known:
-        place = tuple(round(side) for side in rect)
-        keys[place] = (info["width"], info["height"], info["size"], info["bpc"])
+    for shape in painted:
+        if shape.image is not None:
+            rect = pymupdf.Rect(shape.box) * page.rotation_matrix
+            keys[tuple(round(side) for side in rect)] = shape.image
     found = []
     for group in clusters(placed, width, height, _TILES):
         members = [placed[i] for i in group]

@@ -12,6 +12,7 @@ import pymupdf
 from ingest.pdf.errors import PDF_ERRORS
 from ingest.pdf.fragments import read_fragments
 from ingest.pdf.layout import lay_out
+from ingest.pdf.paints import read_paints
 from ingest.types import REPAIRED, FileInfo, Role
 
 MEDIA_TYPE = "application/pdf"
@@ -99,7 +100,7 @@ def _largest_text(document: pymupdf.Document) -> str:
         return ""
     try:
         page = document[0]
-        turns, ink = read_fragments(page)
+        turns, ink = read_fragments(page, read_paints(page))
     except PDF_ERRORS:
         return ""
     if ink.strange * 4 > ink.characters or ink.hidden * 2 > ink.characters:

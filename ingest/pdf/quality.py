@@ -13,6 +13,7 @@ import pymupdf
 
 from ingest.drafts import Draft
 from ingest.pdf.fragment import Ink
+from ingest.pdf.paints import Paints, Sides
 from ingest.types import Box
 
 _STRANGE_SHARE = 0.25  # of the characters
@@ -84,32 +85,38 @@ def _unlike_language(text: str) -> bool:
     return not 0.22 <= vowels / letters <= 0.6
 
 
-def _placed(page: pymupdf.Page) -> list[tuple[Box, int]]:
+def _placed(page: pymupdf.Page, paints: Paints | None) -> list[tuple[Box, int]]:
     """The images on the visible page with their width in pixels."""
     matrix = page.rotation_matrix
+    turned = page.rotation in (90, 270)
     placed = []
-    for info in page.get_image_info():
-        rect = (pymupdf.Rect(info["bbox"]) * matrix) & page.rect
+    for box, wide, tall in _sizes(page, paints):
+        rect = (pymupdf.Rect(box) * matrix) & page.rect
         if not rect.is_empty:
-            turned = page.rotation in (90, 270)
-            wide = info["height"] if turned else info["width"]
-            placed.append((Box(rect.x0, rect.y0, rect.x1, rect.y1), wide))
+            placed.append((Box(rect.x0, rect.y0, rect.x1, rect.y1), tall if turned else wide))
     return placed
 
 
+def _sizes(page: pymupdf.Page, paints: Paints | None) -> list[tuple[Sides, int, int]]:
+    """The boxes of images before rotation, and their widths and heights in pixels."""
+    if paints is not None and paints.whole:
+        return [(s.box, s.image[0], s.image[1]) for s in paints.shapes if s.image is not None]
+    return [(i["bbox"], i["width"], i["height"]) for i in page.get_image_info()]
+
+
 def judge(
-    page: pymupdf.Page, ink: Ink, lines: list[Draft], width: float, height: float
+    page: pymupdf.Page, ink: Ink, lines: list[Draft], paints: Paints | None
 ) -> tuple[str, float]:
     """Why the page needs OCR, empty if it does not, and the resolution of the image that fills
-    it (dots per inch, 0 without one)."""
+    it (dots per inch, 0 without one). ``paints`` is what the page paints, if that is known."""
+    width, height = page.rect.width, page.rect.height
     if not ink.characters:
         if _is_blank(page):
             return "", 0.0
-        return "no text layer", _resolution(_placed(page), width, height)
+        return "no text layer", _resolution(_placed(page, paints), width, height)
     text = "\n".join(line.text for line in lines)
-    # Asking where images lie costs a run over the page; listing them does not, but leaves out
-    # inline ones, which matter under hidden text.
-    images = _placed(page) if ink.hidden or page.get_images() else []
+    # Inline images, which are not listed, matter under hidden text only.
+    images = _placed(page, paints) if ink.hidden or page.get_images() else []
     dpi = _resolution(images, width, height)
     if ink.strange > _STRANGE_SHARE * ink.characters:
         return "its text has no Unicode values", dpi

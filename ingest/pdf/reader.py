@@ -8,9 +8,11 @@ comes. Knows nothing of passwords, processes or OCR.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 
+import numpy as np
+import numpy.typing as npt
 import pymupdf
 
 from ingest.drafts import PageDraft
@@ -20,6 +22,8 @@ from ingest.pdf.errors import DRAWING_ERRORS, PDF_ERRORS
 from ingest.pdf.fragments import read_fragments
 from ingest.pdf.graphics import drop_repeated, read_graphics
 from ingest.pdf.layout import lay_out
+from ingest.pdf.paints import Paints, read_paints
+from ingest.pdf.pictures import Picture, has_ink
 from ingest.pdf.quality import judge
 from ingest.pdf.render import page_pixels
 from ingest.pdf.roles import mark_headings
@@ -54,8 +58,8 @@ def read_document(
     drafts: list[PageDraft] = []
     left = _SLOW_FILE + _SLOW_FILE_PAGE * total
     for index in range(total):
-        draft = draft_page(document, index)
-        left -= _add_graphics(document, draft, left)
+        draft, seconds = draft_page(document, index, left)
+        left -= seconds
         drafts.append(draft)
         on_page(index + 1, total)
     layers = [draft for draft in drafts if draft.hidden and draft.dpi and not draft.ocr]
@@ -70,37 +74,48 @@ def read_document(
         drafts[index] = PageDraft(draft.number, 0, 0)
 
 
-def draft_page(document: pymupdf.Document, index: int) -> PageDraft:
-    """Lay out one page, counted from 0."""
+def draft_page(document: pymupdf.Document, index: int, left: float) -> tuple[PageDraft, float]:
+    """Lay out one page, counted from 0.
+
+    Figures and hidden text are looked for if seconds are ``left`` for it; how many that took of
+    the processor comes back too.
+    """
     draft = PageDraft(index + 1, 0.0, 0.0)
+    spent = 0.0
     try:
         page = document[index]
         draft.width, draft.height = page.rect.width, page.rect.height
         began = time.process_time()
-        turns, ink = read_fragments(page)
-        draft.hurried = time.process_time() - began > _SLOW_PAGE
+        painted = _painted(page) if left > 0 else None
+        spent = time.process_time() - began
+        began = time.process_time()
+        turns, ink = read_fragments(page, painted)
+        slow = time.process_time() - began - ink.seconds > _SLOW_PAGE
+        spent += ink.seconds
+        draft.hurried = painted is None or not ink.judged or slow
+        draft.unseen = ink.unseen
         draft.lines = lay_out(turns, draft.width, draft.height)
         draft.hidden = ink.hidden * 2 > ink.characters
-        draft.ocr, draft.dpi = judge(page, ink, draft.lines, draft.width, draft.height)
+        draft.ocr, draft.dpi = judge(page, ink, draft.lines, painted)
     except PDF_ERRORS as error:
         draft.unreadable = f"The page is damaged: {_reason(error)}"
-    return draft
-
-
-def _add_graphics(document: pymupdf.Document, draft: PageDraft, seconds: float) -> float:
-    """Looks for figures on a page, if ``seconds`` are left for it; returns how long that took."""
-    if draft.unreadable:
-        return 0.0
-    if draft.hurried or seconds <= 0:
-        draft.hurried = True
-        return 0.0
+        return draft, spent
+    if painted is None or draft.hurried:
+        return draft, spent
     began = time.process_time()
     try:
-        draft.graphics, whole = read_graphics(document[draft.number - 1], draft.lines)
+        draft.graphics, whole = read_graphics(page, draft.lines, painted)
         draft.hurried = not whole
     except PDF_ERRORS:
         draft.hurried = True
-    return time.process_time() - began
+    return draft, spent + time.process_time() - began
+
+
+def _painted(page: pymupdf.Page) -> Paints | None:
+    try:
+        return read_paints(page)
+    except PDF_ERRORS:
+        return None
 
 
 def _finish(document: pymupdf.Document, draft: PageDraft) -> Page | PageImage:
@@ -109,8 +124,6 @@ def _finish(document: pymupdf.Document, draft: PageDraft) -> Page | PageImage:
     if draft.ocr:
         # Letters that are drawn look like drawings; what is no text, OCR's pixels will show.
         graphics = [g for g in graphics if g.kind is GraphicKind.IMAGE]
-    elif draft.hidden and draft.dpi and not draft.unreadable and not draft.hurried:
-        graphics += _scanned(document[draft.number - 1], lines)
     page = Page(
         draft.number,
         draft.width,
@@ -119,25 +132,51 @@ def _finish(document: pymupdf.Document, draft: PageDraft) -> Page | PageImage:
         draft.unreadable,
         tuple(graphics),
         draft.hurried,
+        tuple(filter(None, draft.unseen)),
     )
-    if not draft.ocr or draft.unreadable:
+    if draft.unreadable:
         return page
+    if not draft.ocr:
+        return _scanned(document, page) if draft.hidden and draft.dpi else page
     try:
         pixels = page_pixels(document[draft.number - 1], draft.dpi)
     except DRAWING_ERRORS as error:
         reason = f"The page needs OCR ({draft.ocr}), but cannot be drawn: {_reason(error)}"
         return replace(page, unreadable=reason)
-    fallback = page if page.lines or page.graphics else None
-    return PageImage(draft.number, draft.width, draft.height, pixels, draft.ocr, fallback)
+    if draft.hidden and draft.dpi:
+        page = _without_blank(page, pixels)
+    fallback = page if page.lines or page.graphics or page.unseen else None
+    number, width, height = draft.number, draft.width, draft.height
+    return PageImage(number, width, height, pixels, draft.ocr, fallback, draft.hidden)
 
 
-def _scanned(page: pymupdf.Page, lines: Sequence[Line]) -> tuple[Graphic, ...]:
-    """The pictures on a scan whose own text layer serves."""
+def _scanned(document: pymupdf.Document, page: Page) -> Page:
+    """A scan whose own text layer serves, with the pictures on it."""
     try:
-        pixels = page_pixels(page, _SCAN_DPI)
+        pixels = page_pixels(document[page.number - 1], _SCAN_DPI)
     except DRAWING_ERRORS:
-        return ()
-    return ink_regions(pixels, page.rect.width, page.rect.height, lines)
+        return page
+    page = _without_blank(page, pixels)
+    if page.hurried:
+        return page
+    found = ink_regions(pixels, page.width, page.height, page.lines)
+    return replace(page, graphics=(*page.graphics, *found))
+
+
+def _without_blank(page: Page, pixels: npt.NDArray[np.uint8]) -> Page:
+    """A scan without the lines of its layer that lie where the picture is blank."""
+    picture = Picture(pixels, 0, 0, pixels.shape[1] / max(page.width, 1.0))
+    lines: list[Line] = []
+    blank: list[Line] = []
+    for line in page.lines:
+        x0, y0, x1, y1 = line.box
+        around = 0.3 * (y1 - y0)  # layers are not always laid exactly over their scan
+        inked = has_ink(picture.part((x0 - around, y0 - around, x1 + around, y1 + around)))
+        (lines if inked else blank).append(line)
+    if not blank:
+        return page
+    unseen = (*page.unseen, *(line.text for line in blank))
+    return replace(page, lines=tuple(lines), unseen=unseen)
 
 
 def _reason(error: Exception) -> str:

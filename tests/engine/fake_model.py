@@ -50,6 +50,12 @@ class FakeModel:
         """Writes down whom."""
         self.log.with_name("forgotten").write_text(owner)
 
+    def count(self, prompt: Any) -> int:
+        """A token a character; what cannot be counted is too long."""
+        if prompt == "too long":
+            raise PromptTooLong("The prompt", "It has 9 tokens.", "Ask less.")
+        return len(prompt)
+
     def generate(self, prompt: Any, options: Options) -> Generator[Event, None, None]:
         """What the prompt says."""
         yield PromptRead(len(prompt), len(prompt))

@@ -195,6 +195,15 @@ def test_the_glossaries_that_come_with_the_program_load() -> None:
     assert glossary.wording("Whose umbrella is it?") == ""
 
 
+def test_a_glossary_knows_the_words_without_which_nothing_is_said() -> None:
+    glossary = Glossary([Entry(("audit",), "inspect", ("audit", "books and records"))])
+    (audits,) = glossary.telling("May a party audit the other?")
+    assert audits.told_in("The Books and Records are open.")
+    assert not audits.told_in("The inaudible books of records.")
+    assert glossary.telling("Who pays?") == []
+    assert Glossary([Entry(("audit",), "inspect")]).telling("Who audits?") == []
+
+
 def test_a_broken_glossary_is_told(tmp_path: Path) -> None:
     path = tmp_path / "bad.toml"
     path.write_text("[[entry]]\nasked = ['x']\n")

@@ -15,6 +15,7 @@ from app.core.events import (
     CitationStatus,
     Crop,
     CropReason,
+    ModeChosen,
     PassagesFound,
     Scope,
 )
@@ -64,8 +65,9 @@ def number(library: Workspace, name: str) -> int:
 
 def asked(library: Workspace, question: str, scope: Scope) -> tuple[PassagesFound, Answered]:
     events = list(library.ask(question, "Matter", scope=scope))
-    assert isinstance(events[0], PassagesFound) and isinstance(events[-1], Answered)
-    return events[0], events[-1]
+    assert isinstance(events[0], ModeChosen)
+    assert isinstance(events[1], PassagesFound) and isinstance(events[-1], Answered)
+    return events[1], events[-1]
 
 
 @pytest.mark.parametrize("rotation", [0, 90, 180, 270])

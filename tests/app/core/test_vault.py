@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from keyring.backend import KeyringBackend
 from keyring.backends import fail
 
-from app.core import vault, vault_file
+from app.core import private_file, vault
 from app.core.vault import (
     Argon2Cost,
     BadKeySource,
@@ -299,7 +299,7 @@ def test_a_full_or_read_only_disk_keeps_the_old_keys(
     def refuse(_: int) -> None:
         raise OSError(number, os.strerror(number))
 
-    monkeypatch.setattr(vault_file.os, "fsync", refuse)
+    monkeypatch.setattr(private_file.os, "fsync", refuse)
     with pytest.raises(expected):
         add_protector(tmp_path, key, Passphrase("another one"), cost=CHEAP)
     monkeypatch.undo()

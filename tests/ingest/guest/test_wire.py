@@ -132,12 +132,16 @@ def test_boxes_are_clipped_and_controls_removed() -> None:
         {"graphics": [[[0, 0, 1, 1], "image"]] * 101},
         {"graphics": None},
         {"hurried": 1},
+        {"unseen": ["x" * 301]},
+        {"unseen": ["x"] * 51},
+        {"unseen": [3]},
+        {"unseen": None},
     ],
 )
 def test_what_is_out_of_range_is_refused(change: dict[str, Any]) -> None:
     value = {
         "number": 1, "width": 9, "height": 9, "lines": [], "unreadable": "",
-        "graphics": [[[0, 0, 1, 1], "image"]], "hurried": False,
+        "graphics": [[[0, 0, 1, 1], "image"]], "hurried": False, "unseen": [],
     }  # fmt: skip
     assert wire.page_from_wire(copy.deepcopy(value), LIMITS).number == 1
     with pytest.raises(wire.WireError):
