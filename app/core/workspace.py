@@ -275,6 +275,10 @@ class Workspace(TableExporting, Transcribing):
         """The path of the model that writes, or nothing."""
         return str(self.language.path or "")
 
+    def stop_loading(self) -> None:
+        """Ends the loading of the model that writes; what waits for it fails. Never waits long."""
+        self.language.stop_loading()
+
     def use_index(self, uri: str) -> None:
         """Keeps the search index at ``uri`` (an encrypted volume), or in memory when empty."""
         self._index.move_to(uri)

@@ -19,6 +19,7 @@ MODULES = frozenset(
         "app.core.records",
         "app.core.table_records",
         "app.ui.messages",
+        "engine.options",
         "ingest.types",
     }
 )
