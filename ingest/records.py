@@ -84,15 +84,17 @@ class StoredChunk(NamedTuple):
 
 
 class IndexRows(NamedTuple):
-    """A batch for the search index; all four have the same length.
+    """A batch for the search index; all of its parts have the same length.
 
-    ``words`` are a chunk's content words as the index keeps them, separated by spaces.
+    ``words`` are a chunk's content words as the index keeps them, separated by spaces; ``figures``
+    says which chunks stand for figures.
     """
 
     chunk_ids: list[int]
     document_ids: list[int]
     words: list[str]
     vectors: Vectors
+    figures: list[bool]
 
 
 class PageState(NamedTuple):

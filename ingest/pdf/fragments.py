@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import re
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
 import pymupdf
 
+from ingest.normalise import normalise
 from ingest.pdf.errors import DRAWING_ERRORS
 from ingest.pdf.fragment import Fragment, Ink
 from ingest.pdf.frames import to_upright, turn_of
@@ -58,6 +60,8 @@ def read_fragments(
     textpage = page.get_textpage(flags=FLAGS)
     content = textpage.extractDICT()
     ink = Ink()
+    if paints is not None and paints.spoken:
+        content = _as_painted(page, content, paints.spoken, ink)
     _leave_out_hidden(page, content, paints, ink)
     raw: dict[tuple[float, ...], str] | None = None
     rotation = page.rotation
@@ -109,6 +113,24 @@ def read_fragments(
     if 1 in turns:
         turns[1] = _join_characters(turns[1])
     return turns, ink
+
+
+def _as_painted(
+    page: pymupdf.Page, content: dict[str, Any], spoken: Sequence[str], ink: Ink
+) -> dict[str, Any]:
+    """The page's content, or what its glyphs say where the file gives out something else."""
+    painted = page.get_textpage(flags=FLAGS | pymupdf.TEXT_IGNORE_ACTUALTEXT)
+    letters = _letters(painted.extractText())
+    lies = [text for text in spoken if _letters(text) not in letters]
+    if not lies:
+        return content
+    ink.unseen += [shown(text) for text in lies]
+    as_painted: dict[str, Any] = painted.extractDICT()
+    return as_painted
+
+
+def _letters(text: str) -> str:
+    return "".join(c for c in normalise(text).casefold() if c.isalnum())
 
 
 def _leave_out_hidden(

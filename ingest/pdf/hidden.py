@@ -27,7 +27,7 @@ _PAINTED = 16 | 32  # of a span's char_flags: filled or stroked
 _CLIPS = 64
 _FAINT = 13  # of 255: less alpha than this is as good as none
 _TINY = 2.0  # points
-_NARROW = 0.25  # points for each character
+_NARROW = 0.03  # of a letter's height for each character
 _NEAR = 30  # of 255 in red, green and blue: so near is suspicious
 _SEEN = 24  # of 255 in red, green or blue: so much a pixel must change
 _MARKED = 0.003  # of the pixels of a piece of text: so many must change
@@ -88,13 +88,13 @@ class Pieces:
         return {
             n
             for n, span in enumerate(self.spans)
-            if span["size"] < _TINY or (len(span["text"]) > 4 and _is_narrow(span))
+            if span["size"] < _TINY or (len(span["text"]) > 8 and _is_narrow(span))
         }
 
 
 def _is_narrow(span: dict[str, Any]) -> bool:
     x0, y0, x1, y1 = span["bbox"]
-    return bool(max(x1 - x0, y1 - y0) < _NARROW * len(span["text"].strip()))
+    return bool(max(x1 - x0, y1 - y0) < _NARROW * span["size"] * len(span["text"].strip()))
 
 
 def find_hidden(page: pymupdf.Page, pieces: Pieces, paints: Paints | None) -> dict[int, Seen]:
@@ -187,9 +187,11 @@ def _doubtful(pieces: Pieces, paints: Paints) -> _Doubts:
     if later:
         painted = _painted_at([span["bbox"] for span in pieces.spans], paints)
         for n, shape in later:
-            if painted[n] < shape.number:
-                cover = [] if shape.colour is None else [shape.colour]
-                doubts.under.setdefault(n, []).extend(cover)
+            first, fitting = painted[n]
+            if first < shape.number:
+                covers = doubts.under.setdefault(n, [])
+                if shape.colour is not None and fitting < shape.number:
+                    covers.append(shape.colour)
     return doubts
 
 
@@ -197,8 +199,9 @@ def _all_of(pieces: Pieces) -> _Doubts:
     return _Doubts(set(), {n: [] for n in range(len(pieces.spans))}, set())
 
 
-def _painted_at(boxes: Sequence[Sides], paints: Paints) -> list[int]:
-    """For each piece a place in the order of painting that it was painted at or after.
+def _painted_at(boxes: Sequence[Sides], paints: Paints) -> list[tuple[int, int]]:
+    """For each piece a place in the order of painting that it was painted at or after, and the
+    place of the text that fits it best.
 
     Pieces come in the order in which they are painted, so each is looked for from the text of the
     one before. The first that may hold it is taken: rather too early than too late.
@@ -208,12 +211,17 @@ def _painted_at(boxes: Sequence[Sides], paints: Paints) -> list[int]:
     found = []
     for x0, y0, x1, y1 in boxes:
         x, y = (x0 + x1) / 2, (y0 + y1) / 2
+        best, least = -1, 0.0
         for ahead in range(at, min(at + _AHEAD, len(texts))):
             left, top, right, bottom = texts[ahead][1]
             if left - 1 <= x <= right + 1 and top - 1 <= y <= bottom + 1:
-                at = ahead
-                break
-        found.append(texts[at][0] if texts else 0)
+                misfit = abs(left - x0) + abs(right - x1)
+                if best < 0:
+                    at = ahead
+                if best < 0 or misfit < least - 1:
+                    best, least = ahead, misfit
+        first = texts[at][0] if texts else 0
+        found.append((first, texts[best][0] if best >= 0 else first))
     return found
 
 

@@ -22,6 +22,7 @@ Boxes = npt.NDArray[np.float32]
 MOST_PAINTS = 60_000  # of a page; reading more would take longer than its text
 
 _OPAQUE = 0.97
+_SYMBOL = 3  # characters
 _GREY, _RGB = 1, 2  # of fz_colorspace_type
 _LEAST = 2.0  # points of either side: what is smaller covers no text, and its colour is not asked
 
@@ -44,11 +45,13 @@ class Shape(NamedTuple):
 
 class Paints(NamedTuple):
     """What a page paints. ``texts`` are places among all that is painted, and boxes; ``whole`` is
-    false where there was more than was looked at."""
+    false where there was more than was looked at. ``spoken`` are texts that the file gives out for
+    that of other letters (ActualText)."""
 
     texts: Sequence[tuple[int, Sides]]
     shapes: Sequence[Shape]
     whole: bool
+    spoken: Sequence[str] = ()
 
 
 def read_paints(page: pymupdf.Page) -> Paints:
@@ -64,7 +67,7 @@ def read_paints(page: pymupdf.Page) -> Paints:
     finally:
         if rotation:
             page.set_rotation(rotation)
-    return Paints(device.texts, device.shapes, device.number < MOST_PAINTS)
+    return Paints(device.texts, device.shapes, device.number < MOST_PAINTS, tuple(device.spoken))
 
 
 def boxes_of(boxes: Sequence[Sides]) -> Boxes:
@@ -84,12 +87,15 @@ class _Device(mupdf.FzDevice2):  # type: ignore[misc] # MuPDF ships no types
         super().__init__()
         self.texts: list[tuple[int, Sides]] = []
         self.shapes: list[Shape] = []
+        self.spoken: list[str] = []
         self.number = 0
+        self._open: list[tuple[str, int]] = []
         self._cookie = cookie
         self._colours: dict[tuple[int, ...], Colour] = {}
         for name in (
             *("fill_path", "stroke_path", "fill_text", "stroke_text", "ignore_text"),
             *("fill_shade", "fill_image", "fill_image_mask", "begin_mask", "begin_group"),
+            *("begin_metatext", "end_metatext"),
         ):
             getattr(self, f"use_virtual_{name}")()
 
@@ -137,6 +143,16 @@ class _Device(mupdf.FzDevice2):  # type: ignore[misc] # MuPDF ships no types
     ) -> None:
         if mode or alpha < _OPAQUE:
             self._shape("group", _sides(area))
+
+    def begin_metatext(self, _: Any, kind: int, text: str) -> None:
+        self._open.append((text if kind == mupdf.FZ_METATEXT_ACTUALTEXT else "", len(self.texts)))
+
+    def end_metatext(self, _: Any) -> None:
+        if self._open:
+            text, before = self._open.pop()
+            # A symbol or a space for a glyph, or the words of letters that are drawn as shapes.
+            if len(text) > _SYMBOL and len(self.texts) > before:
+                self.spoken.append(text)
 
     def _shape(
         self,

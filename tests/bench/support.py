@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from rich.console import Console
 
 from app.core.asking import glossary
-from app.core.support import PASSAGES, Features, examine
+from app.core.support import LEAST_TO_QUOTE, LEAST_TO_READ, PASSAGES, Features, examine
 from app.core.workspace import Workspace
 from app.evaluation.answers import Gold, gold, gold_texts, opened
 from app.evaluation.library import COLLECTION
@@ -212,8 +212,14 @@ def report(found: Sequence[Example]) -> dict[str, Any]:
     return {
         "coefficients": {name: round(value, 2) for name, value in coefficients.items()},
         "questions": counts,
+        "thresholds": {"a model is asked": LEAST_TO_READ, "sentences are quoted": LEAST_TO_QUOTE},
         "curve": curve(found, judged),
     }
+
+
+def kept(result: dict[str, Any]) -> str:
+    """The result as JSON, a threshold a line."""
+    return json.dumps(result).replace('{"threshold"', '\n{"threshold"') + "\n"
 
 
 def main() -> None:
@@ -228,7 +234,7 @@ def main() -> None:
     for row in result["curve"]:
         print(json.dumps(row))
     if options.out:
-        options.out.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+        options.out.write_text(kept(result), encoding="utf-8")
 
 
 if __name__ == "__main__":
