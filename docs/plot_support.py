@@ -24,7 +24,7 @@ INK, FAINT, GRID = "#1f2328", "#59636e", "#e4e7eb"
 LINES = (
     ("reports asked of contracts", "another subject", "#1a7f37"),
     ("contracts", "a clause that the contract lacks", "#0969da"),
-    ("reports and contracts", "these and the next together", "#8250df"),
+    ("reports and contracts", "contracts and reports together", "#8250df"),
     ("reports", "the same subject: reports", "#9a6700"),
 )
 AMONG = "reports and contracts"

@@ -25,6 +25,7 @@ from app.evaluation.library import COLLECTION, ingested, read_rows
 from app.evaluation.numbers import numbers_given
 from app.evaluation.retrieval import judgements, put_texts
 from ingest.embedder import open_embedder
+from ingest.errors import IngestError
 from ingest.store import Store
 
 _STEP = 20
@@ -82,8 +83,11 @@ def evaluate_answers(folder: Path, console: Console, model: Path | None = None) 
     an answer; those of each tier follow.
 
     Raises:
-        IngestError: the model cannot be used.
+        IngestError: there is no such model.
+        EngineError: the model cannot be used.
     """
+    if model is not None and not model.exists():  # told before the documents are read
+        raise IngestError(str(model), "There is no such model.", "Name a model's folder or file.")
     with opened(folder, console) as workspace:
         if model is not None:
             workspace.use_language_model(model)

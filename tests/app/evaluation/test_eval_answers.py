@@ -83,6 +83,12 @@ def test_a_folder_of_texts(tmp_path: Path) -> None:
     assert result["abstained_right"] is None
 
 
+def test_a_model_that_is_not_there_is_told_first(tmp_path: Path) -> None:
+    done = Program(tmp_path).run("eval", "answers", str(tmp_path), "--model", "nowhere")
+    assert done.returncode == 1
+    assert "nowhere" in done.stderr and "There is no such model." in done.stderr
+
+
 def test_only_answers_need_a_model(tmp_path: Path) -> None:
     with pytest.raises(IngestError, match="no language model"):
         run("pages", tmp_path, Console(stderr=True), tmp_path)
