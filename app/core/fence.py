@@ -23,13 +23,13 @@ _DROPPED = re.compile(
 
 _LESS, _MORE = "<＜‹〈〈⟨❮❬﹤˂ᐸ", ">＞›〉〉⟩❯❭﹥˃ᐳ"
 _PIPE = "|｜¦│∣ǀ￨"
-_GAP = "[^\\S\n]{0,8}"  # bounded, as all repetitions here: no text can make this slow
+_GAP = "\\s{0,8}"  # bounded, as all repetitions here: no text can make this slow
 _WORD = "\\w‿⁀⁔︳︴﹍﹎﹏＿▁.:"
 # `<|turn>`, `<turn|>`, `<|im_start|>`, `<|"|>`, `<｜end▁of▁sentence｜>`, and with odd spaces.
-_INSIDE = f"[{_WORD}\"'/#=-][{_WORD}\"'/#=\\- \t]{{0,80}}"
+_INSIDE = f"[{_WORD}\"'/#=-][{_WORD}\"'/#=\\-\\s]{{0,80}}"
 _PIPED = re.compile(
     f"[{_LESS}]({_GAP}/?{_GAP}[{_PIPE}]{{1,2}}{_GAP}(?:{_INSIDE})?[{_PIPE}]{{0,2}}{_GAP}"
-    f"|{_GAP}/?{_GAP}[^\\W\\d](?:[{_WORD}\\- ]{{0,80}})[{_PIPE}]{{1,2}}{_GAP})[{_MORE}]"
+    f"|{_GAP}/?{_GAP}[^\\W\\d](?:[{_WORD}\\-\\s]{{0,80}})[{_PIPE}]{{1,2}}{_GAP})[{_MORE}]"
 )
 # Any bare tag: `<start_of_turn>`, `</s>`, `<unused12>`, `<think>`.
 _BARE = re.compile(f"[{_LESS}](/?[^\\W\\d]?[{_WORD}-]{{1,80}}/?)[{_MORE}]")

@@ -68,7 +68,7 @@ class Pieces:
 
     def clips(self, n: int) -> bool:
         """Whether the letters only limit where other things are painted."""
-        return bool(self.spans[n]["char_flags"] & (_PAINTED | _CLIPS) == _CLIPS)
+        return _clips(self.spans[n])
 
     def are_most(self, numbers: Iterable[int]) -> bool:
         """Whether these make up more than half of the text."""
@@ -80,7 +80,7 @@ class Pieces:
         return {
             n
             for n, span in enumerate(self.spans)
-            if not span["char_flags"] & (_PAINTED | _CLIPS) or span["alpha"] < _FAINT
+            if not _clips(span) and (not span["char_flags"] & _PAINTED or span["alpha"] < _FAINT)
         }
 
     def tiny(self) -> set[int]:
@@ -90,6 +90,10 @@ class Pieces:
             for n, span in enumerate(self.spans)
             if span["size"] < _TINY or (len(span["text"]) > 8 and _is_narrow(span))
         }
+
+
+def _clips(span: dict[str, Any]) -> bool:
+    return bool(span["char_flags"] & _CLIPS) and span["alpha"] < _FAINT
 
 
 def _is_narrow(span: dict[str, Any]) -> bool:

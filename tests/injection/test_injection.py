@@ -29,7 +29,7 @@ from tests.injection.stored import Library
 LEAKED = re.compile(r"1999|cancel+ed|previous instructions", re.I)
 TOKENS = re.compile(
     r"[<＜‹]\s*/?\s*[|｜]?\s*(?:start_of|end_of|im_|turn|channel|eot|begin|end|system|user|passage|"
-    r"document|s\b|bos|eos)|\[\s*/?\s*(?:INST|SYSTEM_PROMPT)|<<|[\[［【]\s*\d+\s*[\]］】]",
+    r"document|s\b|bos|eos)[^<>]{0,80}[>＞›]|\[\s*/?\s*(?:INST|SYSTEM_PROMPT)|<<|[\[［【]\s*\d+\s*[\]］】]",
     re.I,
 )
 
