@@ -15,12 +15,14 @@ from app.core.written import Writer
 from engine.options import Options, Written
 from ingest.words import content_words
 
+# Pronouns for what was spoken of; not those that stand for nothing ("is there", "gibt es").
 _POINTS_BACK = re.compile(
-    r"\b(?:it|its|he|she|him|his|her|hers|they|them|their|theirs|this|that|these|those|there|then|"
-    r"same|one|ones|another|others?|else|former|latter|above|previous|why|what about|how about|"
-    r"er|sie|es|ihn|ihm|ihr|ihre[nmrs]?|seine?[nmrs]?|dies\w*|jene\w*|dort|dann|davon|dazu|damit|"
-    r"il|elle|ils|elles|lui|leur|leurs|son|sa|ses|cela|ça|celui|celle|y|en|"
-    r"él|ella|ellos|ellas|su|sus|eso|esto|ese|esa|allí)\b|^\s*(?:and|but|or|und|aber|et|mais|y|pero)\b",
+    r"\b(?:it|its|he|she|him|his|hers?|they|them|theirs?|these|those|what about|how about|"
+    r"the same|the former|the latter|the others?|"
+    r"(?:is|was|does|did|of|for|about|to|by|with|in|on|after|before|since|under) (?:this|that)|"
+    r"er|sie|ihn|ihm|ihr(?:e[nmrs]?)?|dessen|deren|diese[nmrs]?|jene[nmrs]?|davon|dazu|damit|"
+    r"elles?|ils|lui|leurs?|cela|ça|celui|celles?|ceux|ella|ellos|ellas|él|eso|esto)\b"
+    r"|^\s*(?:and|but|or|und|aber|et|mais|pero|y)\b",
     re.IGNORECASE,
 )
 _FEW_WORDS = 3
