@@ -5,7 +5,7 @@ from __future__ import annotations
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QLabel
 
-from app.ui.text import answer_html, cited_number, counted, tip
+from app.ui.text import answer_html, cited_number, counted, one_line, tip
 from app.ui.widgets import TextLabel
 
 
@@ -30,6 +30,14 @@ def test_tool_tip_never_turns_into_markup() -> None:
     assert "<b>" not in tip("<b>bold</b>")
     assert tip("plain words").startswith("<div")  # Qt need not guess what it is
     assert tip("") == ""
+
+
+def test_nothing_turns_words_about_or_controls() -> None:
+    steering = "a\x1b[31m \u202eb\u202c \u2066c\u2069 \x9b \U000e0041 [1]"
+    for shown in (answer_html(steering, {1}, "#17626b"), tip(steering), one_line(steering)):
+        assert not set("\x1b\x9b\u202e\u202c\u2066\u2069\U000e0041") & set(shown)
+    assert TextLabel(steering).text() == "a [31m  b   c       [1]"
+    assert 'href="cite:1"' in answer_html(steering, {1}, "#17626b")
 
 
 def test_counted() -> None:
