@@ -3,24 +3,32 @@
 Adds the samples to a new library through the window, asks, clicks the citation on the page
 wanted, and keeps what the window then shows. Needs no display: ``QT_QPA_PLATFORM`` is offscreen
 unless it is set. Run from anywhere: ``python docs/make_screenshots.py [--dark] [--out FOLDER]``.
+
+No model writes the answers of ``window-written``: a stand-in says the sentences of `_said`, as a
+model might, one of them wrong and one without a source on purpose, and is named as a stand-in in
+the picture. All after the writing is the program's own: checking, citing, marking, keeping.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
+import re
 import sys
 import tempfile
 from collections.abc import Callable
+from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from PySide6.QtWidgets import QWidget
 
+    from app.ui.messages import Open
     from app.ui.shell import Shell
 
 ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))  # for the stand-in, which the tests have too
 SAMPLES = ROOT / "resources" / "samples" / "documents"
 WIDTH, HEIGHT = 1360, 860
 SECONDS = 240
@@ -29,12 +37,11 @@ SECONDS = 240
 SCENES = (
     ("window-normal", "What should the patient do after a missed dose of apixaban?", 3),
     ("window-rotated", "What was the haemoglobin on 20 August 2024?", 4),
-    (
-        "window-scanned",
-        "Which antibiotic did the patient get during the wrist operation, and why not cefuroxime?",
-        5,
-    ),
+    ("window-scanned", "Which antibiotic was given instead of cefuroxime?", 5),
 )
+STAND_IN = "stand-in for a model"
+WRITTEN = "Which anticoagulant was started, and what about a missed dose?"
+NOT_THERE = "Did he have chest pain in 2019?"
 
 
 def main() -> int:
@@ -69,11 +76,89 @@ def _take(folder: Path, out: Path, dark: bool) -> int:
         add_samples(program)
         out.mkdir(parents=True, exist_ok=True)
         for name, question, page in SCENES:
+            window.conversation.new_conversation()
             ask(program, question, page)
             save(window, out / f"{name}{suffix}.png")
     finally:
         program.bridge.close()
+    return _take_written(folder, out / f"window-written{suffix}.png", application)
+
+
+def _take_written(folder: Path, file: Path, application: Any) -> int:
+    """The same library with the stand-in: an answer with its states, and a draft held back."""
+    from app.core.vault import KeyFile
+    from app.ui import shell
+    from app.ui.bridge import Bridge
+
+    program = shell.Shell(application, folder / "library", Bridge(target=background))
+    window = program.window
+    window.resize(WIDTH, HEIGHT)
+    try:
+        program.start(KeyFile(folder / "samples.key"))
+        documents = window.library_model.documents
+        wait_until(lambda: documents.rowCount() > 0, "the documents")
+        wait_until(lambda: window.conversation_model.writer.in_use, "the stand-in")
+        ask(program, WRITTEN, 3)
+        foot = window.conversation.cards()[0].foot
+        if foot is not None:
+            foot.disclosure.click()
+        window.conversation.field.setPlainText(NOT_THERE)
+        window.conversation.ask()
+        card = window.conversation.cards()[-1]
+        wait_until(lambda: not card.exchange.waiting, "the answer")
+        if card.withheld is None:
+            raise SystemExit(f"Nothing was held back of the answer to {NOT_THERE!r}.")
+        card.withheld.button.click()
+        pause(300)
+        window.conversation.answers.verticalScrollBar().setValue(0)
+        save(window, file)
+    finally:
+        program.bridge.close()
     return 0
+
+
+def background(connection: Connection) -> None:
+    """The background process with a stand-in for the model."""
+    from app.core import offline
+
+    offline.enforce()
+    from app.ui.background import serve
+
+    serve(connection, _open_with_stand_in)
+
+
+def _open_with_stand_in(order: Open) -> Any:
+    from dataclasses import replace
+
+    from app.core.workspace import Workspace
+    from tests.app.core.scripted import FACTS, Scripted, put_in
+
+    workspace = Workspace.open(order.folder, order.key)
+    facts = replace(FACTS, name=STAND_IN, weights="none", kv="none", fingerprint="")
+    put_in(workspace, Scripted(_said, facts=facts))
+    workspace.language._for_now = Path(STAND_IN)
+    return workspace
+
+
+def _said(prompt: str) -> str:
+    """What the stand-in says; it cites the passages in which the words stand."""
+
+    def cited(words: str) -> str:
+        for number, text in re.findall(r'<passage n="(\d+)"[^>]*>(.*?)</passage>', prompt, re.S):
+            if words in " ".join(text.split()):
+                return f"[{number}]"
+        raise ValueError(f"No passage says {words!r}.")
+
+    if prompt.rstrip().endswith(NOT_THERE):
+        return "He was admitted with chest pain in June 2019 [1]."
+    told = cited("to take it as soon as he remembers")
+    return (
+        f"“Apixaban 5 mg twice a day, started today” {cited('Apixaban 5 mg twice a day')}. "
+        f"After a missed dose he is “to take it as soon as he remembers on the same day” {told}. "
+        f"He must “never take a doubled dose” {told}. "
+        f"Kidney function is checked every 3 months {cited('Kidney function and haemoglobin')}. "
+        "Most people tolerate it well."
+    )
 
 
 def add_samples(program: Shell) -> None:

@@ -46,21 +46,23 @@ def norm_rope(
     weight: torch.Tensor | None,
     epsilon: float,
     turn: tuple[torch.Tensor, torch.Tensor] | None,
+    parts: int = 1,
 ) -> torch.Tensor:
     """x [rows, heads * size]: each head normed, then rotated by (cosine, sine) [rows, size / 2].
 
-    May work in place and returns the result.
+    Each of the ``parts`` of a head is rotated by itself. May work in place and returns the result.
     """
     native = kernels() if x.device.type == "cpu" and x.dtype == torch.float32 else None
     if native and x.stride(-1) == 1:
-        native.norm_rope(x, heads, weight, epsilon, *(turn or (None, None)))
+        cosine, sine = turn or (None, None)
+        native.norm_rope(x, heads, weight, epsilon, cosine, sine, parts)
         return x
     rows, size = x.shape[0], x.shape[1] // heads
     split = rms_norm(x.reshape(rows, heads, size), weight, epsilon)
     if turn is None:
         return split.reshape(rows, -1)
-    cosine, sine = (part.unsqueeze(1).to(x.dtype) for part in turn)
-    a, b = split.chunk(2, dim=-1)
+    cosine, sine = (angle.view(rows, 1, parts, -1).to(x.dtype) for angle in turn)
+    a, b = split.view(rows, heads, parts, -1).chunk(2, dim=-1)
     return torch.cat([a * cosine - b * sine, b * cosine + a * sine], dim=-1).reshape(rows, -1)
 
 

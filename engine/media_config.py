@@ -18,6 +18,9 @@ SAMPLE_RATE = 16_000
 MOST_PIXELS = 40_000_000
 # While an image is decoded and turned upright: Pillow takes four bytes a pixel.
 DECODING_BYTES = 2 * 4 * MOST_PIXELS
+# Patches that go through the vision tower's products at once: enough to keep them busy, and a
+# multiple of the twelve rows that the kernels take together.
+PATCHES_AT_ONCE = 504
 # Soft tokens that are kept: some seventy images of 280 tokens for E2B.
 STORE_BYTES = 1 << 27
 

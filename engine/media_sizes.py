@@ -8,6 +8,7 @@ from pathlib import Path
 from engine.media_config import (
     BUDGETS,
     DECODING_BYTES,
+    PATCHES_AT_ONCE,
     STORE_BYTES,
     MediaConfig,
     VisionConfig,
@@ -69,15 +70,22 @@ def media_workspace(config: MediaConfig, budget: int = max(BUDGETS)) -> int:
     """Bytes while an image of so many soft tokens is decoded, or encoded; an estimate."""
     if config.vision is None:
         return 0
-    return max(DECODING_BYTES, _encoding(config.vision, config.unified, budget))
+    return max(DECODING_BYTES, encoding_bytes(config.vision, config.unified, budget))
 
 
-def _encoding(vision: VisionConfig, unified: bool, budget: int) -> int:
+def encoding_bytes(vision: VisionConfig, unified: bool, budget: int) -> int:
+    """Bytes from pixels of so many soft tokens to those tokens; an estimate."""
     settings, patches = vision.settings, budget * vision.pool**2
     pixels = 3 * vision.patch**2
     if unified:
         row = 6 * vision.pool**2 * pixels + 6 * int(settings.get("mm_embed_dim", 3840))
         return 4 * budget * row
     hidden, wide = int(settings["hidden_size"]), int(settings["intermediate_size"])
-    # The gated activation's two halves and their product, hidden states around them.
-    return 4 * patches * (pixels + 6 * hidden + 3 * wide)
+    # Where a file leaves them out, those of transformers hold.
+    size = int(settings.get("head_dim", 64))
+    heads, kv_heads = (int(settings.get(f"num_{n}_heads", 12)) for n in ("attention", "key_value"))
+    # Of all patches: pixels, hidden states, keys and values. Of a block: what attention and the
+    # gated activation take and give. A quarter more for the kernels' and the processor's buffers.
+    whole = pixels + hidden + 2 * kv_heads * size
+    block = 6 * hidden + 3 * heads * size + 4 * wide
+    return 5 * (patches * whole + PATCHES_AT_ONCE * block)

@@ -80,6 +80,7 @@ class Engine:
         self._turn = threading.Lock()
         self._starting = threading.Lock()
         self._child: _Child | None = None
+        self._loading: _Child | None = None
         self._finalizer: weakref.finalize[[], Engine] | None = None
 
     def __enter__(self) -> "Engine":
@@ -199,17 +200,26 @@ class Engine:
         child, self._child = self._child, None
         if child is not None:
             child.stop()
+        self.stop_loading()
+
+    def stop_loading(self) -> None:
+        """Ends a child that is still loading: whoever waits for it gets EngineStopped."""
+        child = self._loading
+        if child is not None:
+            child.stop()
 
     def _running(self) -> "_Child":
         with self._starting:
             if self._child is None or self._child.ended:
                 self._child = None
-                child = _Child(self._order)
+                child = self._loading = _Child(self._order)
                 try:
                     child.load()
                 except BaseException:
                     child.stop()
                     raise
+                finally:
+                    self._loading = None
                 if self._finalizer is not None:
                     self._finalizer.detach()
                 self._finalizer = weakref.finalize(self, child.stop)

@@ -21,6 +21,7 @@ from engine.media_config import SAMPLE_RATE, AudioConfig, MediaConfig, VisionCon
 from engine.native import kernels
 from engine.packing import pack
 from engine.tower_tensors import TowerTensors
+from engine.vision import encode
 from engine.widths import Width
 
 _NORMS = ("Gemma4RMSNorm", "Gemma4UnifiedRMSNorm")
@@ -59,8 +60,7 @@ class Towers:
         if self._config.unified:
             patches, places = merge_patches(patches[0], places[0], vision)
             return embed(patches.unsqueeze(0), places.unsqueeze(0)).pooler_output[0]  # type: ignore[no-any-return]
-        seen = tower(pixel_values=patches, pixel_position_ids=places).last_hidden_state
-        return embed(inputs_embeds=seen)  # type: ignore[no-any-return]
+        return embed(inputs_embeds=encode(tower, patches[0], places[0]))  # type: ignore[no-any-return]
 
     def _hear(self, samples: NDArray[np.float32]) -> torch.Tensor:
         tower, embed, extractor = self._ears
@@ -193,12 +193,12 @@ class _Norm(nn.Module):
 
     def __init__(self, norm: Any) -> None:
         super().__init__()
-        self._epsilon = float(norm.eps)
+        self.epsilon = float(norm.eps)
         self.weight = norm.weight if norm.with_scale else None
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """x / rms(x), times the weight if there is one."""
-        return rms_norm(x.contiguous(), self.weight, self._epsilon)
+        return rms_norm(x.contiguous(), self.weight, self.epsilon)
 
 
 def cut(

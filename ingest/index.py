@@ -1,15 +1,17 @@
 """The search index: vectors and full text of each collection, in LanceDB.
 
 Built from the store: in memory, so that nothing readable lies on a disk, or at a path that a
-person has chosen on an encrypted volume. A table holds one collection, so that no query can
-reach into another. Knows chunk ids, texts and vectors, nothing of documents or pages.
+person has chosen on an encrypted volume. A collection has tables of its own, so that no query can
+reach into another: one of its text and one of its figures, so that what figures say does not change
+how rare a word of the text is. Knows chunk ids, words and vectors, nothing of documents or pages.
 """
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from itertools import compress
 from typing import Any
 
 import numpy as np
@@ -17,12 +19,14 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from ingest.lance import FTS, BooleanQuery, MatchQuery, Occur, connect
+from ingest.rarity import SAMPLE, Rarity
 from ingest.store import IndexRows
 from ingest.words import content_words
 
 Vectors = NDArray[np.float32]
 
 _BESIDE = 0.4
+_KINDS = (False, True)  # of tables: of text, of figures
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,10 +36,11 @@ class Hit:
     chunk_id: int
     document_id: int
     score: float
+    figure: bool = False
 
 
 class SearchIndex:
-    """One LanceDB table per collection; every method is safe to call from several threads."""
+    """Two LanceDB tables a collection; every method is safe to call from several threads."""
 
     def __init__(self, uri: str, *, dimension: int) -> None:
         """Opens the index at ``uri``, a folder or object store on an encrypted volume.
@@ -45,15 +50,16 @@ class SearchIndex:
         self._connection = connect(uri)
         self._dimension = dimension
         self._lock = threading.RLock()
-        self._tables: dict[int, Any] = {}
+        self._tables: dict[tuple[int, bool], Any] = {}
+        self._counted: dict[int, tuple[Rarity, Rarity]] = {}
 
     def chunk_ids(self, collection_id: int) -> set[int]:
-        """The chunks that a collection's table holds; empty when there is no table."""
-        table = self._table(collection_id)
-        if table is None:
-            return set()
-        rows = table.search().select(["chunk_id"]).limit(table.count_rows() or 1).to_arrow()
-        return set(rows["chunk_id"].to_pylist())
+        """The chunks that a collection's tables hold; empty when there are none."""
+        found: set[int] = set()
+        for _, table in self._both(collection_id):
+            rows = table.search().select(["chunk_id"]).limit(table.count_rows() or 1).to_arrow()
+            found.update(rows["chunk_id"].to_pylist())
+        return found
 
     def build(
         self,
@@ -62,55 +68,64 @@ class SearchIndex:
         *,
         expected: int = 0,  # noqa: ARG002 - for those that keep the rows themselves
     ) -> None:
-        """Makes a collection's table anew; ``expected`` says about how many rows come."""
+        """Makes a collection's tables anew; ``expected`` says about how many rows come."""
         with self._lock:
-            parts = [pa.table(self._columns(rows)) for rows in batches]
-            empty = IndexRows([], [], [], np.empty((0, self._dimension), np.float32))
-            table = self._connection.create_table(
-                _table_name(collection_id),
-                pa.concat_tables(parts or [pa.table(self._columns(empty))]),
-                mode="overwrite",
-            )
-            table.create_index("words", config=_full_text())
-            self._tables[collection_id] = table
+            empty = IndexRows([], [], [], np.empty((0, self._dimension), np.float32), [])
+            parts: dict[bool, list[Any]] = {kind: [] for kind in _KINDS}
+            self._counted.pop(collection_id, None)
+            for rows in batches:
+                for kind, some in _by_kind(rows):
+                    parts[kind].append(pa.table(self._columns(some)))
+            for kind in _KINDS:
+                table = self._connection.create_table(
+                    _table_name(collection_id, kind),
+                    pa.concat_tables(parts[kind] or [pa.table(self._columns(empty))]),
+                    mode="overwrite",
+                )
+                table.create_index("words", config=_full_text())
+                self._tables[collection_id, kind] = table
 
     def add(self, collection_id: int, batches: Iterable[IndexRows]) -> None:
         """Adds rows; they are found at once."""
         with self._lock:
-            table = self._table(collection_id)
-            if table is None:
+            tables = dict(self._both(collection_id))
+            if not tables:
                 self.build(collection_id, batches)
                 return
+            self._counted.pop(collection_id, None)
             for rows in batches:
-                table.add(pa.table(self._columns(rows)))
+                for kind, some in _by_kind(rows):
+                    tables[kind].add(pa.table(self._columns(some)))
 
     def optimize(self, collection_id: int) -> None:
         """Takes rows added lately into the full-text index, and forgets removed ones."""
         with self._lock:
-            table = self._table(collection_id)
-            if table is not None:
+            for _, table in self._both(collection_id):
                 table.optimize()
 
     def remove_documents(self, collection_id: int, document_ids: Sequence[int]) -> None:
         """Removes the rows of documents."""
         with self._lock:
-            table = self._table(collection_id)
-            if table is not None and document_ids:
+            self._counted.pop(collection_id, None)
+            for _, table in self._both(collection_id) if document_ids else ():
                 table.delete(f"document_id IN ({_numbers(document_ids)})")
 
     def remove_chunks(self, collection_id: int, chunk_ids: Sequence[int]) -> None:
         """Removes rows by chunk."""
         with self._lock:
-            table = self._table(collection_id)
-            if table is not None and chunk_ids:
+            self._counted.pop(collection_id, None)
+            for _, table in self._both(collection_id) if chunk_ids else ():
                 table.delete(f"chunk_id IN ({_numbers(chunk_ids)})")
 
     def remove_collection(self, collection_id: int) -> None:
-        """Removes a collection's table."""
+        """Removes a collection's tables."""
         with self._lock:
-            self._tables.pop(collection_id, None)
-            if _table_name(collection_id) in self._connection.list_tables().tables:
-                self._connection.drop_table(_table_name(collection_id))
+            there = self._connection.list_tables().tables
+            self._counted.pop(collection_id, None)
+            for kind in _KINDS:
+                self._tables.pop((collection_id, kind), None)
+                if _table_name(collection_id, kind) in there:
+                    self._connection.drop_table(_table_name(collection_id, kind))
 
     def nearest(
         self,
@@ -120,13 +135,14 @@ class SearchIndex:
         documents: Sequence[int] | None = None,
     ) -> list[Hit]:
         """The chunks whose vectors are closest to ``vector``, by cosine, exactly."""
-        table = self._table(collection_id)
-        if table is None:
-            return []
-        query = table.search(vector, vector_column_name="vector").distance_type("dot")
-        rows = _within(query, documents).select(["chunk_id", "document_id", "_distance"])
-        # LanceDB's dot distance is one minus the product, which of unit vectors is the cosine.
-        return _hits(rows.limit(limit).to_arrow(), "_distance", lambda distance: 1 - distance)
+        hits: list[Hit] = []
+        for kind, table in self._both(collection_id) if limit > 0 else ():
+            query = table.search(vector, vector_column_name="vector").distance_type("dot")
+            rows = _within(query, documents).select(["chunk_id", "document_id", "_distance"])
+            # LanceDB's dot distance is one minus the product, which of unit vectors is the cosine.
+            found = rows.limit(limit).to_arrow()
+            hits += _hits(found, "_distance", lambda distance: 1 - distance, figure=kind)
+        return _best_first(hits)[:limit]
 
     def matching(
         self,
@@ -137,21 +153,24 @@ class SearchIndex:
         *,
         beside: str = "",
     ) -> list[Hit]:
-        """The chunks that share words with the query, by BM25.
+        """The chunks that share words with the query, by BM25: ``limit`` of text and of figures.
 
-        Words ``beside`` the query count as well, but less than half as much.
+        Words ``beside`` the query count as well, but less than half as much. A word counts as much
+        in a figure as in the text.
         """
-        table = self._table(collection_id)
-        asked = " ".join(content_words(words))
-        if table is None or not asked:
+        asked, more = content_words(words), content_words(beside)
+        if not asked:
             return []
-        wanted: Any = MatchQuery(asked, "words")
-        if beside:
-            added = MatchQuery(" ".join(content_words(beside)), "words", boost=_BESIDE)
-            wanted = BooleanQuery([(Occur.SHOULD, wanted), (Occur.SHOULD, added)])
-        query = table.search(wanted, query_type="fts")
-        rows = _within(query, documents).select(["chunk_id", "document_id", "_score"])
-        return _hits(rows.limit(limit).to_arrow(), "_score", float)
+        hits: list[Hit] = []
+        for figure, table in self._both(collection_id):
+            if not figure:
+                wanted = _any_of(asked, more)
+            elif table.count_rows():
+                wanted = _any_weighted(asked, more, *self._rarities(collection_id))
+            else:
+                continue
+            hits += self._found(table, wanted, limit, documents, figure=figure)
+        return _best_first(hits)
 
     def holding(
         self,
@@ -160,23 +179,47 @@ class SearchIndex:
         limit: int,
         documents: Sequence[int] | None = None,
     ) -> list[Hit]:
-        """The chunks that have every one of some content words, by BM25."""
-        table = self._table(collection_id)
-        if table is None or not words:
+        """The chunks that have every one of some content words, by BM25: ``limit`` of each kind."""
+        if not words:
             return []
         every: Any = BooleanQuery([(Occur.MUST, MatchQuery(word, "words")) for word in words])
-        query = table.search(every, query_type="fts")
-        rows = _within(query, documents).select(["chunk_id", "document_id", "_score"])
-        return _hits(rows.limit(limit).to_arrow(), "_score", float)
+        hits: list[Hit] = []
+        for figure, table in self._both(collection_id):
+            hits += self._found(table, every, limit, documents, figure=figure)
+        return _best_first(hits)
 
-    def _table(self, collection_id: int) -> Any:
+    def _found(
+        self,
+        table: Any,
+        wanted: Any,
+        limit: int,
+        documents: Sequence[int] | None,
+        *,
+        figure: bool,
+    ) -> list[Hit]:
+        query = table.search(wanted, query_type="fts")
+        rows = _within(query, documents).select(["chunk_id", "document_id", "_score"])
+        return _hits(rows.limit(limit).to_arrow(), "_score", float, figure=figure)
+
+    def _rarities(self, collection_id: int) -> tuple[Rarity, Rarity]:
+        """How rare words are in a collection's text and in its figures."""
         with self._lock:
-            if collection_id not in self._tables:
-                name = _table_name(collection_id)
-                if name not in self._connection.list_tables().tables:
-                    return None
-                self._tables[collection_id] = self._connection.open_table(name)
-            return self._tables[collection_id]
+            found = self._counted.get(collection_id)
+            if found is None:
+                text, figures = (Rarity(_some_words(t)) for _, t in self._both(collection_id))
+                found = self._counted[collection_id] = text, figures
+            return found
+
+    def _both(self, collection_id: int) -> list[tuple[bool, Any]]:
+        """A collection's tables with their kinds, or none."""
+        with self._lock:
+            if (collection_id, False) not in self._tables:
+                names = {kind: _table_name(collection_id, kind) for kind in _KINDS}
+                if not set(names.values()) <= set(self._connection.list_tables().tables):
+                    return []
+                for kind, name in names.items():
+                    self._tables[collection_id, kind] = self._connection.open_table(name)
+            return [(kind, self._tables[collection_id, kind]) for kind in _KINDS]
 
     def _columns(self, rows: IndexRows) -> dict[str, Any]:
         flat = pa.array(np.ascontiguousarray(rows.vectors, np.float32).reshape(-1))
@@ -202,8 +245,54 @@ def _strings(texts: Sequence[str]) -> Any:
     return pa.StringArray.from_buffers(len(texts), *buffers)
 
 
-def _table_name(collection_id: int) -> str:
-    return f"collection_{collection_id}"
+def _table_name(collection_id: int, figures: bool) -> str:
+    return f"{'figures' if figures else 'text'}_{collection_id}"
+
+
+def _any_of(words: Sequence[str], beside: Sequence[str]) -> Any:
+    wanted: Any = MatchQuery(" ".join(words), "words")
+    if not beside:
+        return wanted
+    added = MatchQuery(" ".join(beside), "words", boost=_BESIDE)
+    return BooleanQuery([(Occur.SHOULD, wanted), (Occur.SHOULD, added)])
+
+
+def _any_weighted(
+    words: Sequence[str], beside: Sequence[str], text: Rarity, figures: Rarity
+) -> Any:
+    """As `_any_of`, over figures: each word counts as much as it does in the text."""
+    weighted = [(word, text.beside(figures, word)) for word in words]
+    weighted += [(word, _BESIDE * text.beside(figures, word)) for word in beside]
+    return BooleanQuery([(Occur.SHOULD, MatchQuery(w, "words", boost=b)) for w, b in weighted])
+
+
+def _by_kind(rows: IndexRows) -> list[tuple[bool, IndexRows]]:
+    """The rows of text and those of figures; without what there is none of."""
+    if len(set(rows.figures)) < 2:
+        return [(rows.figures[0], rows)] if rows.figures else []
+    return [(kind, _some(rows, [f is kind for f in rows.figures])) for kind in _KINDS]
+
+
+def _some(rows: IndexRows, wanted: Sequence[bool]) -> IndexRows:
+    return IndexRows(
+        list(compress(rows.chunk_ids, wanted)),
+        list(compress(rows.document_ids, wanted)),
+        list(compress(rows.words, wanted)),
+        rows.vectors[np.array(wanted)],
+        list(compress(rows.figures, wanted)),
+    )
+
+
+def _some_words(table: Any) -> list[str]:
+    """The words of some rows, spread over the table; of all where there are few."""
+    count = table.count_rows()
+    if count <= SAMPLE:
+        rows = table.search().select(["words"]).limit(count or 1)
+    else:
+        rows = table.take_offsets(np.linspace(0, count - 1, SAMPLE, dtype=np.int64).tolist())
+        rows = rows.select(["words"])
+    found: list[str] = rows.to_arrow()["words"].to_pylist()
+    return found
 
 
 def _full_text() -> Any:
@@ -228,6 +317,10 @@ def _within(query: Any, documents: Sequence[int] | None) -> Any:
     return query.where(f"document_id IN ({_numbers(documents) or '-1'})", prefilter=True)
 
 
-def _hits(rows: Any, column: str, score: Any) -> list[Hit]:
+def _hits(rows: Any, column: str, score: Callable[[float], float], *, figure: bool) -> list[Hit]:
     columns = (rows[name].to_pylist() for name in ("chunk_id", "document_id", column))
-    return [Hit(i, document, score(value)) for i, document, value in zip(*columns, strict=True)]
+    return [Hit(i, d, score(value), figure) for i, d, value in zip(*columns, strict=True)]
+
+
+def _best_first(hits: list[Hit]) -> list[Hit]:
+    return sorted(hits, key=lambda hit: (-hit.score, hit.chunk_id))

@@ -25,6 +25,7 @@ class _Matrix:
         self._size = 0
         self._chunk_ids = np.empty(room, np.int64)
         self._document_ids = np.empty(room, np.int64)
+        self._figures = np.empty(room, np.bool_)
         self._rows = np.empty((room, dimension), np.float32)
 
     @property
@@ -36,6 +37,10 @@ class _Matrix:
         return self._document_ids[: self._size]
 
     @property
+    def figures(self) -> NDArray[np.bool_]:
+        return self._figures[: self._size]
+
+    @property
     def rows(self) -> Vectors:
         return self._rows[: self._size]
 
@@ -45,16 +50,19 @@ class _Matrix:
             capacity = max(needed, len(self._rows) * 3 // 2)
             self._chunk_ids = _grown(self._chunk_ids, capacity)
             self._document_ids = _grown(self._document_ids, capacity)
+            self._figures = _grown(self._figures, capacity)
             self._rows = _grown(self._rows, capacity)
         new = slice(self._size, needed)
         self._chunk_ids[new] = rows.chunk_ids
         self._document_ids[new] = rows.document_ids
+        self._figures[new] = rows.figures
         self._rows[new] = rows.vectors
         self._size = needed
 
     def keep(self, kept: NDArray[np.bool_]) -> None:
         self._chunk_ids = self.chunk_ids[kept]
         self._document_ids = self.document_ids[kept]
+        self._figures = self.figures[kept]
         self._rows = self.rows[kept]
         self._size = len(self._rows)
 
@@ -115,6 +123,7 @@ class MemoryIndex(SearchIndex):
             if matrix is None or limit < 1:
                 return []
             chunk_ids, document_ids, rows = matrix.chunk_ids, matrix.document_ids, matrix.rows
+            figures = matrix.figures
         if documents is None:
             scores = rows @ vector
         else:
@@ -123,10 +132,12 @@ class MemoryIndex(SearchIndex):
             few = len(places) * _COPY_COST < len(rows)
             scores = rows[places] @ vector if few else (rows @ vector)[places]
             chunk_ids, document_ids = chunk_ids[places], document_ids[places]
+            figures = figures[places]
         limit = min(limit, len(scores))
         best = np.argpartition(-scores, limit - 1)[:limit] if limit else np.empty(0, np.int64)
         best = best[np.lexsort((chunk_ids[best], -scores[best]))]
-        return [Hit(int(chunk_ids[i]), int(document_ids[i]), float(scores[i])) for i in best]
+        columns = (column[best].tolist() for column in (chunk_ids, document_ids, scores, figures))
+        return [Hit(*row) for row in zip(*columns, strict=True)]
 
     def _columns(self, rows: IndexRows) -> dict[str, Any]:
         return text_columns(rows)

@@ -84,15 +84,17 @@ class StoredChunk(NamedTuple):
 
 
 class IndexRows(NamedTuple):
-    """A batch for the search index; all four have the same length.
+    """A batch for the search index; all of its parts have the same length.
 
-    ``words`` are a chunk's content words as the index keeps them, separated by spaces.
+    ``words`` are a chunk's content words as the index keeps them, separated by spaces; ``figures``
+    says which chunks stand for figures.
     """
 
     chunk_ids: list[int]
     document_ids: list[int]
     words: list[str]
     vectors: Vectors
+    figures: list[bool]
 
 
 class PageState(NamedTuple):
@@ -147,3 +149,38 @@ class StoredExchange(NamedTuple):
     ordinal: int
     made: str
     body: bytes | None
+
+
+class StoredSheet(NamedTuple):
+    """A table over a collection's documents, without its cells.
+
+    ``fields`` and ``settings`` are JSON whose meaning is the caller's affair.
+    """
+
+    id: int
+    collection_id: int
+    title: str
+    created: str
+    fields: str
+    settings: str
+
+
+class StoredCell(NamedTuple):
+    """What a table holds of a document under a field, the first of which is 0.
+
+    ``content_hash`` is the document's when ``body`` was made of it.
+    """
+
+    document_id: int
+    field: int
+    made: str
+    content_hash: str
+    body: bytes
+
+
+class CellMark(NamedTuple):
+    """That there is a cell, and of which content of its document."""
+
+    document_id: int
+    field: int
+    content_hash: str

@@ -151,6 +151,32 @@ MIGRATIONS: tuple[tuple[str, str], ...] = (
         END;
         """,
     ),
+    (
+        "tables over documents",
+        # TABLE is SQL's word, so the store calls them sheets. A cell's hash is that of its
+        # document's content when it was answered.
+        """
+        CREATE TABLE sheet (
+            id INTEGER PRIMARY KEY AUTOINCREMENT,
+            collection_id INTEGER NOT NULL REFERENCES collection(id) ON DELETE CASCADE,
+            title TEXT NOT NULL,
+            created TEXT NOT NULL,
+            fields TEXT NOT NULL,
+            settings TEXT NOT NULL
+        );
+        CREATE INDEX sheet_by_collection ON sheet (collection_id);
+        CREATE TABLE cell (
+            sheet_id INTEGER NOT NULL REFERENCES sheet(id) ON DELETE CASCADE,
+            document_id INTEGER NOT NULL REFERENCES document(id) ON DELETE CASCADE,
+            field INTEGER NOT NULL,
+            made TEXT NOT NULL,
+            content_hash TEXT NOT NULL,
+            body BLOB NOT NULL,
+            PRIMARY KEY (sheet_id, document_id, field)
+        ) WITHOUT ROWID;
+        CREATE INDEX cell_by_document ON cell (document_id);
+        """,
+    ),
 )
 
 VERSION = len(MIGRATIONS)

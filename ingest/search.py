@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -32,7 +31,8 @@ class Fusion:
     """How rankings become one; see `fuse`. Each counts down to ``depth``, with its weight.
 
     The worded rankings are those of the question with the glossary's wording. ``figure_weight``
-    is that of figures' scores, ``shown_weight`` the same where the question asks to see something.
+    is that of figures' scores, ``shown_weight`` the same where the question asks to see something;
+    there a figure is also raised by ``page_share`` of what the best text of its page is above it.
     """
 
     constant: int = 60
@@ -44,6 +44,7 @@ class Fusion:
     worded_text_weight: float = 1.0
     figure_weight: float = 0.9
     shown_weight: float = 1.0
+    page_share: float = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,29 +85,33 @@ class Searcher:
         """Chunks by the rare literals that they hold, then by fused score, best first."""
         if not words.strip():
             return []
-        # A few more, so that as many are left when figures are not counted.
-        fusion, index, depth = self._fusion, self._index, self._fusion.depth + _FIGURES
+        fusion, index, depth = self._fusion, self._index, self._fusion.depth
         words = core_of(words)
         asked_for = literals(words)
         wording = self._glossary.wording(words)
         questions = [words, f"{words} {wording}"] if wording else [words]
         vectors = self._embedder.embed(questions)
-        nearest = index.nearest(collection_id, vectors[0], depth, documents)
+        # A few more, so that as many are left when figures are not counted.
+        nearest = index.nearest(collection_id, vectors[0], depth + _FIGURES, documents)
         asked = words_to_find(words) or words
         rankings = [
             (nearest, fusion.vector_weight),
             (index.matching(collection_id, asked, depth, documents), fusion.text_weight),
         ]
         if wording:
-            worded = index.nearest(collection_id, vectors[1], depth, documents)
+            worded = index.nearest(collection_id, vectors[1], depth + _FIGURES, documents)
             matching = index.matching(collection_id, asked, depth, documents, beside=wording)
             rankings.append((worded, fusion.worded_vector_weight))
             rankings.append((matching, fusion.worded_text_weight))
         similarity = {hit.chunk_id: hit.score for hit in nearest}
-        figures = self._store.figures_among({h.chunk_id for hits, _ in rankings for h in hits})
-        fused = dict(fuse(rankings, fusion, figures))
+        figures = {hit.chunk_id for hits, _ in rankings for hit in hits if hit.figure}
         weight = fusion.shown_weight if asks_to_see(words) else fusion.figure_weight
-        fused = {i: score * (weight if i in figures else 1.0) for i, score in fused.items()}
+        fused = {
+            chunk: score * (weight if chunk in figures else 1.0)
+            for chunk, score in fuse(rankings, fusion)
+        }
+        if asks_to_see(words):
+            self._lift(fused, figures)
         held = self._held(collection_id, asked_for, documents)
         # Scores must fall: a literal counts for more than all that the fusion can give.
         step = max(fused.values(), default=0.0) + 1.0
@@ -115,6 +120,24 @@ class Searcher:
             for i in {**fused, **held}
         ]
         return sorted(ranked, key=lambda r: (-r.held, -r.score, r.chunk_id))
+
+    def _lift(self, fused: dict[int, float], figures: set[int]) -> None:
+        """Raises figures towards the best text of their page: it may be what tells of them."""
+        if figures.isdisjoint(fused):
+            return
+        stored = self._store.chunks(list(fused))
+        best: dict[tuple[int, int], float] = {}
+        for chunk in stored:
+            if chunk.id in figures:
+                continue
+            for page in {line.page for line in chunk.chunk.lines}:
+                place = chunk.document_id, page
+                best[place] = max(best.get(place, 0.0), fused[chunk.id])
+        for chunk in stored:
+            if chunk.id in figures:
+                beside = best.get((chunk.document_id, chunk.chunk.lines[0].page), 0.0)
+                lift = self._fusion.page_share * (beside - fused[chunk.id])
+                fused[chunk.id] += max(lift, 0.0)
 
     def _held(
         self, collection_id: int, wanted: Sequence[str], documents: Sequence[int] | None
@@ -226,19 +249,17 @@ _MOST_LOOKED_AT = 60  # chunks that have a literal's words, to see whether they 
 
 
 def fuse(
-    rankings: Sequence[tuple[Sequence[Hit], float]],
-    fusion: Fusion,
-    guests: AbstractSet[int] = frozenset(),
+    rankings: Sequence[tuple[Sequence[Hit], float]], fusion: Fusion
 ) -> list[tuple[int, float]]:
     """Chunk ids with fused scores, best first; ties by chunk id.
 
     A hit counts by its reciprocal rank (1 for the first) and by its score relative to the
-    ranking's best and last (1 to 0): ranks alone forget how far the best stands out. ``guests``
-    are scored as if each stood alone among the others, whose scores they leave as they are.
+    ranking's best and last (1 to 0): ranks alone forget how far the best stands out. Figures
+    are scored as if each stood alone among the text, whose scores they leave as they are.
     """
     scores: dict[int, float] = {}
     for hits, weight in rankings:
-        hosts = [hit for hit in hits if hit.chunk_id not in guests][: fusion.depth] or hits
+        hosts = [hit for hit in hits if not hit.figure][: fusion.depth] or hits
         if not hits:
             continue
         lowest = hosts[-1].score
@@ -252,7 +273,7 @@ def fuse(
             relative = min((hit.score - lowest) / spread, 1.0) if spread else 1.0
             share = weight * (by_rank + max(relative, 0.0))
             scores[hit.chunk_id] = scores.get(hit.chunk_id, 0.0) + share
-            rank += hit.chunk_id not in guests
+            rank += not hit.figure
     return sorted(scores.items(), key=lambda item: (-item[1], item[0]))
 
 

@@ -7,7 +7,7 @@ files or of searching; `ingest.index` is built from here.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,7 @@ from ingest.records import (
 )
 from ingest.store_conversations import ConversationStore
 from ingest.store_pages import PageStore
+from ingest.store_sheets import SheetStore
 from ingest.store_writing import note, put_chunks, put_document, put_parts, utc_now
 from ingest.types import Chunk
 
@@ -45,7 +46,7 @@ __all__ = [
 ]
 
 
-class Store(PageStore, ConversationStore):
+class Store(PageStore, ConversationStore, SheetStore):
     """The library's documents in the vault file."""
 
     def __init__(self, folder: Path, key: bytes, *, read_only: bool = False) -> None:
@@ -237,15 +238,6 @@ class Store(PageStore, ConversationStore):
         )
         return [_stored_chunk(row) for row in rows]
 
-    def figures_among(self, chunk_ids: Iterable[int]) -> set[int]:
-        """Those of the chunks that stand for figures."""
-        rows = self._read(
-            "SELECT c.id FROM json_each(?) wanted CROSS JOIN chunk c ON c.id = wanted.value "
-            "WHERE c.figure IS NOT NULL",
-            (json.dumps(list(chunk_ids)),),
-        )
-        return {row[0] for row in rows}
-
     def chunk_ids(self, collection_id: int) -> list[int]:
         """The ids of a collection's chunks, ascending."""
         rows = self._read(
@@ -289,15 +281,18 @@ class Store(PageStore, ConversationStore):
     def _rows_of(self, document_ids: Sequence[int]) -> Iterator[IndexRows]:
         # CROSS keeps SQLite to this order, in which nothing has to be sorted.
         rows = self._read(
-            "SELECT c.id, c.document_id, v.words, v.data FROM json_each(?) wanted "
+            "SELECT c.id, c.document_id, v.words, v.data, c.figure NOT NULL "
+            "FROM json_each(?) wanted "
             "CROSS JOIN chunk c ON c.document_id = wanted.value "
             "CROSS JOIN vector v ON v.chunk_id = c.id ORDER BY wanted.key, c.ordinal",
             (json.dumps(list(document_ids)),),
         )
         if rows:
-            chunk_ids, documents, words, data = zip(*rows, strict=True)
+            chunk_ids, documents, words, data, figures = zip(*rows, strict=True)
             vectors = np.frombuffer(b"".join(data), dtype=np.float32).reshape(len(rows), -1)
-            yield IndexRows(list(chunk_ids), list(documents), list(words), vectors)
+            yield IndexRows(
+                list(chunk_ids), list(documents), list(words), vectors, list(map(bool, figures))
+            )
 
     # Followed folders
 

@@ -17,15 +17,20 @@ from app.cli.program import State, app
 @app.command("eval")
 def evaluate(
     what: Annotated[
-        str, typer.Argument(help="pages, contracts, figures, scans, parse, nasty, retrieval")
+        str,
+        typer.Argument(help="answers, pages, contracts, figures, scans, parse, nasty, retrieval"),
     ],
     folder: Annotated[Path, typer.Argument(help="The folder with documents and gold answers.")],
+    model: Annotated[
+        Path | None,
+        typer.Option(help="The language model that answers; with none, sentences are quoted."),
+    ] = None,
     json_: Json = False,
 ) -> None:
     """Measure on documents with gold answers."""
     from app.evaluation import run
 
-    result = run(what, folder, stderr)
+    result = run(what, folder, stderr, model)
     print_json(result) if json_ else say(json.dumps(result, indent=2, ensure_ascii=False))
 
 

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from app.core.answerer import Answerer, Draft, Task, drafted
+from app.core.choosing import needs_whole
 from app.core.conversations import ConversationKeeping
 from app.core.crops import crops_of
 from app.core.events import (
@@ -29,17 +30,19 @@ from app.core.following_up import depends, joined, rewritten
 from app.core.language_model import LanguageModel
 from app.core.locations import resources_folder
 from app.core.page_viewing import PageViewing
-from app.core.reading_plan import MOST_PASSAGES, Asked, Plan, ReadingPlan
+from app.core.prompting import in_document_order
+from app.core.reading_plan import Asked, Plan, ReadingPlan
 from app.core.recording import record_of
 from app.core.records import AnswerRecord
 from app.core.scoped import check_scope, nothing_there, passages_in, points_only
+from app.core.support import LEAST_TO_READ, PASSAGES, support
 from app.core.written import DEFAULT_WRITING, WritingSettings, WrittenAnswerer
 from ingest.embedder import Embedder
 from ingest.errors import StoreError
 from ingest.glossary import Glossary
 from ingest.search import Searcher
 from ingest.store import Collection
-from ingest.types import Box
+from ingest.types import Box, Passage
 
 NOT_FOUND = "Not found in these documents."
 
@@ -160,7 +163,7 @@ class Asking(PageViewing, ConversationKeeping, ABC):
     def _ask_all(self, asked: Asked, writer: WrittenAnswerer | None) -> Iterator[Event]:
         query = self._query(asked, writer)
         passages = self._searcher(asked.collection.id).search(
-            asked.collection.id, query, k=MOST_PASSAGES, documents=asked.documents
+            asked.collection.id, query, k=PASSAGES, documents=asked.documents
         )
         if writer is None:
             chosen = ModeChosen(Mode.PASSAGES, "No model is installed.", query)
@@ -173,11 +176,31 @@ class Asking(PageViewing, ConversationKeeping, ABC):
         else:
             plan = self.reading.for_model(asked, query, passages, writer)
             answerer = writer
+            if likely := self._hopeless(asked, plan, query, passages):
+                chosen = replace(plan.chosen, reason=f"Nothing is read: {likely}")
+                yield chosen
+                yield PassagesFound(tuple(plan.task.passages), crops_of(plan.task.passages))
+                draft = Draft(False, "", (), by=writer.by)
+                yield self._answered(asked, replace(plan, chosen=chosen), draft, answerer)
+                return
         yield plan.chosen
         yield PassagesFound(tuple(plan.task.passages), crops_of(plan.task.passages))
         draft = yield from drafted(answerer, plan.task)
         self._learn(draft)
         yield self._answered(asked, plan, draft, answerer)
+
+    def _hopeless(self, asked: Asked, plan: Plan, query: str, passages: Sequence[Passage]) -> str:
+        """Why a model need not be asked at all; empty if it is. Who forces a mode is obeyed.
+
+        No one sentence answers a question about all of a document.
+        """
+        whole = plan.chosen.mode is Mode.WHOLE or needs_whole(asked.question)
+        if asked.mode is not Mode.AUTO or whole or asked.turns:
+            return ""
+        likely = support(query, passages, self.embedder, glossary(), self.page_lines)
+        if likely >= LEAST_TO_READ:
+            return ""
+        return f"the passages found hold the answer with a probability of {likely:.0%} only."
 
     def _query(self, asked: Asked, writer: WrittenAnswerer | None) -> str:
         if not asked.turns or not depends(asked.question):
@@ -212,6 +235,8 @@ class Asking(PageViewing, ConversationKeeping, ABC):
             answerer = writer
             # What was asked about is seen first, and once.
             shown = self.reading.pictures(crops[:1])
+            # In the page's order, so that another question about the place reads on.
+            passages = in_document_order(passages)
             task = Task(asked.question, passages, Mode.PLACE, asked.turns, shown)
         plan = self.reading.plan(chosen, task)
         yield plan.chosen
@@ -327,7 +352,7 @@ class Asking(PageViewing, ConversationKeeping, ABC):
 
     def _extractive(self, *, everything: bool = False) -> ExtractiveAnswerer:
         # Who only points at a place wants to know what stands there, whatever it is.
-        settings = ExtractiveSettings(least_strength=0.0, least_share=0.0) if everything else None
+        settings = ExtractiveSettings(least_support=0.0, least_share=0.0) if everything else None
         return ExtractiveAnswerer(self.embedder, glossary(), settings, page_lines=self.page_lines)
 
 

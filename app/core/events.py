@@ -164,6 +164,16 @@ class Progressed:
     total: int
 
 
+@dataclass(frozen=True, slots=True)
+class PageTranscribed:
+    """A model has written down a page in so many lines; ``by`` names it."""
+
+    document_id: int
+    page: int
+    lines: int
+    by: str
+
+
 class CitationStatus(StrEnum):
     """How a statement relates to the words on the page; see `app.core.verifier`."""
 
@@ -417,6 +427,7 @@ Event = (
     | FileSkipped
     | BatchFinished
     | Progressed
+    | PageTranscribed
     | ModeChosen
     | PassagesFound
     | PromptProgress

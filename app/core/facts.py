@@ -99,8 +99,8 @@ def missing_facts(
 ) -> list[Fact]:
     """The facts of a claim that the evidence lacks.
 
-    ``beside`` are headings and the document's name, which may have names, units and years as
-    well; ``around`` is the rest of the passage, from which only names and units are taken.
+    ``beside`` are headings, which may have names, units and years as well; ``around`` is what
+    only names and units are taken from: the rest of the passage, the document's name.
     """
     held = facts(evidence)
     near = normalise(f"{evidence} {beside} {around}").casefold()

@@ -121,6 +121,13 @@ class LanguageModel:
             if not self._store.read_only:
                 self._store.set_setting(_PACE, f"{self.path} {self._pace:.1f}")
 
+    def stop_loading(self) -> None:
+        """Ends the loading of the model, if it is being loaded; who waits gets EngineStopped."""
+        # Without the lock: nothing that takes long is ever done under it.
+        engine = self._engine
+        if engine is not None:
+            engine.stop_loading()
+
     def close(self) -> None:
         """Ends the engine's process, also in the middle of an answer."""
         with self._lock:

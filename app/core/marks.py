@@ -8,7 +8,8 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 
-MARK = re.compile(r"\[(\d{1,4}(?:\s*[,;–-]\s*\d{1,4})*)\]")
+# "[3]", "[2, 5]", "[2-4]"; some models write "[passage 3]".
+MARK = re.compile(r"\[(?:passages?\s+)?(\d{1,4}(?:\s*[,;–-]\s*\d{1,4})*)\]", re.IGNORECASE)
 # Opening and closing marks of quotations; the first that opens decides what closes.
 QUOTE = re.compile(
     r"\"([^\"]+)\"|“([^“”]+)[”“]|„([^„“”]+)[“”]|«\s*([^«»]+?)\s*»|»([^«»]+)«|‘‘([^’]+)’’"

@@ -12,7 +12,7 @@ from app.core.answerer import Picture
 from app.core.events import Crop, CropReason
 from ingest.types import Box
 
-_SIDE = 48  # pixels of a soft token's square (patches of 16, pooled by 3)
+SIDE = 48  # pixels of a soft token's square (patches of 16, pooled by 3)
 _LEGIBLE = 100 / 72  # pixels a point at which print of 10 points can be read
 _MOST = {CropReason.ASKED: 560, CropReason.FIGURE: 280, CropReason.DOUBTFUL: 280}
 MOST_PICTURES = 4
@@ -28,7 +28,7 @@ def budget_for(crop: Crop, budgets: Sequence[int]) -> int:
     70
     """
     width, height = crop.box.x1 - crop.box.x0, crop.box.y1 - crop.box.y0
-    needed = width * height * _LEGIBLE**2 / _SIDE**2
+    needed = width * height * _LEGIBLE**2 / SIDE**2
     allowed = [b for b in sorted(budgets) if b <= _MOST[crop.reason]] or [min(budgets)]
     return next((budget for budget in allowed if budget >= needed), allowed[-1])
 
@@ -40,6 +40,6 @@ def pictures_of(crops: Sequence[Crop], budgets: Sequence[int], drawn: Drawn) -> 
     pictures = []
     for crop in crops[:MOST_PICTURES]:
         tokens = budget_for(crop, budgets)
-        png = drawn(crop.document_id, crop.page, crop.box, tokens * _SIDE**2)
+        png = drawn(crop.document_id, crop.page, crop.box, tokens * SIDE**2)
         pictures.append(Picture(crop, png, tokens))
     return tuple(pictures)

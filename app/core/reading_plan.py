@@ -24,7 +24,7 @@ from ingest.search import merge_chunks
 from ingest.store import Collection, Store
 from ingest.types import Passage
 
-MOST_PASSAGES = 10
+_MOST_PASSAGES = 10
 _PATIENCE = 25.0  # seconds of reading that passages may take before the first word
 _WHOLE_PATIENCE = 300.0  # the same for a whole document, which stays read
 _LEAST_TOKENS = 1_200
@@ -90,7 +90,7 @@ class ReadingPlan:
         room = max(_LEAST_TOKENS, int(self._language.pace * _PATIENCE))
         facts = self._language.engine().facts()
         room = min(room, facts.context // 2)
-        chosen = within(passages, room, MOST_PASSAGES)
+        chosen = within(passages, room, _MOST_PASSAGES)
         pictures = self.pictures(crops_of(chosen))
         while True:
             task = Task(

@@ -14,24 +14,40 @@ import typing
 import zlib
 from dataclasses import fields, is_dataclass
 from enum import StrEnum
-from typing import Any
+from typing import Any, TypeVar
 
 from app.core.records import AnswerRecord
 from ingest.errors import NewerStore, StoreError
 
 FORMAT = 1
+T = TypeVar("T")
 
 
 def encode(record: AnswerRecord) -> bytes:
     """The record as bytes."""
+    return pack(record)
+
+
+def decode(data: bytes, subject: str) -> AnswerRecord:
+    """The inverse of `encode`; ``subject`` names the record in errors.
+
+    Raises:
+        NewerStore: a newer version wrote it.
+        StoreError: it is damaged.
+    """
+    return unpack(AnswerRecord, data, subject, "Ask the question again")
+
+
+def pack(record: Any) -> bytes:
+    """Any dataclass of plain parts as bytes."""
     value = {"format": FORMAT, "record": _plain(record)}
     text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
     # Text of damaged files can hold lone surrogates.
     return zlib.compress(text.encode("utf-8", "surrogatepass"), 6)
 
 
-def decode(data: bytes, subject: str) -> AnswerRecord:
-    """The inverse of `encode`; ``subject`` names the record in errors.
+def unpack(kind: type[T], data: bytes, subject: str, remedy: str) -> T:
+    """The inverse of `pack`; ``subject`` names the record in errors, ``remedy`` gets it back.
 
     Raises:
         NewerStore: a newer version wrote it.
@@ -48,14 +64,14 @@ def decode(data: bytes, subject: str) -> AnswerRecord:
             )
         if written != FORMAT:
             raise ValueError(f"format {written!r}")
-        record = _read(AnswerRecord, value["record"])
-        assert isinstance(record, AnswerRecord)
+        record = _read(kind, value["record"])
+        assert isinstance(record, kind)
         return record
     except (zlib.error, ValueError, KeyError, TypeError, RecursionError) as error:
         raise StoreError(
             subject,
             f"What was kept of it cannot be read ({error}).",
-            "Ask the question again; restore the library from a backup if others are damaged too.",
+            f"{remedy}; restore the library from a backup if others are damaged too.",
         ) from error
 
 

@@ -16,7 +16,7 @@ _ABBREVIATION = re.compile(
     r"(?:\b(?:[A-Z]|No|Nos|Mr|Mrs|Ms|Dr|Prof|St|vs|etc|e\.g|i\.e|Inc|Ltd|Corp|Co|Art|Sec|Fig|al|"
     r"approx|Nr|bzw|z\.B|cf|pp?|Vol|Jan|Feb|Mar|Apr|Jun|Jul|Aug|Sept?|Oct|Nov|Dec)|(?:\A|\n)\d+)\.\Z"
 )
-_MARK_BEGUN = re.compile(r"\[[\d,;\s–-]*\Z")
+_MARK_BEGUN = re.compile(r"\[(?:[Pp][a-z]{0,7}\s*)?[\d,;\s–-]*\Z")
 _LONGEST_QUOTED = 1_200
 _LONGEST_MARK = 24
 

@@ -244,7 +244,7 @@ class Verifier:
         near, around, beside = [], [], []
         for n, support in found.items():
             source = self._source(moved.get(n, n))
-            around.append(source.passage.text)
+            around.append(_around_of(source.passage))
             beside.append(_beside_of(source.passage))
             near += [self._near(source, start, end) for start, end in support.spans]
         if not near:
@@ -293,12 +293,12 @@ class Verifier:
             self._source(n).passage.text[start:end] for n, (start, end, _) in taken.items()
         )
         beside = "\n".join(_beside_of(self._passages[n]) for n in taken)
-        around = "\n".join(self._passages[n].text for n in taken)
+        around = "\n".join(_around_of(self._passages[n]) for n in taken)
         lacking = missing_facts(claim, evidence, beside=beside, around=around)
-        words = [w for w in content_words(claim) if w not in self._asked]
-        there = set(content_words(f"{evidence}\n{beside}"))
+        # A claim that only says the question again is no better for it, nor for a file's name.
+        words, there = content_words(claim), set(content_words(evidence))
         shared = sum(word in there for word in words)
-        enough = shared >= _LEAST_SHARED * len(words) and (shared > 0 or not words)
+        enough = words and shared >= _LEAST_SHARED * len(words)
         missing = [fact.words for fact in lacking]
         missing += self._strangers(claim, f"{around}\n{beside}")
         if missing or not enough or _denied(claim, evidence) or contradicts(claim, evidence):
@@ -334,7 +334,9 @@ class Verifier:
                 shared = len(words & set(content_words(stretch))) / (len(words) or 1)
                 if not shared:
                     continue
-                lacking = len(missing_facts(claim, stretch, beside=beside, around=text))
+                lacking = len(
+                    missing_facts(claim, stretch, beside=beside, around=_around_of(source.passage))
+                )
                 turned = _denied(claim, stretch)
                 value = shared - lacking - turned - (last.end - first.start) / 5_000
                 if best is None or value > best[0]:
@@ -415,7 +417,12 @@ def _denied(claim: str, evidence: str) -> bool:
 
 
 def _beside_of(passage: Passage) -> str:
-    return " ".join((passage.document, *passage.heading))
+    """What stands above a passage on its page; not its file's name, which anyone may choose."""
+    return " ".join(passage.heading)
+
+
+def _around_of(passage: Passage) -> str:
+    return f"{passage.text}\n{passage.document}"
 
 
 def _scanned(lines: Sequence[ChunkLine]) -> bool:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from app.core import vault
 from app.core.adding import Adder, document_info
-from app.core.asking import Asking, glossary
+from app.core.asking import glossary
 from app.core.events import (
     CollectionInfo,
     DocumentInfo,
@@ -23,7 +23,6 @@ from app.core.events import (
     Event,
     Progressed,
 )
-from app.core.export import Exporting
 from app.core.ingestion import chunks_of, title_of
 from app.core.language_model import LanguageModel
 from app.core.library_index import LibraryIndex
@@ -32,6 +31,8 @@ from app.core.models import Models
 from app.core.preload import Preload
 from app.core.reading_plan import ReadingPlan
 from app.core.snapshots import LibrarySnapshots
+from app.core.table_export import TableExporting
+from app.core.transcribing import Transcribing
 from app.core.vault_file import make_folder
 from engine.options import ModelFacts
 from ingest.embedder import Embedder
@@ -40,7 +41,7 @@ from ingest.store import Document, Store
 from ingest.types import FileInfo, Passage
 
 
-class Workspace(Asking, Exporting):
+class Workspace(TableExporting, Transcribing):
     """One open library."""
 
     def __init__(
@@ -273,6 +274,10 @@ class Workspace(Asking, Exporting):
     def language_model(self) -> str:
         """The path of the model that writes, or nothing."""
         return str(self.language.path or "")
+
+    def stop_loading(self) -> None:
+        """Ends the loading of the model that writes; what waits for it fails. Never waits long."""
+        self.language.stop_loading()
 
     def use_index(self, uri: str) -> None:
         """Keeps the search index at ``uri`` (an encrypted volume), or in memory when empty."""

@@ -19,8 +19,8 @@ COLLECTION = "evaluation"
 
 
 def read_rows(path: Path) -> list[dict[str, Any]]:
-    """The objects of a JSON Lines file."""
-    return [json.loads(line) for line in path.read_text("utf-8").splitlines() if line.strip()]
+    """The objects of a JSON Lines file, whose strings may hold line separators of Unicode."""
+    return [json.loads(line) for line in path.read_text("utf-8").split("\n") if line.strip()]
 
 
 @contextmanager

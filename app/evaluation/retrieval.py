@@ -18,7 +18,7 @@ from rich.console import Console
 from app.core.ingestion import sizes_for
 from app.evaluation.library import read_rows
 from ingest.chunker import chunk_pages
-from ingest.embedder import open_embedder
+from ingest.embedder import Embedder, open_embedder
 from ingest.memory_index import MemoryIndex
 from ingest.search import Searcher
 from ingest.store import NewDocument, Store
@@ -33,14 +33,12 @@ def evaluate_retrieval(folder: Path, console: Console) -> dict[str, Any]:
     """nDCG@10 and recall@10 over the queries that have judgements."""
     corpus = read_rows(folder / "corpus.jsonl")
     queries = {row["_id"]: row["text"] for row in read_rows(folder / "queries.jsonl")}
-    relevant = _judgements(folder / "qrels.tsv")
+    relevant = judgements(folder / "qrels.tsv")
     embedder = open_embedder()
     with tempfile.TemporaryDirectory(prefix="muniment-eval-") as name:
         store = Store(Path(name), bytes(32))
         collection = store.add_collection("corpus").id
-        for start in range(0, len(corpus), _STEP):
-            _put(store, collection, corpus[start : start + _STEP], embedder)
-            console.print(f"{min(start + _STEP, len(corpus))} of {len(corpus)} texts")
+        put_texts(store, collection, corpus, embedder, console)
         index = MemoryIndex(dimension=embedder.dimension)
         index.build(collection, store.index_rows(collection))
         searcher = Searcher(store, index, embedder)
@@ -72,7 +70,8 @@ def ndcg(ranking: list[str], judged: dict[str, int]) -> float:
     return gain / ideal if ideal else 0.0
 
 
-def _judgements(path: Path) -> dict[str, dict[str, int]]:
+def judgements(path: Path) -> dict[str, dict[str, int]]:
+    """Grades by query and document, of a file with a heading and tabs."""
     judged: dict[str, dict[str, int]] = defaultdict(dict)
     with path.open(encoding="utf-8", newline="") as file:
         for row in csv.DictReader(file, delimiter="\t"):
@@ -80,7 +79,20 @@ def _judgements(path: Path) -> dict[str, dict[str, int]]:
     return judged
 
 
-def _put(store: Store, collection: int, rows: list[dict[str, Any]], embedder: Any) -> None:
+def put_texts(
+    store: Store,
+    collection: int,
+    corpus: list[dict[str, Any]],
+    embedder: Embedder,
+    console: Console,
+) -> None:
+    """Stores texts as documents of one page, named by their ``_id``."""
+    for start in range(0, len(corpus), _STEP):
+        _put(store, collection, corpus[start : start + _STEP], embedder)
+        console.print(f"{min(start + _STEP, len(corpus))} of {len(corpus)} texts")
+
+
+def _put(store: Store, collection: int, rows: list[dict[str, Any]], embedder: Embedder) -> None:
     documents = []
     for row in rows:
         page = _page(row["text"])

@@ -38,7 +38,7 @@ from app.ui.messages import (
 # What runs when the window closes has so long to stop by itself; what is committed stays anyway.
 _CLOSE_SECONDS = 0.5
 
-WRITING, ASKING, SHOWING = "writing", "asking", "showing"
+WRITING, ASKING, SHOWING, KEEPING = "writing", "asking", "showing", "keeping"
 
 # Every method the window may call, and the lane it waits in.
 LANES = {
@@ -51,6 +51,14 @@ LANES = {
     "unfollow": WRITING,
     "ask": ASKING,
     "prepare": ASKING,
+    "use_language_model": ASKING,  # not in the middle of an answer
+    "language_model": KEEPING,
+    "conversations": KEEPING,
+    "exchanges": KEEPING,
+    "rename_conversation": KEEPING,
+    "remove_conversation": KEEPING,
+    "export_answer": KEEPING,
+    "export_conversation": KEEPING,
     "search": SHOWING,
     "collections": SHOWING,
     "documents": SHOWING,
@@ -69,6 +77,9 @@ class Closable(Protocol):
 
     def close(self) -> None:
         """Closes the library."""
+
+    def stop_loading(self) -> None:
+        """What asks waits no longer for a model that is being loaded."""
 
 
 def main(connection: Connection) -> None:
@@ -133,6 +144,7 @@ class Server:
         self._sending = threading.Lock()
         self._open_requests: set[int] = set()
         self._cancelled: set[int] = set()
+        self._asking = 0  # the request that the asking lane is at
         self._closing = threading.Event()
         self._writing = threading.Lock()  # the workspace takes one writer at a time
         self._follower: Follower | None = None
@@ -157,6 +169,9 @@ class Server:
         if isinstance(message, Cancel):
             if message.request in self._open_requests:
                 self._cancelled.add(message.request)
+                if message.request == self._asking:
+                    # Loading a model takes long and tells nothing that would end at the next event.
+                    self._workspace.stop_loading()
         elif isinstance(message, Call):
             lane = LANES.get(message.method)
             if lane is None:
@@ -187,13 +202,18 @@ class Server:
 
     def _run_lane(self, lane: str, queue: SimpleQueue[Call | None]) -> None:
         while (call := queue.get()) is not None:
+            if lane == ASKING:
+                self._asking = call.request
             try:
                 with self._writing if lane == WRITING else nullcontext():
                     self._answer(call)
                 if call.method in CHANGES_FOLLOWED and self._follower is not None:
                     self._follower.restart()
             except Exception as error:  # noqa: BLE001 - a lane outlives each of its requests
-                self.send(Failed(call.request, failure_of(error, call.method)))
+                if call.request in self._cancelled:
+                    self.send(Finished(call.request, cancelled=True))  # it failed for that
+                else:
+                    self.send(Failed(call.request, failure_of(error, call.method)))
             finally:
                 self._open_requests.discard(call.request)
                 self._cancelled.discard(call.request)

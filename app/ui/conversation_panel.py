@@ -2,68 +2,21 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QEvent, QObject, QSize, Qt, QTimer, Signal
-from PySide6.QtGui import QFocusEvent, QKeyEvent
-from PySide6.QtWidgets import (
-    QFrame,
-    QHBoxLayout,
-    QPlainTextEdit,
-    QScrollArea,
-    QStackedWidget,
-    QVBoxLayout,
-    QWidget,
-)
+from PySide6.QtCore import QEvent, QObject, Qt, QTimer, Signal
+from PySide6.QtWidgets import QFrame, QScrollArea, QStackedWidget, QVBoxLayout, QWidget
 
 from app.core.events import Citation
-from app.ui import style
+from app.core.records import ConversationInfo
+from app.ui import dialogs, style
 from app.ui.answer_card import AnswerCard
-from app.ui.conversation_model import ConversationModel, Exchange
-from app.ui.scope_chip import ScopeChip
-from app.ui.widgets import EmptyState, IconButton, TextLabel
+from app.ui.asking_area import AskingArea
+from app.ui.conversation_head import ConversationHead
+from app.ui.conversation_model import ConversationModel
+from app.ui.exchange import Exchange
+from app.ui.kept_list import KeptList
+from app.ui.widgets import EmptyState, TextLabel
 
-_MAX_LINES = 6
-
-
-class QuestionField(QPlainTextEdit):
-    """Grows with its text. Enter asks, Shift+Enter begins a new line, Tab goes on."""
-
-    asked = Signal()
-    left_empty = Signal()  # Backspace where there is nothing left to delete
-    focus_changed = Signal(bool)
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.setObjectName("question")
-        self.setAccessibleName("Question")
-        self.setPlaceholderText("Ask your documents")
-        self.setTabChangesFocus(True)
-        self.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAsNeeded)
-        self.textChanged.connect(self._fit)
-        self._fit()
-
-    def keyPressEvent(self, event: QKeyEvent) -> None:
-        enter = event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter)
-        if enter and not event.modifiers() & Qt.KeyboardModifier.ShiftModifier:
-            self.asked.emit()
-        elif event.key() == Qt.Key.Key_Backspace and not self.toPlainText():
-            self.left_empty.emit()
-        else:
-            super().keyPressEvent(event)
-
-    def focusInEvent(self, event: QFocusEvent) -> None:
-        super().focusInEvent(event)
-        self.focus_changed.emit(True)
-
-    def focusOutEvent(self, event: QFocusEvent) -> None:
-        super().focusOutEvent(event)
-        self.focus_changed.emit(False)
-
-    def sizeHint(self) -> QSize:
-        return QSize(200, self.height())
-
-    def _fit(self) -> None:
-        lines = min(max(round(self.document().size().height()), 1), _MAX_LINES)
-        self.setFixedHeight(lines * self.fontMetrics().lineSpacing() + 2 * style.TIGHT + 4)
+_NEWS_MS = 8000
 
 
 class ConversationPanel(QFrame):
@@ -77,29 +30,35 @@ class ConversationPanel(QFrame):
         self.setAccessibleName("Conversation")
         self._model = model
         self._cards: dict[Exchange, AnswerCard] = {}
+        self.asking = AskingArea(model)
+        self.field, self.chip = self.asking.field, self.asking.chip
+        self.ask_button, self.stop_button = self.asking.ask_button, self.asking.stop_button
+        self.head = ConversationHead()
+        self.kept = KeptList(model.kept)
+        self.news = TextLabel(tone="muted", scale=style.CAPTION)
+        self.news.setContentsMargins(style.LARGE, style.TIGHT, style.LARGE, 0)
+        self.news.hide()
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(0)
+        layout.addWidget(self.head)
         layout.addWidget(self._make_history(), 1)
-        layout.addWidget(self._make_field())
-        model.exchange_started.connect(self._on_started)
-        model.exchange_changed.connect(self._on_changed)
-        model.cleared.connect(self._on_cleared)
-        model.scope_changed.connect(self._show_scope)
-        self.field.asked.connect(self.ask)
-        self.ask_button.clicked.connect(self._ask_or_stop)
-        self.field.textChanged.connect(self._show_state)
-        self._show_state()
+        layout.addWidget(self.news)
+        layout.addWidget(self.asking)
+        self._fade = QTimer(self)
+        self._fade.setSingleShot(True)
+        self._fade.setInterval(_NEWS_MS)
+        self._fade.timeout.connect(self.news.hide)
+        self._connect()
+        self._show_head()
 
     def ask(self) -> None:
         """Asks what is in the field."""
-        if self._model.ask(self.field.toPlainText()) is not None:
-            self.field.clear()
-        self._show_state()
+        self.asking.ask()
 
     def focus_question(self) -> None:
         """Puts the cursor into the question field."""
-        self.field.setFocus(Qt.FocusReason.ShortcutFocusReason)
+        self.asking.focus_question()
 
     def set_ready(self, documents: int) -> None:
         """Says in the empty panel what can be done now."""
@@ -112,11 +71,65 @@ class ConversationPanel(QFrame):
         """The answers, oldest first."""
         return list(self._cards.values())
 
+    def new_conversation(self) -> None:
+        """Clears the view and begins another conversation."""
+        self._model.new_conversation()
+        self.head.history_button.setChecked(False)
+        self.focus_question()
+
+    def show_history(self, shown: bool) -> None:
+        """Shows the kept conversations instead of the answers, or these again."""
+        self.head.history_button.setChecked(shown)
+
+    def toggle_history(self) -> None:
+        """Shows the kept conversations, or the answers again."""
+        self.head.history_button.toggle()
+
+    def copy_last(self) -> None:
+        """Copies the latest answer with its footnotes."""
+        if self._cards:
+            self.cards()[-1].copy_answer()
+
+    def export_conversation(self) -> None:
+        """Asks for a file and writes the conversation there."""
+        if self._model.conversation:
+            path = dialogs.ask_export_file(self.window(), "the conversation")
+            if path is not None:
+                self._model.kept.export_conversation(self._model.conversation, path)
+
+    def rename_conversation(self) -> None:
+        """Asks for another title."""
+        if self._model.conversation:
+            title = dialogs.ask_title(self.window(), self._model.title)
+            if title:
+                self._model.kept.rename(self._model.conversation, title)
+
+    def remove_conversation(self) -> None:
+        """Asks, and removes the conversation in view from the library."""
+        number, title = self._model.conversation, self._model.title
+        if number and dialogs.confirm_conversation_removal(self.window(), title):
+            self._model.kept.remove(number)
+
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         # The history grew: keep its end in view.
         if watched is self._list and event.type() == QEvent.Type.Resize:
             QTimer.singleShot(0, self._scroll_to_last)
         return super().eventFilter(watched, event)
+
+    def _connect(self) -> None:
+        model, head = self._model, self.head
+        model.exchange_started.connect(self._on_started)
+        model.exchange_changed.connect(self._on_changed)
+        model.cleared.connect(self._on_cleared)
+        model.title_changed.connect(self._show_head)
+        model.kept.exported.connect(lambda name: self._tell(f"Exported as {name}."))
+        head.new_wanted.connect(self.new_conversation)
+        head.history_toggled.connect(self._on_history)
+        head.export_wanted.connect(self.export_conversation)
+        head.rename_wanted.connect(self.rename_conversation)
+        head.remove_wanted.connect(self.remove_conversation)
+        self.kept.opened.connect(self._open)
+        self.asking.asked.connect(lambda: self.show_history(False))
 
     def _make_history(self) -> QStackedWidget:
         self.stack = QStackedWidget()
@@ -134,38 +147,8 @@ class ConversationPanel(QFrame):
         self.answers.setWidget(self._list)
         self.stack.addWidget(self.empty)
         self.stack.addWidget(self.answers)
+        self.stack.addWidget(self.kept)
         return self.stack
-
-    def _make_field(self) -> QWidget:
-        area = QWidget()
-        outer = QVBoxLayout(area)
-        outer.setContentsMargins(style.LARGE, style.SMALL, style.LARGE, style.MEDIUM)
-        outer.setSpacing(style.TIGHT)
-        self._frame = QFrame()
-        self._frame.setObjectName("asking")
-        column = QVBoxLayout(self._frame)
-        column.setContentsMargins(style.MEDIUM, style.SMALL, style.SMALL, style.SMALL)
-        column.setSpacing(style.TIGHT)
-        self.chip = ScopeChip()
-        self.chip.removed.connect(self._drop_scope)
-        column.addWidget(self.chip)
-        row = QHBoxLayout()
-        column.addLayout(row)
-        self.field = QuestionField()
-        self.field.focus_changed.connect(self._show_focus)
-        self.field.left_empty.connect(self._drop_scope)
-        row.addWidget(self.field, 1)
-        self.ask_button = IconButton("ask", "Ask", role="on_accent")
-        self.ask_button.setProperty("primary", True)
-        self.stop_button = IconButton("close", "Stop answering")
-        self.stop_button.clicked.connect(self._model.stop)
-        self.stop_button.hide()
-        row.addWidget(self.stop_button, 0, Qt.AlignmentFlag.AlignBottom)
-        row.addWidget(self.ask_button, 0, Qt.AlignmentFlag.AlignBottom)
-        outer.addWidget(self._frame)
-        self.hint = TextLabel(tone="muted", scale=style.CAPTION)
-        outer.addWidget(self.hint)
-        return area
 
     def _choose(self, chosen: AnswerCard, citation: Citation) -> None:
         for card in self._cards.values():
@@ -173,38 +156,45 @@ class ConversationPanel(QFrame):
                 row.set_current(card is chosen and row.citation.n == citation.n)
         self.citation_chosen.emit(citation)
 
-    def _drop_scope(self) -> None:
-        self._model.set_scope(None)
-        self.focus_question()
+    def _export(self, exchange: Exchange) -> None:
+        if exchange.answer is None or not exchange.answer.record:
+            return
+        path = dialogs.ask_export_file(self.window(), "the answer")
+        if path is not None:
+            self._model.kept.export_answer(exchange.answer.record, path)
 
-    def _show_scope(self) -> None:
-        scope = self._model.scope
-        self.chip.show_scope(scope, self._model.scope_document)
-        if scope is None:
-            words = "Ask your documents"
-        elif scope.region is None:
-            words = f"Ask about page {scope.page:,}"
+    def _open(self, info: ConversationInfo) -> None:
+        self._model.open(info.id, info.title)
+        self.show_history(False)
+
+    def _on_history(self, shown: bool) -> None:
+        if shown:
+            self._model.kept.load()
+            self.stack.setCurrentWidget(self.kept)
+            self.kept.view.setFocus()
         else:
-            words = "Ask about this region"
-        self.field.setPlaceholderText(words)
+            self._show_answers()
 
-    def _ask_or_stop(self) -> None:
-        self.ask()
-        self.focus_question()
+    def _show_answers(self) -> None:
+        if not self.head.history_button.isChecked():
+            self.stack.setCurrentWidget(self.answers if self._cards else self.empty)
 
     def _on_started(self, exchange: Exchange) -> None:
         card = AnswerCard(exchange)
         card.citation_chosen.connect(lambda citation: self._choose(card, citation))
+        card.copied.connect(lambda: self._tell("Copied with its footnotes."))
+        card.export_wanted.connect(self._export)
         self._cards[exchange] = card
         self._history.insertWidget(self._history.count() - 1, card)
-        self.stack.setCurrentWidget(self.answers)
-        self._show_state()
+        self._show_answers()
+        self._show_head()
+        self.asking.show_state()
 
     def _on_changed(self, exchange: Exchange) -> None:
         card = self._cards.get(exchange)
         if card is not None:
             card.refresh()
-        self._show_state()
+        self.asking.show_state()
 
     def _on_cleared(self) -> None:
         for card in self._cards.values():
@@ -212,8 +202,9 @@ class ConversationPanel(QFrame):
             card.hide()
             card.deleteLater()
         self._cards.clear()
-        self.stack.setCurrentWidget(self.empty)
-        self._show_state()
+        self._show_answers()
+        self._show_head()
+        self.asking.show_state()
 
     def _scroll_to_last(self) -> None:
         if self._cards:
@@ -222,17 +213,16 @@ class ConversationPanel(QFrame):
             bar = self.answers.verticalScrollBar()
             bar.setValue(min(bar.maximum(), card.y() - style.MEDIUM))
 
-    def _show_state(self) -> None:
-        busy = self._model.busy
-        written = bool(self.field.toPlainText().strip())
-        self.ask_button.setEnabled(written and not busy and bool(self._model.collection))
-        self.stop_button.setVisible(busy)
-        self.hint.setText("Enter asks, Shift+Enter begins a new line.")
+    def _show_head(self) -> None:
+        model = self._model
+        self.head.show_conversation(
+            model.title, kept=bool(model.conversation), begun=bool(model.exchanges)
+        )
 
-    def _show_focus(self, focused: bool) -> None:
-        self._frame.setProperty("focused", focused)
-        self._frame.style().unpolish(self._frame)
-        self._frame.style().polish(self._frame)
+    def _tell(self, words: str) -> None:
+        self.news.setText(words)
+        self.news.show()
+        self._fade.start()
 
 
 _ADD_FIRST = (

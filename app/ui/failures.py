@@ -7,9 +7,12 @@ from ingest.errors import IngestError
 
 
 def failure_of(error: BaseException, subject: str) -> Failure:
-    """The plain form of an error; errors of our own tree bring subject, cause and remedy."""
+    """The plain form of an error; errors of our own trees bring subject, cause and remedy."""
+    # Not at the top: the window starts without the engine, of which it only sees failures.
+    from engine.errors import EngineError
+
     kind = type(error).__name__
-    if isinstance(error, IngestError):
+    if isinstance(error, IngestError | EngineError):
         return Failure(error.subject, error.cause, error.remedy, kind)
     return Failure(
         subject,

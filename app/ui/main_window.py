@@ -55,6 +55,7 @@ class MainWindow(QMainWindow):
     def load(self) -> None:
         """Asks for what the library holds; the bridge sends it on when the library is open."""
         self.library_model.load()
+        self.conversation_model.writer.load()
         self.conversation.focus_question()
 
     def show_citation(self, citation: Citation) -> None:
@@ -132,6 +133,20 @@ class MainWindow(QMainWindow):
         self._command(go, "&Ask a question", self.conversation.focus_question, "Ctrl+L")
         self._command(go, "&Documents", self.library.document_view.setFocus, "Ctrl+1")
         self._command(go, "&Page", self.pages.view.setFocus, "Ctrl+3")
+        talk = bar.addMenu("&Conversation")
+        panel, writer = self.conversation, self.conversation.asking.writer
+        self._command(talk, "&New conversation", panel.new_conversation, "Ctrl+Shift+N")
+        self._command(talk, "&Kept conversations", panel.toggle_history, "Ctrl+H")
+        self._command(talk, "&Stop answering", self.conversation_model.stop, "Ctrl+.")
+        talk.addSeparator()
+        self._command(talk, "&Copy the last answer", panel.copy_last, "Ctrl+Shift+C")
+        self._command(talk, "&Export the conversation…", panel.export_conversation, "Ctrl+E")
+        self._command(talk, "&Rename the conversation…", panel.rename_conversation)
+        self._command(talk, "Re&move the conversation…", panel.remove_conversation)
+        talk.addSeparator()
+        self._command(talk, "Choose a &model…", writer.choose)
+        self._command(talk, "Choose a model &file (GGUF)…", writer.choose_file)
+        self._command(talk, "&Go without a model", writer.go_without)
         page = bar.addMenu("&Page")
         view = self.pages.view
         self._command(page, "&Previous page", self.pages.previous.click, "Ctrl+PgUp")
@@ -160,7 +175,7 @@ class MainWindow(QMainWindow):
         model.documents_loaded.connect(
             lambda: self.conversation.set_ready(model.documents.rowCount())
         )
-        for source in (model, self.search_model, self.page_model):
+        for source in (model, self.search_model, self.page_model, self.conversation_model):
             source.request_failed.connect(self.show_failure)
         model.document_changed.connect(self.page_model.close_document)
         model.document_changed.connect(self.conversation_model.forget_document)
@@ -184,6 +199,7 @@ class MainWindow(QMainWindow):
         )
         self.page_model.retry()
         self.library_model.load()
+        self.conversation_model.writer.load()
 
     def _restore(self) -> None:
         self.resize(1360, 860)

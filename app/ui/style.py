@@ -44,6 +44,7 @@ class Theme:
     caution: str
     bad: str
     bad_soft: str
+    caution_soft: str
     desk: str  # behind the pages
     highlight: str  # multiplied with the page, so always a light colour
     highlight_edge: str
@@ -65,6 +66,7 @@ LIGHT = Theme(
     caution="#835000",
     bad="#a3282e",
     bad_soft="#f9e5e3",
+    caution_soft="#f7ead2",
     desk="#e4e0d9",
     highlight="#ffe16b",
     highlight_edge="#b98500",
@@ -86,6 +88,7 @@ DARK = Theme(
     caution="#e6ba6c",
     bad="#f29a97",
     bad_soft="#402829",
+    caution_soft="#3b3120",
     desk="#111315",
     highlight="#ffe16b",
     highlight_edge="#b98500",

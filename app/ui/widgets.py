@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QSize, Qt
-from PySide6.QtGui import QKeySequence, QPainter, QPaintEvent
+from PySide6.QtGui import QColor, QKeySequence, QPainter, QPaintEvent
 from PySide6.QtWidgets import QFrame, QLabel, QSizePolicy, QToolButton, QVBoxLayout, QWidget
 
 from app.core.plain import plain
 from app.ui import icons, style
-from app.ui.text import one_line, tip
+from app.ui.text import BREAK, breakable, one_line, tip
 
 
 class TextLabel(QLabel):
@@ -31,15 +31,38 @@ class TextLabel(QLabel):
             self.setFont(style.scaled_font(scale, bold=bold))
         if tone:
             self.setProperty("tone", tone)
-        self.setText(plain(text))
+        self.setText(text)
+
+    def setText(self, text: str) -> None:
+        """Shows another text; a word too long for a line is broken."""
+        said = plain(text)
+        super().setText(breakable(said) if self.wordWrap() else said)
+
+    def text(self) -> str:
+        """The text as it was given."""
+        return super().text().replace(BREAK, "")
 
 
 class ElidedLabel(QWidget):
-    """One line of plain text that gives way in the middle; the whole text is its tool tip."""
+    """One line of plain text that gives way; the whole text is its tool tip.
 
-    def __init__(self, text: str = "", *, bold: bool = False, scale: float = style.BODY) -> None:
+    It does so in the middle, as names of files should, or at ``elide``. ``tone`` names a colour
+    of the theme.
+    """
+
+    def __init__(
+        self,
+        text: str = "",
+        *,
+        bold: bool = False,
+        scale: float = style.BODY,
+        tone: str = "text",
+        elide: Qt.TextElideMode = Qt.TextElideMode.ElideMiddle,
+    ) -> None:
         super().__init__()
         self._text = text
+        self._elide = elide
+        self._tone = tone
         self.setFont(style.scaled_font(scale, bold=bold))
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.set_text(text)
@@ -65,10 +88,8 @@ class ElidedLabel(QWidget):
 
     def paintEvent(self, _event: QPaintEvent) -> None:
         painter = QPainter(self)
-        painter.setPen(self.palette().windowText().color())
-        shown = self.fontMetrics().elidedText(
-            self._text, Qt.TextElideMode.ElideMiddle, self.width()
-        )
+        painter.setPen(QColor(getattr(style.current_theme(), self._tone)))
+        shown = self.fontMetrics().elidedText(self._text, self._elide, self.width())
         painter.drawText(self.rect(), Qt.AlignmentFlag.AlignVCenter, shown)
 
 

@@ -13,7 +13,16 @@ from typing import Any
 
 from app.ui.messages import Failure
 
-MODULES = frozenset({"app.core.events", "app.core.records", "app.ui.messages", "ingest.types"})
+MODULES = frozenset(
+    {
+        "app.core.events",
+        "app.core.records",
+        "app.core.table_records",
+        "app.ui.messages",
+        "engine.options",
+        "ingest.types",
+    }
+)
 
 
 def _member(kind: object, name: str) -> object:

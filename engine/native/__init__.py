@@ -23,7 +23,7 @@ _SIGNATURES = {
     "linear": [_INT, _P, _LONG, _LONG, _P, _P, _P, _P, _LONG, _LONG, _INT],
     "rms_norm": [_P, _LONG, _LONG, _P, _FLOAT, _P, _FLOAT, _P, _INT],
     "gelu_multiply": [_P, _LONG, _P, _LONG, _LONG, _LONG, _P, _INT],
-    "norm_rope": [_P, _LONG, _LONG, _LONG, _LONG, _P, _FLOAT, _P, _P, _FLOAT, _INT],
+    "norm_rope": [_P, _LONG, _LONG, _LONG, _LONG, _LONG, _P, _FLOAT, _P, _P, _FLOAT, _INT],
     "softcap": [_P, _LONG, _FLOAT, _INT],
     "store_tiles": [_P, _LONG, _P, _LONG, _LONG, _LONG, _LONG, _INT, _P, _P],
     "attend": [_P, _INT],
@@ -240,12 +240,15 @@ class Kernels:
         epsilon: float,
         cosine: torch.Tensor | None,
         sine: torch.Tensor | None,
+        parts: int = 1,
     ) -> None:
-        """In place on x [rows, heads * size], rows may be strided: heads normed, then rotated."""
+        """In place on x [rows, heads * size], rows may be strided: heads normed, then rotated,
+        each of a head's ``parts`` by itself.
+        """
         rows, width = x.shape
         self._norm_rope(  # type: ignore[attr-defined]
-            x.data_ptr(), x.stride(0), rows, heads, width // heads, _address(weight), epsilon,
-            _address(cosine), _address(sine), 1.0, self.threads,
+            x.data_ptr(), x.stride(0), rows, heads, width // heads, parts, _address(weight),
+            epsilon, _address(cosine), _address(sine), 1.0, self.threads,
         )  # fmt: skip
 
     def softcap(self, x: torch.Tensor, cap: float) -> None:

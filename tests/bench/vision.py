@@ -68,12 +68,15 @@ def page() -> bytes:
     return file.getvalue()
 
 
-def write_towers(folder: Path, layers: int) -> None:
-    """A packed folder of E2B's shape that holds only its eyes: random bf16."""
+def write_towers(folder: Path, vision_settings: dict[str, Any]) -> None:
+    """A packed folder of E2B's shape that holds only its eyes: random bf16.
+
+    ``vision_settings`` are those of ``Gemma4VisionConfig`` that differ from E2B's.
+    """
     from transformers.models.gemma4.configuration_gemma4 import Gemma4VisionConfig
     from transformers.models.gemma4.modeling_gemma4 import Gemma4VisionModel
 
-    vision = Gemma4VisionConfig(num_hidden_layers=layers)
+    vision = Gemma4VisionConfig(**vision_settings)
     text = {**COMMON, **SHAPES["e2b"]}
     settings = {
         "model_type": "gemma4",
@@ -85,7 +88,10 @@ def write_towers(folder: Path, layers: int) -> None:
     with torch.device("meta"):
         state = Gemma4VisionModel(vision).state_dict()
     shapes = {f"model.vision_tower.{name}": tuple(t.shape) for name, t in state.items()}
-    shapes["model.embed_vision.embedding_projection.weight"] = (text["hidden_size"], 768)
+    shapes["model.embed_vision.embedding_projection.weight"] = (
+        text["hidden_size"],
+        vision.hidden_size,
+    )
     torch.manual_seed(0)
     with Writer(folder / TOWERS, 400 * len(shapes), {}) as writer:
         for name, shape in shapes.items():
@@ -205,7 +211,7 @@ def main() -> None:
         print(json.dumps(done))
         return
     with tempfile.TemporaryDirectory() as folder_name:
-        write_towers(Path(folder_name), options.layers)
+        write_towers(Path(folder_name), {"num_hidden_layers": options.layers})
         for what in ["ask"] if options.ask else options.budgets.split(","):
             command = [sys.executable, "-m", "tests.bench.vision", *sys.argv[1:]]
             command += ["--child", folder_name, what]

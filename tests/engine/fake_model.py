@@ -113,6 +113,9 @@ def load(
             raise DamagedModel(str(folder), "The file is cut short.", "Copy it again.")
         case "huge":
             raise MemoryExceeded(str(folder), "It takes 99 GB.", "Choose a smaller one.")
+        case "endless":
+            (folder / "loading").write_text(str(os.getpid()))
+            time.sleep(60)
         case "deadly":
             os.kill(os.getpid(), 9)
     return FakeModel(folder, (context, memory, device, kv, tables, snapshots))

@@ -45,10 +45,13 @@ def rounded(x: torch.Tensor) -> torch.Tensor:
 
 
 @pytest.mark.parametrize("width", [4, 8, 16, 32])
-@pytest.mark.parametrize("rows", [1, 2, 3, 4, 5, 7, 8, 9, 130])
-def test_products_are_those_of_the_unpacked_weights(kernels: str, width: Width, rows: int) -> None:
+@pytest.mark.parametrize("rows", [1, 2, 3, 4, 5, 7, 8, 9, 24, 130])
+@pytest.mark.parametrize("outputs", [200, 224])
+def test_products_are_those_of_the_unpacked_weights(
+    kernels: str, width: Width, rows: int, outputs: int
+) -> None:
     torch.manual_seed(0)
-    matrix = pack(torch.randn(200, 1088), width)
+    matrix = pack(torch.randn(outputs, 1088), width)
     x = torch.randn(rows, 1088)
     seen = rounded(x) if width < 16 and kernels != "none" else x
     expected = seen.double() @ matrix.dense().double().T
@@ -73,9 +76,9 @@ def test_a_row_does_not_depend_on_its_neighbours(kernels: str, width: Width) -> 
     if kernels == "none":
         pytest.skip("torch's own products do not promise it")
     torch.manual_seed(0)
-    matrix, x = pack(torch.randn(80, 352), width), torch.randn(141, 352)
+    matrix, x = pack(torch.randn(96, 352), width), torch.randn(141, 352)
     whole = matrix(x)
-    for size in (1, 2, 3, 5, 8, 129):
+    for size in (1, 2, 3, 5, 8, 31, 129):
         parts = torch.cat([matrix(part.contiguous()) for part in x.split(size)])
         assert torch.equal(parts, whole)
 
@@ -163,8 +166,16 @@ def test_small_parts() -> None:
     a, b = normed.chunk(2, -1)
     c, s = angles.cos().unsqueeze(1), angles.sin().unsqueeze(1)
     expected = torch.cat([a * c - b * s, b * c + a * s], -1).view(3, -1)
-    turned = norm_rope(heads.clone(), 2, None, 1e-6, (angles.cos(), angles.sin()))
+    turn = angles.cos(), angles.sin()
+    turned = norm_rope(heads.clone(), 2, None, 1e-6, turn)
     assert torch.allclose(turned, expected, atol=1e-5)
+    # Each half of a head by itself is two heads of half the size with half of the angles.
+    in_parts = norm_rope(heads.clone(), 2, None, 1e-6, turn, parts=2).view(3, 2, 2, 16)
+    for part, columns in enumerate((slice(0, 8), slice(8, 16))):
+        c, s = (angle[:, None, columns] for angle in turn)
+        a, b = normed[..., part * 16 : part * 16 + 16].chunk(2, -1)
+        expected = torch.cat([a * c - b * s, b * c + a * s], -1)
+        assert torch.allclose(in_parts[:, :, part], expected, atol=1e-5)
 
 
 def layer(window: int | None, kv_heads: int = 2, size: int = 32) -> LayerConfig:

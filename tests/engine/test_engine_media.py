@@ -24,7 +24,7 @@ from engine import snapshots as snapshots_module
 from engine.cache import KVCache
 from engine.errors import BadMedia, MemoryExceeded, PromptTooLong, UnsupportedModel
 from engine.media_config import BUDGETS, read_media
-from engine.media_sizes import open_needs, tower_bytes
+from engine.media_sizes import encoding_bytes, open_needs, tower_bytes
 from engine.model import Model, load
 from engine.options import (
     MOST_PART_BYTES,
@@ -49,7 +49,9 @@ from engine.soft_store import DiskStore, MemoryStore
 from engine.tower_tensors import TowerTensors
 from engine.towers import Towers
 from engine.widths import Widths
+from tests.bench.kv_memory import AnonymousWatch, anonymous
 from tests.bench.shapes import COMMON, SHAPES
+from tests.bench.vision import write_towers
 from tests.zeros import write_zero_tensors
 
 GB = 10**9
@@ -173,6 +175,29 @@ def test_the_plan_counts_the_towers(folders: dict[str, Path], variant: str, widt
         shapes = [entry.shape for name, entry in tensors.entries.items() if tower in name]
         assert tower_bytes(shapes, width) == nbytes
     assert open_needs(folders[variant])(widths).nbytes > max(held.values())
+
+
+def test_encoding_keeps_to_its_plan(tmp_path: Path) -> None:
+    """The largest budget, in a tower with a broad feed-forward."""
+    settings = {
+        "hidden_size": 256,
+        "intermediate_size": 4096,
+        "num_hidden_layers": 1,
+        "num_attention_heads": 4,
+        "num_key_value_heads": 4,
+        "head_dim": 64,
+    }
+    write_towers(tmp_path, settings)
+    config = read_media(tmp_path)
+    assert config is not None
+    assert config.vision is not None
+    towers = Towers(config, TowerTensors(tmp_path), 16, torch.device("cpu"))
+    towers.see(np.zeros((48, 48, 3), np.uint8))
+    pixels = np.random.default_rng(0).integers(0, 255, (1344, 1872, 3), np.uint8)
+    held = anonymous()
+    with AnonymousWatch(0.005) as watch:
+        assert len(towers.see(pixels)) == 28 * 39
+    assert watch.peak - held < encoding_bytes(config.vision, False, 1120)
 
 
 def held_by(modules: tuple[Any, ...]) -> int:

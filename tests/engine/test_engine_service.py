@@ -249,6 +249,33 @@ def test_a_killed_child(engine: Engine) -> None:
     assert _echo(engine) == "'Hello'"
 
 
+@pytest.mark.parametrize("end", [Engine.stop_loading, Engine.close], ids=["stop", "close"])
+def test_loading_can_be_stopped_from_another_thread(
+    tmp_path: Path, end: Callable[[Engine], None]
+) -> None:
+    folder = tmp_path / "endless"
+    folder.mkdir()
+    engine = _engine(folder)
+    ended: list[EngineError] = []
+
+    def load() -> None:
+        try:
+            engine.facts()
+        except EngineError as error:
+            ended.append(error)
+
+    thread = threading.Thread(target=load)
+    thread.start()
+    _until((folder / "loading").exists, 20)
+    _until(lambda: (folder / "loading").read_text() != "")
+    end(engine)
+    thread.join(5)
+    assert not thread.is_alive()
+    assert [type(error) for error in ended] == [EngineStopped]
+    assert _gone(int((folder / "loading").read_text()))
+    engine.stop_loading()  # nothing to stop any more
+
+
 def test_closing_the_engine_ends_an_answer_in_another_thread(tmp_path: Path) -> None:
     engine = _engine(tmp_path)
     pid = _pid(engine)

@@ -17,10 +17,12 @@ def unit(*numbers: float) -> np.ndarray:
     return vector / np.linalg.norm(vector)
 
 
-def rows(*entries: tuple[int, int, str, np.ndarray]) -> IndexRows:
+def rows(*entries: tuple[int, int, str, np.ndarray], figures: bool = False) -> IndexRows:
     chunk_ids, document_ids, texts, vectors = zip(*entries, strict=True)
     words = [" ".join(content_words(text)) for text in texts]
-    return IndexRows(list(chunk_ids), list(document_ids), words, np.stack(vectors))
+    return IndexRows(
+        list(chunk_ids), list(document_ids), words, np.stack(vectors), [figures] * len(words)
+    )
 
 
 FIRST = rows(
@@ -28,6 +30,21 @@ FIRST = rows(
     (2, 10, "the haemoglobin was low", unit(0, 1, 0)),
     (3, 11, "metformin metformin continued", unit(0.9, 0.1, 0)),
 )
+
+
+FIGURES = rows(
+    (7, 10, "figure 1 metformin over time", unit(0.8, 0.2, 0)),
+    (8, 11, "figure 2 haemoglobin over time", unit(0, 0.9, 0.1)),
+    figures=True,
+)
+
+
+def both(*parts: IndexRows) -> IndexRows:
+    """One batch of several."""
+    ids, documents, words, figures = (
+        [value for part in parts for value in part[column]] for column in (0, 1, 2, 4)
+    )
+    return IndexRows(ids, documents, words, np.concatenate([p.vectors for p in parts]), figures)
 
 
 class IndexContract:
@@ -95,4 +112,50 @@ class IndexContract:
         index.build(ONE, [FIRST])
         index.remove_collection(ONE)
         assert index.matching(ONE, "metformin", 3) == []
+        assert index.chunk_ids(ONE) == set()
+
+    def test_figures_are_found_beside_text_and_marked(self, index: SearchIndex) -> None:
+        index.build(ONE, [both(FIRST, FIGURES)])
+        nearest = index.nearest(ONE, unit(1, 0, 0), 3)
+        assert [hit.chunk_id for hit in nearest] == [1, 3, 7]
+        assert [hit.figure for hit in nearest] == [False, False, True]
+        matching = {hit.chunk_id: hit.figure for hit in index.matching(ONE, "metformin", 5)}
+        assert matching == {1: False, 3: False, 7: True}
+        holding = index.holding(ONE, content_words("figure time"), 5)
+        assert {hit.chunk_id for hit in holding} == {7, 8}
+        assert [h.chunk_id for h in index.matching(ONE, "haemoglobin", 5, [11])] == [8]
+        assert index.chunk_ids(ONE) == {1, 2, 3, 7, 8}
+
+    def test_figures_leave_the_scores_of_the_text_alone(self, index: SearchIndex) -> None:
+        index.build(ONE, [FIRST])
+        index.build(TWO, [FIRST, FIGURES])
+        alone = index.matching(ONE, "metformin reduced", 5, beside="haemoglobin")
+        beside = index.matching(TWO, "metformin reduced", 5, beside="haemoglobin")
+        assert [hit for hit in beside if not hit.figure] == alone
+
+    def test_a_word_counts_in_a_figure_as_in_the_text(self, index: SearchIndex) -> None:
+        """Most figures say "time", one says "apixaban"; in the text it is the other way round."""
+        text = [(n, 10, "apixaban was started", unit(1, 0, 0)) for n in range(1, 40)]
+        text.append((40, 10, "the time of the start", unit(1, 0, 0)))
+        drawn = [(n, 10, "the time of the start", unit(1, 0, 0)) for n in range(51, 60)]
+        drawn += [(n, 10, "a map of the town", unit(1, 0, 0)) for n in range(61, 66)]
+        drawn.append((60, 10, "apixaban was started", unit(1, 0, 0)))
+        index.build(ONE, [rows(*text), rows(*drawn, figures=True)])
+        score = {hit.chunk_id: hit.score for hit in index.matching(ONE, "time apixaban", 50)}
+        assert score[51] > 4 * score[60]
+        assert score[60] == pytest.approx(score[1], rel=0.5)
+        assert score[51] == pytest.approx(score[40], rel=0.5)
+
+    def test_figures_come_and_go_with_their_documents(self, index: SearchIndex) -> None:
+        index.build(ONE, [FIRST])
+        index.add(ONE, [FIGURES])
+        assert {h.chunk_id for h in index.matching(ONE, "time", 5)} == {7, 8}
+        index.optimize(ONE)
+        assert {h.chunk_id for h in index.matching(ONE, "time", 5)} == {7, 8}
+        index.remove_documents(ONE, [10])
+        assert [h.chunk_id for h in index.nearest(ONE, unit(0, 1, 0), 5)] == [8, 3]
+        index.remove_chunks(ONE, [8])
+        assert index.matching(ONE, "time", 5) == []
+        index.add(ONE, [FIGURES])
+        index.remove_collection(ONE)
         assert index.chunk_ids(ONE) == set()

@@ -8,7 +8,7 @@ import pytest
 
 from ingest.index import SearchIndex
 from ingest.memory_index import MemoryIndex
-from tests.ingest.index_contract import FIRST, ONE, IndexContract, unit
+from tests.ingest.index_contract import FIGURES, FIRST, ONE, IndexContract, unit
 
 
 class TestMemoryIndex(IndexContract):
@@ -23,7 +23,8 @@ class TestIndexAtAPath(IndexContract):
         return SearchIndex(str(tmp_path / "index"), dimension=3)
 
     def test_it_is_there_after_a_restart(self, tmp_path: Path) -> None:
-        SearchIndex(str(tmp_path / "index"), dimension=3).build(ONE, [FIRST])
+        SearchIndex(str(tmp_path / "index"), dimension=3).build(ONE, [FIRST, FIGURES])
         again = SearchIndex(str(tmp_path / "index"), dimension=3)
-        assert again.chunk_ids(ONE) == {1, 2, 3}
+        assert again.chunk_ids(ONE) == {1, 2, 3, 7, 8}
+        assert {hit.chunk_id for hit in again.matching(ONE, "time", 5)} == {7, 8}
         assert again.nearest(ONE, unit(1, 0, 0), 1)[0].chunk_id == 1

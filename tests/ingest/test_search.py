@@ -195,6 +195,15 @@ def test_the_glossaries_that_come_with_the_program_load() -> None:
     assert glossary.wording("Whose umbrella is it?") == ""
 
 
+def test_a_glossary_knows_the_words_without_which_nothing_is_said() -> None:
+    glossary = Glossary([Entry(("audit",), "inspect", ("audit", "books and records"))])
+    (audits,) = glossary.telling("May a party audit the other?")
+    assert audits.told_in("The Books and Records are open.")
+    assert not audits.told_in("The inaudible books of records.")
+    assert glossary.telling("Who pays?") == []
+    assert Glossary([Entry(("audit",), "inspect")]).telling("Who audits?") == []
+
+
 def test_a_broken_glossary_is_told(tmp_path: Path) -> None:
     path = tmp_path / "bad.toml"
     path.write_text("[[entry]]\nasked = ['x']\n")
@@ -246,13 +255,14 @@ def test_a_reranker_orders_the_best(searcher: Searcher) -> None:
 def test_guests_leave_the_others_scores_as_they_are() -> None:
     text = [Hit(n, 1, 0.9 - n / 100) for n in range(9)]
     alone = dict(fuse([(text, 1.0)], Fusion(depth=5)))
-    mixed = [Hit(70, 1, 0.95), *text[:2], Hit(71, 1, 0.885), *text[2:], Hit(72, 1, 0.1)]
-    beside = dict(fuse([(mixed, 1.0)], Fusion(depth=5), {70, 71, 72}))
+    first, second, third = (Hit(n, 1, s, True) for n, s in ((70, 0.95), (71, 0.885), (72, 0.1)))
+    mixed = [first, *text[:2], second, *text[2:], third]
+    beside = dict(fuse([(mixed, 1.0)], Fusion(depth=5)))
     assert {i: beside[i] for i in alone} == alone
     assert beside[70] == beside[0]  # as if it stood first among the text, and no better
     assert beside[1] > beside[71] == pytest.approx(beside[2], abs=0.2)
     assert 72 not in beside
-    assert set(dict(fuse([([Hit(70, 1, 0.5)], 1.0)], Fusion(), {70}))) == {70}
+    assert set(dict(fuse([([first], 1.0)], Fusion()))) == {70}
 
 
 def test_a_figure_counts_more_when_a_question_asks_to_see(
@@ -277,6 +287,38 @@ def test_a_figure_counts_more_when_a_question_asks_to_see(
     (found,) = [p for p in searcher.search(1, words) if p.figure is not None]
     assert found.figure is not None and found.figure.label == "figure 1"
     assert found.text == words and found.chunk_ids == (figure,)
+    store.close()
+
+
+def test_the_text_of_its_page_speaks_for_a_figure(tmp_path: Path, embedder: Embedder) -> None:
+    """Two figures that say the same; beside one stands what the question asks about."""
+    store = Store(tmp_path, bytes(32))
+    collection = store.add_collection("one").id
+    box = Box(10, 10, 90, 90)
+    entries = (
+        (1, "Dues of the harbour in spring.", None),
+        (2, "The ferry crossed eighty times in winter.", None),
+        (1, "Crossings of each year", 0),
+        (2, "Crossings of each year", 1),
+    )
+    chunks = [
+        Chunk(2 * n, text, text, (), (ChunkLine(page, box, 0, len(text)),), figure)
+        for n, (page, text, figure) in enumerate(entries)
+    ]
+    figures = [Figure(page, box, FigureKind.CHART) for page in (1, 2)]
+    index = stored(store, collection, chunks, embedder, figures)
+    text, _, first, second = (chunk.id for chunk in store.document_chunks(1))
+    question = "Which chart shows how often the ferry crossed in winter?"
+    alone, raised = (
+        {
+            r.chunk_id: r.score
+            for r in Searcher(store, index, embedder, fusion=how).rank(1, question)
+        }
+        for how in (Fusion(page_share=0.0), Fusion(page_share=0.5))
+    )
+    assert alone[second] == pytest.approx(alone[first], abs=0.02)
+    assert raised[second] > raised[first]
+    assert raised[text] == alone[text]
     store.close()
 
 

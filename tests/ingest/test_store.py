@@ -299,7 +299,7 @@ def test_a_library_of_the_first_format_is_brought_up_to_date(
     old.close()
     monkeypatch.undo()
     store = Store(tmp_path, KEY)
-    assert store._read("PRAGMA user_version")[0][0] == VERSION == 3
+    assert store._read("PRAGMA user_version")[0][0] == VERSION == 4
     assert [state.confidence for state in store.page_states(document_id)] == [0.9]
     assert store.figures(document_id) == []
     assert store.readings(document_id, 1) == [Reading(1, TextSource.OCR, page.lines)]

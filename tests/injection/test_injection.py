@@ -10,83 +10,28 @@ from __future__ import annotations
 import io
 import re
 import unicodedata
-from collections.abc import Iterator
 from contextlib import redirect_stdout
-from dataclasses import dataclass, field
 from html.parser import HTMLParser
-from pathlib import Path
 
 import pytest
 
 from app.cli.output import answer_fields, as_json, print_answer, print_documents
-from app.core.events import Answered, CitationStatus, DocumentInfo, PassagesFound
+from app.core.events import CitationStatus
 from app.core.fence import clean, label
-from app.core.vault import KeyFile
-from app.core.workspace import Workspace
-from app.ui.text import answer_html, cited_number, tip
+from app.core.plain import plain
+from app.ui.answer_text import runs_of
+from app.ui.text import tip
 from ingest.normalise import normalise
 from ingest.types import Passage
-from tests.injection.documents import ATTACKS, PROBE, QUESTION, Attack
+from tests.injection.documents import ATTACKS, Attack
+from tests.injection.stored import Library
 
-COLLECTION = "Mail from strangers"
 LEAKED = re.compile(r"1999|cancel+ed|previous instructions", re.I)
 TOKENS = re.compile(
     r"[<＜‹]\s*/?\s*[|｜]?\s*(?:start_of|end_of|im_|turn|channel|eot|begin|end|system|user|passage|"
     r"document|s\b|bos|eos)[^<>]{0,80}[>＞›]|\[\s*/?\s*(?:INST|SYSTEM_PROMPT)|<<|[\[［【]\s*\d+\s*[\]］】]",
     re.I,
 )
-
-
-@dataclass
-class Library:
-    """The workspace with all documents, and what it answered about each."""
-
-    workspace: Workspace
-    documents: dict[str, DocumentInfo]
-    answered: dict[str, list[tuple[Answered, tuple[Passage, ...]]]] = field(default_factory=dict)
-
-    def passages(self, attack: Attack) -> list[Passage]:
-        """All that a search can find in the attack's document."""
-        number = [self.documents[attack.name].id]
-        found: dict[tuple[int, ...], Passage] = {}
-        for words in (QUESTION, PROBE):
-            for passage in self.workspace.search(words, COLLECTION, k=50, documents=number):
-                found[passage.chunk_ids] = passage
-        return list(found.values())
-
-    def answers(self, attack: Attack) -> list[tuple[Answered, tuple[Passage, ...]]]:
-        """What the program answers about the document, and over which passages."""
-        if attack.name not in self.answered:
-            number = [self.documents[attack.name].id]
-            self.answered[attack.name] = [
-                self._answer(question, number) for question in (QUESTION, PROBE)
-            ]
-        return self.answered[attack.name]
-
-    def _answer(self, question: str, documents: list[int]) -> tuple[Answered, tuple[Passage, ...]]:
-        passages: tuple[Passage, ...] = ()
-        answer: Answered | None = None
-        for event in self.workspace.ask(question, COLLECTION, documents=documents):
-            if isinstance(event, PassagesFound):
-                passages = event.passages
-            elif isinstance(event, Answered):
-                answer = event
-        assert answer is not None
-        return answer, passages
-
-
-@pytest.fixture(scope="module")
-def library(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Library]:
-    folder = tmp_path_factory.mktemp("attacks")
-    paths: dict[str, str] = {}
-    for attack in ATTACKS:
-        place = folder / attack.name
-        place.mkdir()
-        paths[str(attack.build(place))] = attack.name
-    with Workspace.open(folder / "library", KeyFile(folder / "key"), create=True) as workspace:
-        list(workspace.add([Path(path) for path in paths], COLLECTION))
-        documents = {paths[d.path]: d for d in workspace.documents(COLLECTION)}
-        yield Library(workspace, documents)
 
 
 each = pytest.mark.parametrize("attack", ATTACKS, ids=lambda attack: attack.name)
@@ -133,11 +78,12 @@ def test_a_verified_quotation_stands_on_its_page(library: Library, attack: Attac
 def test_nothing_escapes_the_window(library: Library, attack: Attack) -> None:
     for answer, _ in library.answers(attack):
         numbers = {citation.n for citation in answer.citations}
-        seen = _Markup()
-        seen.feed(answer_html(answer.text, numbers, "#17626b"))
-        assert seen.tags <= {"div", "br", "a"}
-        assert {cited_number(link) for link in seen.links} <= numbers
-        assert not seen.scripts and not _steering(seen.text)
+        # The window puts these runs down as plain text; only they can be links.
+        runs = runs_of(answer.text, numbers, answer.statements)
+        links = {run.link for run in runs if run.link}
+        ours = {f"cite:{n}" for n in numbers} | {f"doubt:{n}" for n in range(99)}
+        assert links <= ours
+        assert not _steering(plain("".join(run.text for run in runs)))
     seen = _Markup()
     seen.feed(tip("\n".join(library.documents[attack.name].warnings)))
     assert seen.tags <= {"div"}

@@ -8,6 +8,7 @@ from typing import Any
 
 import docx
 from docx.document import Document
+from docx.enum.section import WD_ORIENT
 from docx.enum.style import WD_STYLE_TYPE
 from docx.oxml import OxmlElement
 from docx.oxml.ns import qn
@@ -31,6 +32,8 @@ _WIDTH, _HEIGHT, _MARGIN = 210, 297, 25  # A4, in mm
 _NAME_SHARE = 0.2  # of the width, for the names of facts
 _LISTING = "Muniment Listing"
 _QUIET = "Muniment Quiet"
+_CELL = "Muniment Cell"
+_WIDE = 4  # columns; a table with more is set smaller
 _GREY = RGBColor(0x55, 0x55, 0x55)
 
 
@@ -53,6 +56,9 @@ def _set_up(document: Document, paper: Paper) -> None:
     section.page_width, section.page_height = Mm(_WIDTH), Mm(_HEIGHT)
     section.left_margin = section.right_margin = Mm(_MARGIN)
     section.top_margin = section.bottom_margin = Mm(_MARGIN)
+    if paper.landscape:
+        section.orientation = WD_ORIENT.LANDSCAPE
+        section.page_width, section.page_height = Mm(_HEIGHT), Mm(_WIDTH)
     document.styles["Normal"].font.size = Pt(10.5)
     document.styles["Title"].font.size = Pt(18)
     listing = document.styles.add_style(_LISTING, WD_STYLE_TYPE.PARAGRAPH)
@@ -61,6 +67,9 @@ def _set_up(document: Document, paper: Paper) -> None:
     quiet = document.styles.add_style(_QUIET, WD_STYLE_TYPE.PARAGRAPH)
     quiet.base_style = document.styles["Normal"]
     quiet.font.size, quiet.font.color.rgb = Pt(9), _GREY
+    cell = document.styles.add_style(_CELL, WD_STYLE_TYPE.PARAGRAPH)
+    cell.base_style = document.styles["Normal"]
+    cell.font.size = Pt(8)
     properties = document.core_properties
     properties.title = paper.title[:255]
     properties.author = properties.last_modified_by = "Muniment"
@@ -101,21 +110,25 @@ def _add_table(document: Document, table: Table, notes: Footnotes) -> None:
         look = made._tbl.tblPr.find(qn("w:tblLook"))
         look.set(qn("w:firstRow"), "0")
         look.set(qn("w:val"), "0480")
-    text_width = _WIDTH - 2 * _MARGIN
+    page_width = document.sections[0].page_width
+    text_width = (page_width.mm if page_width else _WIDTH) - 2 * _MARGIN
+    style = _CELL if len(shares) > _WIDE else None
     for column, share in zip(made.columns, shares, strict=True):
         column.width = Mm(text_width * share)
     for number, (row, cells) in enumerate(zip(made.rows, table.rows, strict=True)):
         for cell, share in zip(row.cells, shares, strict=True):
             cell.width = Mm(text_width * share)
         for cell, inlines in zip(row.cells, cells, strict=False):
-            _fill(cell, inlines, notes)
+            _fill(cell, inlines, notes, style)
         if table.header and number == 0:
             row._tr.get_or_add_trPr().append(OxmlElement("w:tblHeader"))
     document.add_paragraph()  # tables that touch become one
 
 
-def _fill(cell: Any, inlines: Inlines, notes: Footnotes) -> None:
+def _fill(cell: Any, inlines: Inlines, notes: Footnotes, style: str | None) -> None:
     paragraph = cell.paragraphs[0]
+    if style:
+        paragraph.style = style
     paragraph.paragraph_format.space_after = Pt(2)
     add_inlines(paragraph._p, inlines, notes.refer)
 

@@ -133,13 +133,15 @@ Block = Heading | Paragraph | Listing | Facts | Table
 class Paper:
     """A whole file. ``notes`` are numbered from 1, in the order in which they are referred to.
 
-    ``made`` is ISO 8601, UTC.
+    ``made`` is ISO 8601, UTC. ``landscape`` asks for pages on their side, for wide tables, where
+    the format has pages and can turn them (Word).
     """
 
     title: str
     blocks: tuple[Block, ...]
     notes: tuple[Inlines, ...] = ()
     made: str = ""
+    landscape: bool = False
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "title", one_line(self.title))

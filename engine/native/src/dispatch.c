@@ -57,10 +57,11 @@ EXPORT void muniment_gelu_multiply(const float *gate, int64_t gate_stride, const
 }
 
 EXPORT void muniment_norm_rope(float *x, int64_t x_stride, int64_t rows, int64_t heads, int64_t head_size,
-                        const float *weight, float epsilon, const float *cosine, const float *sine,
-                        float scale, int threads)
+                        int64_t parts, const float *weight, float epsilon, const float *cosine,
+                        const float *sine, float scale, int threads)
 {
-    chosen->norm_rope(x, x_stride, rows, heads, head_size, weight, epsilon, cosine, sine, scale, threads);
+    chosen->norm_rope(x, x_stride, rows, heads, head_size, parts, weight, epsilon, cosine, sine, scale,
+                      threads);
 }
 
 EXPORT void muniment_softcap(float *x, int64_t count, float cap, int threads)

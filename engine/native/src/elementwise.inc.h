@@ -92,7 +92,7 @@ static void gelu_multiply(const float *gate, int64_t gate_stride, const float *u
 
 struct norm_rope_job {
     float *x;
-    int64_t stride, heads, head_size;
+    int64_t stride, heads, head_size, parts;
     const float *weight, *cosine, *sine;
     float epsilon, scale;
 };
@@ -100,26 +100,28 @@ struct norm_rope_job {
 static void norm_rope_row(void *context, int64_t row)
 {
     const struct norm_rope_job *job = context;
-    int64_t size = job->head_size, half = size / 2;
+    int64_t size = job->head_size, each = size / job->parts, half = each / 2;
     for (int64_t head = 0; head < job->heads; head++) {
         float *v = job->x + row * job->stride + head * size;
         float inverse = 1.0f / sqrtf(mean_square(v, size) + job->epsilon) * job->scale;
         for (int64_t i = 0; i < size; i++) v[i] *= job->weight ? inverse * job->weight[i] : inverse;
         if (!job->cosine) continue;
-        const float *c = job->cosine + row * half, *s = job->sine + row * half;
-        for (int64_t i = 0; i < half; i++) {
-            float a = v[i], b = v[i + half];
-            v[i] = a * c[i] - b * s[i];
-            v[i + half] = b * c[i] + a * s[i];
-        }
+        const float *c = job->cosine + row * (size / 2), *s = job->sine + row * (size / 2);
+        for (int64_t part = 0; part < job->parts; part++, v += each, c += half, s += half)
+            for (int64_t i = 0; i < half; i++) {
+                float a = v[i], b = v[i + half];
+                v[i] = a * c[i] - b * s[i];
+                v[i + half] = b * c[i] + a * s[i];
+            }
     }
 }
 
 static void norm_rope(float *x, int64_t x_stride, int64_t rows, int64_t heads, int64_t head_size,
-                      const float *weight, float epsilon, const float *cosine, const float *sine,
-                      float scale, int threads)
+                      int64_t parts, const float *weight, float epsilon, const float *cosine,
+                      const float *sine, float scale, int threads)
 {
-    struct norm_rope_job job = {x, x_stride, heads, head_size, weight, cosine, sine, epsilon, scale};
+    struct norm_rope_job job = {x, x_stride, heads, head_size, parts,
+                                weight, cosine, sine, epsilon, scale};
     muniment_parallel(threads, rows, ROWS_EACH, norm_rope_row, &job);
 }
 

@@ -121,10 +121,11 @@ struct kernels {
     /* gelu(gate) * up, gate and up side by side or apart: strides of a row in floats */
     void (*gelu_multiply)(const float *gate, int64_t gate_stride, const float *up, int64_t up_stride,
                           int64_t rows, int64_t width, float *out, int threads);
-    /* in place: rms norm of each head (weight may be NULL), then rotation by cos and sin [rows][D/2] */
+    /* in place: rms norm of each head (weight may be NULL), then rotation by cos and sin [rows][D/2],
+     * each of the head's `parts` by itself */
     void (*norm_rope)(float *x, int64_t x_stride, int64_t rows, int64_t heads, int64_t head_size,
-                      const float *weight, float epsilon, const float *cosine, const float *sine,
-                      float scale, int threads);
+                      int64_t parts, const float *weight, float epsilon, const float *cosine,
+                      const float *sine, float scale, int threads);
     /* x = cap * tanh(x / cap), in place */
     void (*softcap)(float *x, int64_t count, float cap, int threads);
     /* store rows of one head's keys and values at positions first, first + 1, ... */

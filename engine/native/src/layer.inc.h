@@ -29,17 +29,17 @@ static void before_attention(const struct layer *layer, const struct layer_rows 
     float epsilon = (float)layer->epsilon;
     rms_norm(rows->x, n, layer->hidden, layer->input_norm, epsilon, NULL, 1.0f, rows->workspace, threads);
     multiply_all(&layer->qkv, rows->workspace, n, qkv, stride, threads);
-    norm_rope(qkv, stride, n, layer->heads, size, layer->query_norm, epsilon, rows->cosine, rows->sine,
-              1.0f, threads);
+    norm_rope(qkv, stride, n, layer->heads, size, 1, layer->query_norm, epsilon, rows->cosine,
+              rows->sine, 1.0f, threads);
     if (!layer->owns_kv) return;
     float *keys = qkv + q, *values = keys + kv;
     if (layer->k_is_v)
         for (int64_t i = 0; i < n; i++)
             memcpy(values + i * stride, keys + i * stride, (size_t)kv * sizeof(float));
-    norm_rope(keys, stride, n, layer->kv_heads, size, layer->key_norm, epsilon, rows->cosine, rows->sine,
-              1.0f, threads);
+    norm_rope(keys, stride, n, layer->kv_heads, size, 1, layer->key_norm, epsilon, rows->cosine,
+              rows->sine, 1.0f, threads);
     if (layer->value_norm)
-        norm_rope(values, stride, n, layer->kv_heads, size, NULL, epsilon, NULL, NULL, 1.0f, threads);
+        norm_rope(values, stride, n, layer->kv_heads, size, 1, NULL, epsilon, NULL, NULL, 1.0f, threads);
 }
 
 /* out [rows][hidden]: the layer's result from its input x and what was attended [rows][heads * D]. */

@@ -368,8 +368,11 @@ struct linear_job {
     struct quantized_rows q;
     int mode;
     float zero;
+    const float *turned; /* [rows / WIDE_ROWS][inputs][WIDE_ROWS]: the first rows, for wide_panels */
+    int64_t wide;        /* how many */
 };
 
+/* Rows from the first that wide_panels leaves. */
 static void float_panel(void *context, int64_t p)
 {
     const struct linear_job *job = context;
@@ -377,7 +380,7 @@ static void float_panel(void *context, int64_t p)
     int64_t left_over = job->outputs - p * PANEL, columns = left_over < PANEL ? left_over : PANEL;
     const char *w = job->weights + (size_t)(p * job->inputs) * PANEL * (bf16 ? 2 : 4);
     float buffer[6][16];
-    for (int64_t row = 0; row < job->rows;) {
+    for (int64_t row = job->wide; row < job->rows;) {
         int64_t left = job->rows - row;
         int count = left >= 6 ? 6 : left >= 4 ? 4 : (int)left;
         const float *xs[6];
@@ -398,6 +401,66 @@ static void float_panel(void *context, int64_t p)
         row += count;
     }
 }
+
+#if defined(__AVX512F__)
+/* Many rows: twelve by two panels fill the registers, which halves the loads. Weights are unpacked once
+ * for some blocks of rows, some inputs at a time; the sums wait and go on in the same order. */
+enum { WIDE_ROWS = 12, WIDE_BLOCKS = 10, DEEP = 256 };
+
+static void wide_rows(const float *x, const float *weights, int64_t inputs, float *y)
+{
+    vec sum[WIDE_ROWS][2];
+    for (int r = 0; r < WIDE_ROWS; r++)
+        for (int p = 0; p < 2; p++) sum[r][p] = load(y + (2 * r + p) * PANEL);
+    for (int64_t k = 0; k < inputs; k++, x += WIDE_ROWS, weights += 2 * PANEL) {
+        vec one = load(weights), other = load(weights + PANEL);
+        for (int r = 0; r < WIDE_ROWS; r++) {
+            sum[r][0] += x[r] * one;
+            sum[r][1] += x[r] * other;
+        }
+    }
+    for (int r = 0; r < WIDE_ROWS; r++)
+        for (int p = 0; p < 2; p++) store(y + (2 * r + p) * PANEL, sum[r][p]);
+}
+
+static void wide_panels(void *context, int64_t pair)
+{
+    const struct linear_job *job = context;
+    int bf16 = job->kind == WEIGHT_BF16;
+    size_t panel_bytes = (size_t)job->inputs * PANEL * (bf16 ? 2 : 4);
+    const char *w = job->weights + 2 * (size_t)pair * panel_bytes;
+    float unpacked[DEEP * 2 * PANEL] __attribute__((aligned(64)));
+    float sums[WIDE_BLOCKS * WIDE_ROWS][2 * PANEL] __attribute__((aligned(64)));
+    for (int64_t start = 0, rows; start < job->wide; start += rows) {
+        rows = job->wide - start < WIDE_BLOCKS * WIDE_ROWS ? job->wide - start : WIDE_BLOCKS * WIDE_ROWS;
+        memset(sums, 0, (size_t)rows * sizeof sums[0]);
+        for (int64_t k = 0; k < job->inputs; k += DEEP) {
+            int64_t deep = job->inputs - k < DEEP ? job->inputs - k : DEEP;
+            for (int p = 0; p < 2; p++) {
+                const char *from = w + p * panel_bytes;
+                for (int64_t i = 0; i < deep; i++)
+                    store(unpacked + (2 * i + p) * PANEL,
+                          bf16 ? load_bf16((const uint16_t *)from + (k + i) * PANEL)
+                               : load((const float *)from + (k + i) * PANEL));
+            }
+            for (int64_t row = 0; row < rows; row += WIDE_ROWS)
+                wide_rows(job->turned + (start + row) * job->inputs + k * WIDE_ROWS, unpacked, deep,
+                          sums[row]);
+        }
+        for (int64_t row = 0; row < rows; row++)
+            memcpy(job->y + (start + row) * job->y_stride + 2 * pair * PANEL, sums[row], sizeof sums[0]);
+    }
+}
+
+static void turn_rows(void *context, int64_t block)
+{
+    const struct linear_job *job = context;
+    const float *x = job->x + block * WIDE_ROWS * job->inputs;
+    float *to = (float *)job->turned + block * WIDE_ROWS * job->inputs;
+    for (int64_t k = 0; k < job->inputs; k++)
+        for (int r = 0; r < WIDE_ROWS; r++) to[k * WIDE_ROWS + r] = x[r * job->inputs + k];
+}
+#endif
 
 static void integer_panel(void *context, int64_t p)
 {
@@ -461,26 +524,11 @@ static void quantize_row(void *context, int64_t row)
         quantize_group(job->x + i * GROUP, job->q.values + i * GROUP, job->q.steps + i * 2, job->zero);
 }
 
-static void linear(int kind, const float *x, int64_t rows, int64_t inputs, const void *weights,
-                   const uint16_t *scales, const uint16_t *minima, float *y, int64_t outputs,
-                   int64_t y_stride, int threads)
+/* One scratch a calling thread, kept: fresh pages cost more than the rounding. */
+static void *scratch_of(size_t size)
 {
-    struct linear_job job = {kind, x, rows, inputs, weights, scales, minima, y, outputs, y_stride,
-                             {NULL, NULL}, CENTRED, -8.0f};
-    /* Few enough outputs at a time that no thread waits long for another's last. */
-    int64_t panels = (outputs + PANEL - 1) / PANEL, chunk = EACH_NUMBERS / (inputs * PANEL);
-    chunk = chunk < 1 ? 1 : chunk > 16 ? 16 : chunk;
-    if (kind == WEIGHT_F32 || kind == WEIGHT_BF16) {
-        muniment_parallel(threads, panels, chunk, float_panel, &job);
-        return;
-    }
-    if (kind == WEIGHT_Q8) job.mode = SIGNED, job.zero = -128.0f;
-    if (minima) job.mode = SHIFTED, job.zero = 1.0f;
-    /* One scratch a calling thread, kept: fresh pages cost more than the rounding. */
     static __thread char *scratch;
     static __thread size_t scratch_size;
-    int64_t groups = inputs / GROUP;
-    size_t size = (size_t)(rows * inputs) + (size_t)(rows * groups) * 8;
     if (size > scratch_size) {
         free(scratch);
         scratch_size = 0;
@@ -488,6 +536,35 @@ static void linear(int kind, const float *x, int64_t rows, int64_t inputs, const
         if (!scratch) abort();
         scratch_size = size;
     }
+    return scratch;
+}
+
+static void linear(int kind, const float *x, int64_t rows, int64_t inputs, const void *weights,
+                   const uint16_t *scales, const uint16_t *minima, float *y, int64_t outputs,
+                   int64_t y_stride, int threads)
+{
+    struct linear_job job = {kind, x, rows, inputs, weights, scales, minima, y, outputs, y_stride,
+                             {NULL, NULL}, CENTRED, -8.0f, NULL, 0};
+    /* Few enough outputs at a time that no thread waits long for another's last. */
+    int64_t panels = (outputs + PANEL - 1) / PANEL, chunk = EACH_NUMBERS / (inputs * PANEL);
+    chunk = chunk < 1 ? 1 : chunk > 16 ? 16 : chunk;
+    if (kind == WEIGHT_F32 || kind == WEIGHT_BF16) {
+#if defined(__AVX512F__)
+        if (rows >= 2 * WIDE_ROWS && outputs % (2 * PANEL) == 0) {
+            job.wide = rows / WIDE_ROWS * WIDE_ROWS;
+            job.turned = scratch_of((size_t)(job.wide * inputs) * sizeof(float));
+            muniment_parallel(threads, job.wide / WIDE_ROWS, 1, turn_rows, &job);
+            muniment_parallel(threads, panels / 2, 1, wide_panels, &job);
+            if (job.wide == rows) return;
+        }
+#endif
+        muniment_parallel(threads, panels, chunk, float_panel, &job);
+        return;
+    }
+    if (kind == WEIGHT_Q8) job.mode = SIGNED, job.zero = -128.0f;
+    if (minima) job.mode = SHIFTED, job.zero = 1.0f;
+    int64_t groups = inputs / GROUP;
+    char *scratch = scratch_of((size_t)(rows * inputs) + (size_t)(rows * groups) * 8);
     job.q.values = (int8_t *)scratch;
     job.q.steps = (float *)(scratch + rows * inputs);
     muniment_parallel(threads, rows, 4, quantize_row, &job);

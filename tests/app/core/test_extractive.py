@@ -7,8 +7,9 @@ from dataclasses import replace
 import pytest
 
 from app.core.answerer import Draft, Task
-from app.core.events import CitationStatus
-from app.core.extractive import ExtractiveAnswerer, missing, missing_years, without_words
+from app.core.candidates import without_words
+from app.core.events import CitationStatus, Mode
+from app.core.extractive import ExtractiveAnswerer
 from ingest.embedder import open_embedder
 from ingest.glossary import Entry, Glossary
 from ingest.types import Box, ChunkLine, Passage
@@ -101,20 +102,6 @@ def test_what_is_left_of_a_question() -> None:
     assert without_words("The licence?", {"licenc"}) == "The licence?"
 
 
-@pytest.mark.parametrize(
-    ("question", "missing"),
-    [
-        ("What were sales in 2023?", []),
-        ("What were sales in 2024 and FY2022?", []),
-        ("What were sales in 2019?", ["2019"]),
-        ("What costs 2019.5 or 12019 euros?", []),
-    ],
-)
-def test_years_that_no_passage_has(question: str, missing: list[str]) -> None:
-    report = replace(passage(1, "Sales of 2023 and of March '24", "\t5\t6"), document="2022.pdf")
-    assert missing_years(question, [report]) == missing
-
-
 def test_another_year_is_not_found(answerer: ExtractiveAnswerer) -> None:
     report = [passage(1, "Net sales in fiscal 2023 were 5.2 million euros.")]
     *_, found = answerer.answer(Task("What were net sales in fiscal 2023?", report))
@@ -158,11 +145,26 @@ def test_a_number_may_stand_elsewhere_in_the_document(answerer: ExtractiveAnswer
     assert {c.document_id for c in found.citations} == {1}
 
 
-def test_what_no_passage_tells_of() -> None:
-    texts = [passage(1, "The sum of 3,975 pounds for part A-1234 of 2023.")]
-    assert missing("Was part A 1234 sold for 3975 in 2023?", texts) == []
-    assert missing("Was part B-1234 sold for 4975 in 2024?", texts) == ["2024", "B-1234", "4975"]
-    assert missing("Was it more than $9000, or 40 per cent of 50,000?", texts) == []
+def test_each_page_is_quoted_once_and_the_strongest_first(answerer: ExtractiveAnswerer) -> None:
+    pages = [
+        passage(n, f"The ferry Skarven was repaired in {town}.", "Its crew of nine was paid.")
+        for n, town in enumerate(("Bergen", "Tromsø", "Molde", "Bodø", "Narvik", "Oslo"), start=1)
+    ]
+    *_, found = answerer.answer(Task("Where was the ferry Skarven repaired?", pages))
+    assert isinstance(found, Draft)
+    assert len(found.citations) == 5 == len({c.document_id for c in found.citations})
+    assert all("repaired" in c.quote for c in found.citations)
+
+
+def test_a_page_that_was_pointed_at_is_quoted_more_than_once(
+    answerer: ExtractiveAnswerer,
+) -> None:
+    towns = [f"The ferry Skarven was repaired in {town}." for town in ("Bergen", "Molde", "Oslo")]
+    *_, found = answerer.answer(
+        Task("Where was the ferry Skarven repaired?", [passage(1, *towns)], Mode.PLACE)
+    )
+    assert isinstance(found, Draft)
+    assert len(found.citations) == 3
 
 
 def test_no_passages_no_answer(answerer: ExtractiveAnswerer) -> None:

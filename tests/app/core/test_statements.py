@@ -60,3 +60,5 @@ def test_nothing_is_lost(text: str, step: int) -> None:
 def test_numbers() -> None:
     numbers: dict[int, int] = {}
     assert numbered("a [7] b [9][3] c [7, 8]", numbers, frozenset({3, 7}), 4) == "a [4] b [5] c [4]"
+    assert numbered("a [Passage 3]", {}, frozenset({3, 7}), 1) == "a [1]"
+    assert numbered("a [page 3]", {}, frozenset({3, 7}), 1) == "a [page 3]"

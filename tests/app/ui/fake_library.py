@@ -9,6 +9,7 @@ import os
 import threading
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from fractions import Fraction
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -23,18 +24,28 @@ from app.core.events import (
     DocumentAdded,
     DocumentInfo,
     DocumentRemoved,
+    Effort,
     FileFailed,
     FileStarted,
+    Mode,
+    ModeChosen,
     PageImageData,
     PageRead,
     PassagesFound,
+    PromptProgress,
+    Scope,
     Searched,
+    Statement,
+    StatementChecked,
     TextWritten,
     UnreadablePage,
+    WrittenBy,
 )
+from app.core.records import AnswerRecord, ConversationInfo, Exchange, Source
 from app.ui.background import serve
 from app.ui.follower import SerialWriter
 from app.ui.messages import Open
+from engine import EngineStopped, MemoryExceeded, ModelFacts
 from ingest.errors import DamagedFile, WrongKey
 from ingest.types import Box, ChunkLine, PageBox, Passage
 
@@ -97,12 +108,101 @@ def answered(found: bool = True, question: str = "Which beta blocker?") -> Answe
     return Answered(question, True, text, (citation(),), searched, unreadable, "extractive")
 
 
+MODEL = "gemma-4-small"
+FACTS = ModelFacts(MODEL, "gemma4", 1, 2, 3, 8000, 8000, 6, 7, "none", "cpu")
+
+
+def written(question: str = "Which beta blocker?", *, conversation: int = 4) -> Answered:
+    """An answer of a model: a sentence of each state, one of them without a source."""
+    verified, repaired, unverified = CitationStatus
+    sentences = (
+        ("Metoprolol 47.5 mg once daily was continued [1].", verified, (1,), ()),
+        (" The page says “once a day” [2].", repaired, (2,), ()),
+        (" It was raised to 95 mg [3].", unverified, (3,), ("95 mg",)),
+        (" He was glad.", unverified, (), ()),
+    )
+    text, statements = "", []
+    for words, status, numbers, missing in sentences:
+        start = len(text) + len(words) - len(words.lstrip())
+        text += words
+        statements.append(Statement(start, len(text), status, numbers, missing))
+    citations = (
+        citation(1),
+        citation(2, repaired),
+        replace(citation(3, unverified), missing=("95 mg",)),
+    )
+    return replace(
+        answered(question=question),
+        text=text,
+        citations=citations,
+        statements=tuple(statements),
+        answerer=MODEL,
+        mode=Mode.PASSAGES,
+        by=WrittenBy(MODEL, "f00d", "4 bits", "k3v3"),
+        effort=Effort(12_000, 2_900, 1_200, 58, 3.4, 9.2),
+        conversation=conversation,
+        record=conversation * 10,
+    )
+
+
+def told(answer: Answered) -> list[object]:
+    """The events of an answer while it is written, the answer last."""
+    events: list[object] = [
+        ModeChosen(answer.mode, "Passages answer it.", "beta blocker"),
+        PassagesFound((passage(),)),
+        PromptProgress(12_000, 12_000, 2_900, 1_200),
+    ]
+    at = 0
+    for statement in answer.statements:
+        events.append(TextWritten(answer.text[at : statement.end]))
+        events += [CitationChecked(c) for c in answer.citations if c.n in statement.citations]
+        words = answer.text[statement.start : statement.end]
+        events.append(StatementChecked(statement, words))
+        at = statement.end
+    return [*events, answer]
+
+
+def record(answer: Answered, scope: Scope | None = None) -> AnswerRecord:
+    """An answer as it is kept."""
+    source = Source(1, DOCUMENTS[0].name, "0" * 64)
+    return AnswerRecord(
+        answer.question,
+        "Patients",
+        "2026-01-02T09:30:00+00:00",
+        answer,
+        query="beta blocker",
+        reason="Passages answer it.",
+        scope=scope,
+        sources=(source,),
+    )
+
+
+def kept(*answers: Answered, changed: tuple[str, ...] = ()) -> tuple[Exchange, ...]:
+    """Kept exchanges of one conversation."""
+    made = "2026-01-02T09:30:00+00:00"
+    return tuple(
+        Exchange(a.record, a.conversation, n, made, record(a), changed)
+        for n, a in enumerate(answers, start=1)
+    )
+
+
+def info(
+    number: int = 4, title: str = "Which beta blocker?", exchanges: int = 1
+) -> ConversationInfo:
+    """A conversation as it is listed."""
+    made = "2026-01-02T09:30:00+00:00"
+    return ConversationInfo(number, "Patients", title, made, made, exchanges)
+
+
 class FakeWorkspace:
     """Serves the made-up library; some words make it crash, fail or wait."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._documents = list(DOCUMENTS)
+        self._model = ""
+        self._stopped = threading.Event()
+        self._kept: list[Answered] = []
 
     def close(self) -> None:
         (self._folder / "closed").write_text("closed")
@@ -136,7 +236,45 @@ class FakeWorkspace:
     def follow(self, _collection: str, folder: str) -> None:
         (self._folder / "followed").write_text(folder)
 
-    def ask(self, question: str, _collection: str) -> Iterator[object]:
+    def stop_loading(self) -> None:
+        self._stopped.set()
+
+    def language_model(self) -> str:
+        return self._model
+
+    def use_language_model(self, path: Path | None) -> ModelFacts | None:
+        if path is not None and path.name == "big":
+            raise MemoryExceeded(str(path), "It needs 90 GB, and 8 GB are free.", "Choose E2B.")
+        if path is not None and path.name == "slow":
+            assert self._stopped.wait(60)
+            raise EngineStopped(str(path), "The model was closed.", "Ask again.")
+        self._model = str(path or "")
+        return None if path is None else FACTS
+
+    def conversations(self, _collection: str) -> list[ConversationInfo]:
+        return [info(exchanges=len(self._kept))] if self._kept else []
+
+    def exchanges(self, _conversation: int) -> tuple[Exchange, ...]:
+        return kept(*self._kept)
+
+    def export_answer(self, record_id: int, path: Path, *, replace: bool = False) -> None:
+        path.write_text(f"{record_id} {replace}")
+
+    def ask(
+        self,
+        question: str,
+        _collection: str,
+        *,
+        conversation: int | None = None,
+        mode: Mode = Mode.AUTO,
+        scope: Scope | None = None,
+    ) -> Iterator[object]:
+        assert scope is None and (conversation is None or self._kept)
+        if self._model:
+            answer = replace(written(question), mode=mode)
+            self._kept.append(answer)
+            yield from told(answer)
+            return
         yield PassagesFound((passage(),))
         if "weather" in question:
             yield answered(found=False, question=question)

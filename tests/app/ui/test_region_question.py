@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -10,7 +11,7 @@ from PySide6.QtCore import QPoint, QPointF, Qt
 from PySide6.QtGui import QColor
 from pytestqt.qtbot import QtBot
 
-from app.core.events import Answered, Scope
+from app.core.events import Scope
 from app.ui import style
 from app.ui.main_window import MainWindow
 from app.ui.page_model import Place
@@ -66,7 +67,7 @@ def test_a_rectangle_is_drawn_asked_about_and_taken_away(
     call = bridge.last("ask")
     assert call.args == ("What is this?", "Patients") and call.kwargs == {"scope": scope}
     answer = answered()
-    bridge.stream("ask", Answered(*[getattr(answer, n) for n in answer.__slots__[:-1]], scope))
+    bridge.stream("ask", replace(answer, scope=scope))
     card = window.conversation.cards()[-1]
     assert card.notes()[0] == "Searched a region of page 1 only."
     assert chip.isVisible()  # the next question may be about the same place

@@ -23,6 +23,8 @@ def test_contrast_of_text_is_enough(theme: style.Theme) -> None:
     for colour in (theme.text, theme.muted):
         for ground in (theme.accent_soft, theme.bad_soft):
             assert style.contrast(colour, ground) >= 4.5, (colour, ground)
+    assert style.contrast(theme.bad, theme.bad_soft) >= 4.5
+    assert style.contrast(theme.caution, theme.caution_soft) >= 4.5
     assert style.contrast("#000000", theme.highlight) >= 10
 
 

@@ -1,0 +1,102 @@
+"""Running the vision tower: the modules of ``transformers``, layer by layer, in blocks of rows.
+
+Does what ``Gemma4VisionModel.forward`` does for one image without padding. Of all patches there are
+only hidden states, keys and values at a time; everything else is made for a block of rows and goes
+with it. Norms, rotary positions and the gated activation are the decoder's.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+from torch.nn import functional
+
+from engine.layers import gelu_multiply, norm_rope, rms_norm
+from engine.media_config import PATCHES_AT_ONCE
+
+Turn = tuple[torch.Tensor, torch.Tensor]
+
+
+def encode(tower: Any, patches: torch.Tensor, places: torch.Tensor) -> torch.Tensor:
+    """Soft tokens fp32 [n / pool**2, hidden] of patches fp32 [n, patch * patch * 3], row by row.
+
+    ``places`` int64 [n, 2] are columns and rows; the image is of whole soft tokens. ``tower`` is a
+    ``Gemma4VisionModel`` with our products and norms in it (:mod:`engine.towers`).
+    """
+    config = tower.config
+    padded = torch.zeros(1, PATCHES_AT_ONCE, dtype=torch.bool, device=patches.device)
+    x = torch.empty(len(patches), config.hidden_size, device=patches.device)
+    for rows in _blocks(len(patches)):
+        some = patches[None, rows]
+        x[rows] = tower.patch_embedder(some, places[None, rows], padded[:, : some.shape[1]])[0]
+    turn = _turn(tower.encoder.rotary_emb, x, places)
+    for layer in tower.encoder.layers[: config.num_hidden_layers]:
+        _run(layer, x, turn)
+    return _pooled(tower, x, places)
+
+
+def _run(layer: Any, x: torch.Tensor, turn: Turn) -> None:
+    """One layer, in place on x fp32 [n, hidden]."""
+    attention, before = layer.self_attn, layer.input_layernorm
+    size, heads = attention.head_dim, attention.config.num_attention_heads
+    kv_heads = attention.config.num_key_value_heads
+    keys, values = x.new_empty(2, len(x), kv_heads * size)
+    for rows in _blocks(len(x)):
+        given = before(x[rows])
+        k = attention.k_proj(given)
+        keys[rows] = _normed(k, kv_heads, attention.k_norm, (turn[0][rows], turn[1][rows]))
+        values[rows] = _normed(attention.v_proj(given), kv_heads, attention.v_norm, None)
+    k, v = (part.view(1, len(x), kv_heads, size).transpose(1, 2) for part in (keys, values))
+    for rows in _blocks(len(x)):
+        q = attention.q_proj(before(x[rows]))
+        q = _normed(q, heads, attention.q_norm, (turn[0][rows], turn[1][rows]))
+        attended = functional.scaled_dot_product_attention(
+            q.view(1, -1, heads, size).transpose(1, 2),
+            k,
+            v,
+            scale=attention.scaling,
+            enable_gqa=heads > kv_heads,
+        )
+        out = attention.o_proj(attended.transpose(1, 2).reshape(-1, heads * size))
+        x[rows] = _added(out, layer.post_attention_layernorm, x[rows])
+        out = _fed_forward(layer.mlp, layer.pre_feedforward_layernorm(x[rows]))
+        x[rows] = _added(out, layer.post_feedforward_layernorm, x[rows])
+
+
+def _normed(x: torch.Tensor, heads: int, norm: Any, turn: Turn | None) -> torch.Tensor:
+    """x [rows, heads * size]: each head normed, and turned in two parts. May work in place."""
+    return norm_rope(x, heads, norm.weight, norm.epsilon, turn, parts=2)
+
+
+def _added(x: torch.Tensor, norm: Any, residual: torch.Tensor) -> torch.Tensor:
+    return rms_norm(x, norm.weight, norm.epsilon, residual)
+
+
+def _fed_forward(mlp: Any, x: torch.Tensor) -> torch.Tensor:
+    if mlp.config.hidden_activation != "gelu_pytorch_tanh":
+        return mlp(x)  # type: ignore[no-any-return]
+    return mlp.down_proj(gelu_multiply(mlp.gate_proj(x), mlp.up_proj(x)))  # type: ignore[no-any-return]
+
+
+def _turn(rotary: Any, x: torch.Tensor, places: torch.Tensor) -> Turn:
+    """(cosine, sine), each fp32 [n, size / 2]: half of a head turns by column, half by row."""
+    # The module gives each half's angles twice, as two blocks.
+    angles = (part.view(len(places), 2, 2, -1) for part in rotary(x[None], places[None]))
+    cosine, sine = (part[:, :, 0].reshape(len(places), -1) for part in angles)
+    return cosine, sine
+
+
+def _pooled(tower: Any, x: torch.Tensor, places: torch.Tensor) -> torch.Tensor:
+    """Means of ``pool`` x ``pool`` patches, scaled as the tower's pooler and its settings say."""
+    pool = tower.config.pooling_kernel_size
+    across, down = (int(n) // pool for n in places.amax(0) + 1)
+    grid = x.view(down, pool, across, pool, -1)
+    soft = grid.mean((1, 3)).view(down * across, -1) * tower.pooler.root_hidden_size
+    if tower.config.standardize:
+        soft = (soft - tower.std_bias) * tower.std_scale
+    return soft  # type: ignore[no-any-return]
+
+
+def _blocks(count: int) -> Iterator[slice]:
+    step = PATCHES_AT_ONCE
+    return (slice(first, min(first + step, count)) for first in range(0, count, step))
