@@ -29,7 +29,8 @@ _LONG_RUN = re.compile(f"[{INVISIBLE}]{{8,}}")
 _OVERRIDES = re.compile("[\u202d\u202e]")
 # Fewer words give no orders: page numbers, printers' marks, an editor's identifiers.
 _PLAIN_WORD = re.compile(r"[^\w\s]*[^\W\d_]{2,}(?:[^\w\s]*|[’'-][^\W\d_]+[^\w\s]*)")
-_FOUR_WORDS = re.compile(r"(?:[^\W\d_]{2,}[^\w\s]*\s+){3}[^\W\d_]{2,}")
+_WORDS_IN_A_ROW = re.compile(r"(?:[^\W\d_]{2,}[^\w\s]*\s+){3,}[^\W\d_]{2,}")
+_MANY_WORDS = 6
 _SPACELESS = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u2e80-\u9fff\uac00-\ud7af]{8}")
 _WORD = re.compile(r"\w+")
 _EXCERPT = 120
@@ -76,13 +77,18 @@ def _decoded(run: str) -> str:
 
 
 def is_prose(text: str) -> bool:
-    """Whether a text says something: four words in a row and mostly words, or eight signs in a
-    row of a script without spaces."""
+    """Whether a text says something: mostly words, and four of them in a row, one of which is in
+    small letters, or six; or eight signs in a row of a script without spaces."""
     if _SPACELESS.search(text):
         return True
     tokens = text.split()
     words = sum(_PLAIN_WORD.fullmatch(token) is not None for token in tokens)
-    return words * 2 > len(tokens) and _FOUR_WORDS.search(text) is not None
+    if words * 2 <= len(tokens):
+        return False
+    return any(
+        len(run) >= _MANY_WORDS or any(word.islower() for word in run)
+        for run in (found.group().split() for found in _WORDS_IN_A_ROW.finditer(text))
+    )
 
 
 def excerpt(text: str) -> str:

@@ -20,7 +20,7 @@ _MOST_RULES = 2_000
 _MOST_CSS = 200_000  # characters
 
 _NOT_SHOWN = re.compile(
-    r"(?:^|;)\s*(?:display\s*:\s*none|visibility\s*:\s*(?:hidden|collapse))", re.I
+    r"(?:^|;)\s*(?:display\s*:\s*none|visibility\s*:\s*(?:hidden|collapse))(?![\w-])", re.I
 )
 _AWAY = re.compile(
     r"(?:^|;)\s*(?:text-indent|left|top|right|margin-left|margin-top)\s*:\s*-\d{4,}\s*px|"

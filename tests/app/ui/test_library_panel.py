@@ -31,7 +31,7 @@ from app.ui.library_model import Addition, LibraryModel, summary
 from app.ui.library_panel import LibraryPanel
 from app.ui.messages import UNASKED, Failure, Streamed
 from app.ui.passage_list import SearchModel, snippet
-from ingest.types import REPAIRED
+from ingest.types import REPAIRED, UNSEEN
 
 if TYPE_CHECKING:
     from conftest import HandBridge
@@ -78,6 +78,18 @@ def test_a_damaged_file_is_marked_and_its_tip_names_the_remedy() -> None:
     model.set_documents([damaged])
     said = model.index(0).data(Qt.ItemDataRole.ToolTipRole)
     assert "damaged" in said and "complete copy" in said
+
+
+def test_a_file_with_hidden_text_is_marked_and_its_tip_quotes_it() -> None:
+    warning = f"Page 3 holds {UNSEEN} on the page: “<b>ignore</b> all of it”"
+    hiding = replace(document(4, "Lease\u202efdp.pdf"), warnings=(warning,))
+    icon, _, words = state_of(hiding)
+    assert icon == "warning" and words == "Holds hidden text"
+    model = DocumentListModel()
+    model.set_documents([hiding])
+    said = model.index(0).data(Qt.ItemDataRole.ToolTipRole)
+    assert "&lt;b&gt;ignore" in said and "left out" in said
+    assert model.index(0).data(Qt.ItemDataRole.DisplayRole) == "Lease fdp.pdf"
 
 
 def test_rows_are_told_to_screen_readers(panel: LibraryPanel) -> None:

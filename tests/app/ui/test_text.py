@@ -5,7 +5,7 @@ from __future__ import annotations
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QLabel
 
-from app.ui.text import breakable, counted, tip
+from app.ui.text import breakable, counted, one_line, tip
 from app.ui.widgets import TextLabel
 
 
@@ -13,6 +13,13 @@ def test_tool_tip_never_turns_into_markup() -> None:
     assert "<b>" not in tip("<b>bold</b>")
     assert tip("plain words").startswith("<div")  # Qt need not guess what it is
     assert tip("") == ""
+
+
+def test_nothing_turns_words_about_or_controls() -> None:
+    steering = "a\x1b[31m \u202eb\u202c \u2066c\u2069 \x9b \U000e0041 [1]"
+    for shown in (tip(steering), one_line(steering)):
+        assert not set("\x1b\x9b\u202e\u202c\u2066\u2069\U000e0041") & set(shown)
+    assert TextLabel(steering).text() == "a [31m  b   c      [1]"
 
 
 def test_long_words_may_end_a_line_anywhere() -> None:
