@@ -13,9 +13,8 @@ In doubt the lower state is given. Knows passages; knows nothing of who wrote th
 from __future__ import annotations
 
 import re
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from app.core.citations import boxes_between, shown
 from app.core.events import Citation, CitationStatus, Crop
@@ -27,10 +26,10 @@ from app.core.facts import (
     missing_facts,
 )
 from app.core.marks import MARK, QUOTE, numbers_of, rewritten, without_them
-from app.core.matching import How, Match, Text
-from app.core.sentences import Sentence, split_sentences
+from app.core.matching import How, Match
+from app.core.sources import Source, across
 from app.core.vocabulary import EXCEPTIONS
-from ingest.types import ChunkLine, PageBox, Passage, TextSource
+from ingest.types import PageBox, Passage
 from ingest.words import content_words
 
 VERIFIED, REPAIRED, UNVERIFIED = (
@@ -73,17 +72,6 @@ class CheckedSentence:
 
 
 @dataclass(slots=True)
-class _Source:
-    """A passage with what has been prepared of it."""
-
-    passage: Passage
-    text: Text
-    sentences: list[Sentence]
-    scanned: bool
-    crop: Crop | None
-
-
-@dataclass(slots=True)
 class _Found:
     """What supports a sentence in one source: stretches of its text, and how faithful they are."""
 
@@ -105,12 +93,12 @@ class Verifier:
         question: str = "",
         crops: Mapping[int, Crop] | None = None,
     ) -> None:
-        self._sources: dict[int, _Source] = {}
+        self._sources: dict[int, Source] = {}
         self._passages = dict(passages)
         self._crops = dict(crops or {})
         self._asked = set(content_words(question))
         self._given = tuple(self._passages)
-        joined, self._neighbours = _across(self._passages)
+        joined, self._neighbours = across(self._passages)
         self._passages |= joined
 
     def check(self, sentence: str, first: int = 1) -> CheckedSentence:
@@ -210,7 +198,7 @@ class Verifier:
         return n, status, shown(source[start:end]) if status is REPAIRED else ""
 
     def _in_full(
-        self, source: _Source, match: Match, claim: str, status: CitationStatus
+        self, source: Source, match: Match, claim: str, status: CitationStatus
     ) -> tuple[int, int, CitationStatus]:
         """The stretch that must be shown for the words to mean what they mean on the page."""
         text = source.passage.text
@@ -244,8 +232,8 @@ class Verifier:
         near, around, beside = [], [], []
         for n, support in found.items():
             source = self._source(moved.get(n, n))
-            around.append(_around_of(source.passage))
-            beside.append(_beside_of(source.passage))
+            around.append(source.around)
+            beside.append(source.beside)
             near += [self._near(source, start, end) for start, end in support.spans]
         if not near:
             return UNVERIFIED, []
@@ -262,7 +250,7 @@ class Verifier:
             return REPAIRED, []
         return VERIFIED, []
 
-    def _near(self, source: _Source, start: int, end: int) -> str:
+    def _near(self, source: Source, start: int, end: int) -> str:
         """The sentences that a stretch touches, and those beside them."""
         places = [i for i, s in enumerate(source.sentences) if s.start < end and s.end > start] or [
             0
@@ -292,8 +280,8 @@ class Verifier:
         evidence = "\n".join(
             self._source(n).passage.text[start:end] for n, (start, end, _) in taken.items()
         )
-        beside = "\n".join(_beside_of(self._passages[n]) for n in taken)
-        around = "\n".join(_around_of(self._passages[n]) for n in taken)
+        beside = "\n".join(self._source(n).beside for n in taken)
+        around = "\n".join(self._source(n).around for n in taken)
         lacking = missing_facts(claim, evidence, beside=beside, around=around)
         # A claim that only says the question again is no better for it, nor for a file's name.
         words, there = content_words(claim), set(content_words(evidence))
@@ -320,12 +308,12 @@ class Verifier:
             return []
         return [first[0]]
 
-    def _window(self, claim: str, source: _Source) -> tuple[int, int, float] | None:
+    def _window(self, claim: str, source: Source) -> tuple[int, int, float] | None:
         """The one to three sentences of a passage that say most of a claim."""
         words = set(content_words(claim))
         best: tuple[float, int, int] | None = None
         text = source.passage.text
-        beside = _beside_of(source.passage)
+        beside = source.beside
         for i, first in enumerate(source.sentences):
             for last in source.sentences[i : i + 3]:
                 if last.end - first.start > _LONGEST_WINDOW:
@@ -334,9 +322,7 @@ class Verifier:
                 shared = len(words & set(content_words(stretch))) / (len(words) or 1)
                 if not shared:
                     continue
-                lacking = len(
-                    missing_facts(claim, stretch, beside=beside, around=_around_of(source.passage))
-                )
+                lacking = len(missing_facts(claim, stretch, beside=beside, around=source.around))
                 turned = _denied(claim, stretch)
                 value = shared - lacking - turned - (last.end - first.start) / 5_000
                 if best is None or value > best[0]:
@@ -373,16 +359,10 @@ class Verifier:
             *common, page, claim, UNVERIFIED, boxes, tuple(missing), source.crop is not None
         )
 
-    def _source(self, number: int) -> _Source:
+    def _source(self, number: int) -> Source:
         if number not in self._sources:
-            passage = self._passages[number]
-            self._sources[number] = _Source(
-                passage,
-                Text(passage.text),
-                split_sentences(passage.text),
-                _scanned(passage.lines),
-                self._crops.get(number),
-            )
+            crop = self._crops.get(number)
+            self._sources[number] = Source.of(self._passages[number], crop)
         return self._sources[number]
 
 
@@ -414,52 +394,3 @@ def _denied(claim: str, evidence: str) -> bool:
         has_negation(part) and len(said & set(content_words(part))) > 1
         for part in re.split(r"[.;!?\n\t]", evidence)
     )
-
-
-def _beside_of(passage: Passage) -> str:
-    """What stands above a passage on its page; not its file's name, which anyone may choose."""
-    return " ".join(passage.heading)
-
-
-def _around_of(passage: Passage) -> str:
-    return f"{passage.text}\n{passage.document}"
-
-
-def _scanned(lines: Sequence[ChunkLine]) -> bool:
-    return any(line.source is not TextSource.TEXT for line in lines)
-
-
-def _across(passages: Mapping[int, Passage]) -> tuple[dict[int, Passage], dict[int, list[int]]]:
-    """Passages that follow one another, joined, for quotations that run from one into the next.
-
-    They have numbers below zero; the second result names those that a passage is part of.
-    """
-    joined: dict[int, Passage] = {}
-    parts: dict[int, list[int]] = defaultdict(list)
-    first = {
-        (p.document_id, p.chunk_ids[0]): n
-        for n, p in passages.items()
-        if p.chunk_ids and not p.figure
-    }
-    for n, passage in passages.items():
-        if not passage.chunk_ids or passage.figure:
-            continue
-        after = first.get((passage.document_id, passage.chunk_ids[-1] + 1))
-        if after is None:
-            continue
-        following = passages[after]
-        shift = len(passage.text) + 1
-        lines = passage.lines + tuple(
-            replace(line, start=line.start + shift, end=line.end + shift)
-            for line in following.lines
-        )
-        number = -1 - len(joined)
-        joined[number] = replace(
-            passage,
-            text=f"{passage.text}\n{following.text}",
-            lines=lines,
-            chunk_ids=passage.chunk_ids + following.chunk_ids,
-        )
-        parts[n].append(number)
-        parts[after].append(number)
-    return joined, parts
