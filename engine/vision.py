@@ -2,7 +2,8 @@
 
 Does what ``Gemma4VisionModel.forward`` does for one image without padding. Of all patches there are
 only hidden states, keys and values at a time; everything else is made for a block of rows and goes
-with it. Norms, rotary positions and the gated activation are the decoder's.
+with it. Norms, rotary positions and the gated activation are the decoder's, and attention is a
+kernel of ours where there is one.
 """
 
 from collections.abc import Iterator
@@ -13,6 +14,9 @@ from torch.nn import functional
 
 from engine.layers import gelu_multiply, norm_rope, rms_norm
 from engine.media_config import PATCHES_AT_ONCE
+from engine.native import LARGEST_FULL_HEAD, kernels
+
+_GRAIN = 8  # positions and channels, as the kernel takes them
 
 Turn = tuple[torch.Tensor, torch.Tensor]
 
@@ -38,29 +42,49 @@ def encode(tower: Any, patches: torch.Tensor, places: torch.Tensor) -> torch.Ten
 def _run(layer: Any, x: torch.Tensor, turn: Turn) -> None:
     """One layer, in place on x fp32 [n, hidden]."""
     attention, before = layer.self_attn, layer.input_layernorm
-    size, heads = attention.head_dim, attention.config.num_attention_heads
-    kv_heads = attention.config.num_key_value_heads
-    keys, values = x.new_empty(2, len(x), kv_heads * size)
-    for rows in _blocks(len(x)):
+    config = attention.config
+    heads, kv_heads = config.num_attention_heads, config.num_key_value_heads
+    size, count = attention.head_dim, len(x)
+    keys, values = x.new_empty(2, kv_heads, -(-count // _GRAIN) * _GRAIN, size)
+    for rows in _blocks(count):
         given = before(x[rows])
-        k = attention.k_proj(given)
-        keys[rows] = _normed(k, kv_heads, attention.k_norm, (turn[0][rows], turn[1][rows]))
-        values[rows] = _normed(attention.v_proj(given), kv_heads, attention.v_norm, None)
-    k, v = (part.view(1, len(x), kv_heads, size).transpose(1, 2) for part in (keys, values))
-    for rows in _blocks(len(x)):
+        k = _normed(attention.k_proj(given), kv_heads, attention.k_norm, _some(turn, rows))
+        v = _normed(attention.v_proj(given), kv_heads, attention.v_norm, None)
+        for stored, new in ((keys, k), (values, v)):
+            stored[:, rows] = new.view(-1, kv_heads, size).transpose(0, 1)
+    for rows in _blocks(count):
         q = attention.q_proj(before(x[rows]))
-        q = _normed(q, heads, attention.q_norm, (turn[0][rows], turn[1][rows]))
-        attended = functional.scaled_dot_product_attention(
-            q.view(1, -1, heads, size).transpose(1, 2),
-            k,
-            v,
-            scale=attention.scaling,
-            enable_gqa=heads > kv_heads,
-        )
-        out = attention.o_proj(attended.transpose(1, 2).reshape(-1, heads * size))
+        q = _normed(q, heads, attention.q_norm, _some(turn, rows))
+        out = attention.o_proj(attend(q, keys, values, count, attention.scaling))
         x[rows] = _added(out, layer.post_attention_layernorm, x[rows])
         out = _fed_forward(layer.mlp, layer.pre_feedforward_layernorm(x[rows]))
         x[rows] = _added(out, layer.post_feedforward_layernorm, x[rows])
+
+
+def attend(
+    q: torch.Tensor, keys: torch.Tensor, values: torch.Tensor, count: int, scale: float
+) -> torch.Tensor:
+    """softmax(scale * q K) V: fp32 [rows, heads * size] of q alike, all rows over all positions.
+
+    keys and values fp32 [kv heads, capacity, size], of which the first ``count`` are seen; the
+    capacity is a multiple of 8.
+    """
+    size = keys.shape[-1]
+    native = kernels() if q.device.type == "cpu" else None
+    if native and size % _GRAIN == 0 and size <= LARGEST_FULL_HEAD:
+        return native.attend_all(q, keys, values, count, scale)
+    attended = functional.scaled_dot_product_attention(
+        q.view(1, len(q), -1, size).transpose(1, 2),
+        keys[None, :, :count],
+        values[None, :, :count],
+        scale=scale,
+        enable_gqa=q.shape[1] > keys.shape[0] * size,
+    )
+    return attended.transpose(1, 2).reshape(q.shape)
+
+
+def _some(turn: Turn, rows: slice) -> Turn:
+    return turn[0][rows], turn[1][rows]
 
 
 def _normed(x: torch.Tensor, heads: int, norm: Any, turn: Turn | None) -> torch.Tensor:

@@ -16,6 +16,7 @@ import torch
 
 F32, BF16, Q8, Q4 = range(4)
 PANEL, GROUP, TILE, SEGMENT = 16, 32, 16, 256
+LARGEST_FULL_HEAD = 128
 
 _LIBRARY = Path(__file__).parent / "kernels.so"
 _P, _INT, _LONG, _FLOAT = ctypes.c_void_p, ctypes.c_int, ctypes.c_int64, ctypes.c_float
@@ -27,6 +28,9 @@ _SIGNATURES = {
     "softcap": [_P, _LONG, _FLOAT, _INT],
     "store_tiles": [_P, _LONG, _P, _LONG, _LONG, _LONG, _LONG, _INT, _P, _P],
     "attend": [_P, _INT],
+    "attend_all": [
+        _P, _LONG, _P, _P, _LONG, _LONG, _LONG, _LONG, _LONG, _LONG, _FLOAT, _P, _LONG, _INT
+    ],
     "before_attention": [_P, _P, _P, _INT],
     "after_attention": [_P, _P, _P, _P, _INT],
     "rotate": [_P, _LONG, _LONG, _P, _INT, _INT],
@@ -275,6 +279,29 @@ class Kernels:
         out = torch.empty(job.rows, job.heads * job.head_size)
         job.out, job.out_stride = out.data_ptr(), job.heads * job.head_size
         self._attend(ctypes.addressof(job), self.threads)  # type: ignore[attr-defined]
+        return out
+
+    def attend_all(
+        self,
+        q: torch.Tensor,
+        keys: torch.Tensor,
+        values: torch.Tensor,
+        positions: int,
+        scale: float,
+    ) -> torch.Tensor:
+        """softmax(scale * q K) V of q [rows, heads * D], every row over all positions.
+
+        keys and values [kv heads, capacity, D], of which the first ``positions`` are attended; D
+        and capacity are multiples of 8, D at most :data:`LARGEST_FULL_HEAD`. Gives [rows, heads *
+        D].
+        """
+        kv_heads, capacity, size = keys.shape
+        out = torch.empty(q.shape)
+        self._attend_all(  # type: ignore[attr-defined]
+            q.data_ptr(), q.stride(0), keys.data_ptr(), values.data_ptr(), q.shape[0], positions,
+            capacity, q.shape[1] // size, kv_heads, size, scale, out.data_ptr(), out.stride(0),
+            self.threads,
+        )  # fmt: skip
         return out
 
     def before_attention(self, layer: "Layer", rows: "LayerRows", qkv: torch.Tensor) -> None:

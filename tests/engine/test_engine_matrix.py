@@ -16,6 +16,7 @@ from engine.config import FULL, SLIDING, LayerConfig
 from engine.layers import gelu_multiply, norm_rope, rms_norm, softcap
 from engine.matrix import Joined, Matrix, Table, Width, join
 from engine.packing import pack, pack_table
+from engine.vision import attend
 
 SETS = ("avx512", "avx2", "generic", "none")
 
@@ -211,6 +212,32 @@ def test_attention_is_softmax_of_products(
     for i in (0, rows - 1):
         alone = ours.attend(q[i : i + 1], 2 * group, low[i : i + 1], high[i : i + 1], 0.3)
         assert torch.equal(alone, found[i : i + 1])
+
+
+@pytest.mark.parametrize(
+    ("rows", "count", "heads", "kv_heads", "size"),
+    [(1, 1, 1, 1, 8), (45, 203, 4, 2, 72), (130, 64, 2, 2, 64), (7, 500, 3, 3, 128)],
+)
+def test_attention_of_all_to_all(
+    kernels: str, rows: int, count: int, heads: int, kv_heads: int, size: int
+) -> None:
+    torch.manual_seed(0)
+    capacity = -(-count // 8) * 8
+    # What lies behind the last position counts for nothing.
+    keys, values = torch.full((2, kv_heads, capacity, size), float("nan"))
+    keys[:, :count], values[:, :count] = torch.randn(2, kv_heads, count, size)
+    keys[:, 0] *= 20
+    q = torch.randn(rows, heads * size)
+    found = attend(q, keys, values, count, 0.7)
+    k, v = (
+        part[:, :count].repeat_interleave(heads // kv_heads, 0).double() for part in (keys, values)
+    )
+    scores = q.view(rows, heads, size).transpose(0, 1).double() @ k.transpose(1, 2) * 0.7
+    expected = (scores.softmax(-1) @ v).transpose(0, 1).reshape(rows, -1)
+    assert torch.allclose(found.double(), expected, atol=1e-4)
+    if kernels != "none":
+        alone = attend(q[rows // 2 : rows // 2 + 1], keys, values, count, 0.7)
+        assert torch.equal(alone, found[rows // 2 : rows // 2 + 1])
 
 
 def test_a_sliding_layer_forgets_and_still_agrees() -> None:

@@ -11,6 +11,8 @@
 
 #include "attention.inc.h"
 
+#include "full_attention.inc.h"
+
 #include "linear.inc.h"
 
 #include "layer.inc.h"
@@ -18,6 +20,6 @@
 #include "quantize.inc.h"
 
 const struct kernels kernels_avx512 = {
-    "avx512", linear, rms_norm, gelu_multiply, norm_rope, softcap, store_tiles, attend,
+    "avx512", linear, rms_norm, gelu_multiply, norm_rope, softcap, store_tiles, attend, attend_all,
     before_attention, after_attention, rotate, encode, quantize,
 };

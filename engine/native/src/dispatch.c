@@ -79,6 +79,15 @@ EXPORT void muniment_store_tiles(const float *keys, int64_t key_stride, const fl
 
 EXPORT void muniment_attend(const struct attention *job, int threads) { chosen->attend(job, threads); }
 
+EXPORT void muniment_attend_all(const float *q, int64_t q_stride, const float *keys, const float *values,
+                                int64_t rows, int64_t positions, int64_t capacity, int64_t heads,
+                                int64_t kv_heads, int64_t head_size, float scale, float *out,
+                                int64_t out_stride, int threads)
+{
+    chosen->attend_all(q, q_stride, keys, values, rows, positions, capacity, heads, kv_heads, head_size,
+                       scale, out, out_stride, threads);
+}
+
 EXPORT void muniment_before_attention(const struct layer *layer, const struct layer_rows *rows, float *qkv,
                                       int threads)
 {

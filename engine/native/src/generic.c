@@ -9,6 +9,8 @@
 
 #include "attention.inc.h"
 
+#include "full_attention.inc.h"
+
 #include "linear.inc.h"
 
 #include "layer.inc.h"
@@ -16,6 +18,6 @@
 #include "quantize.inc.h"
 
 const struct kernels kernels_generic = {
-    "generic", linear, rms_norm, gelu_multiply, norm_rope, softcap, store_tiles, attend,
+    "generic", linear, rms_norm, gelu_multiply, norm_rope, softcap, store_tiles, attend, attend_all,
     before_attention, after_attention, rotate, encode, quantize,
 };

@@ -133,6 +133,12 @@ struct kernels {
                         int64_t value_stride, int64_t rows, int64_t head_size, int64_t first,
                         int half, void *key_tiles, void *value_tiles);
     void (*attend)(const struct attention *job, int threads);
+    /* out[rows][heads * D] = softmax(scale * q K) V, every row over all positions. q[rows][heads * D];
+     * keys and values [kv heads][capacity][D]. D and capacity are multiples of 8, D at most 128. */
+    void (*attend_all)(const float *q, int64_t q_stride, const float *keys, const float *values,
+                       int64_t rows, int64_t positions, int64_t capacity, int64_t heads,
+                       int64_t kv_heads, int64_t head_size, float scale, float *out,
+                       int64_t out_stride, int threads);
     /* a layer before and after its attention; layer.inc.h */
     void (*before_attention)(const struct layer *layer, const struct layer_rows *rows, float *qkv,
                              int threads);
