@@ -8,10 +8,10 @@ from dataclasses import asdict
 from typing import Any
 
 from app.cli.plain import PlainConsole, escaped, say
+from app.core.citations import shown
 from app.core.events import (
     Answered,
     Citation,
-    CitationStatus,
     CollectionInfo,
     Crop,
     DocumentAdded,
@@ -26,6 +26,9 @@ from app.core.events import (
     Scope,
     Statement,
 )
+from app.core.exporting.citing import paragraphs
+from app.core.exporting.citing import plain as line_text
+from app.core.exporting.paper import NoteRef
 from engine.errors import EngineError
 from ingest.errors import IngestError
 from ingest.types import Box, Figure, Passage
@@ -248,7 +251,8 @@ def _line_of(fields: dict[str, Any]) -> str:
 
 def print_answer(answer: Answered) -> None:
     """An answer for a person, its citations below it."""
-    say(marked_text(answer))
+    for line in paragraphs(answer, lambda citation: NoteRef(citation.n)):
+        say(line_text(line))
     if answer.citations:
         say()
     for citation in answer.citations:
@@ -257,7 +261,7 @@ def print_answer(answer: Answered) -> None:
             say(f"    not on the page: {', '.join(citation.missing)}")
         if citation.pictured:
             say("    seen by the model in the picture of this place; look for yourself")
-        quote = citation.quote.replace("\t", " | ")
+        quote = shown(citation.quote)
         say(_indented(f"“{quote}”"))
     searched = answer.searched
     if answer.scope is not None:
@@ -283,17 +287,6 @@ def print_answer(answer: Answered) -> None:
         say(f"As a document: muniment export {answer.record} FILE (.docx, .pdf or .md)")
     if answer.found and answer.answerer == "extractive":
         say("No model is installed: the answer is made of the documents' own sentences.")
-
-
-def marked_text(answer: Answered) -> str:
-    """The answer's text; after each sentence that no page supports, the words that say so."""
-    text, at = "", 0
-    for statement in answer.statements:
-        text += answer.text[at : statement.end]
-        at = statement.end
-        if statement.status is CitationStatus.UNVERIFIED:
-            text += " (unverified)" if statement.citations else " (no source)"
-    return text + answer.text[at:]
 
 
 def print_documents(documents: Sequence[DocumentInfo]) -> None:
