@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pymupdf
 
+_ROUNDED = 0.001  # of a pixel, which MuPDF takes for none
 _MARKER = (255, 232, 92)  # multiplied with the page: black stays black, white becomes yellow
 
 
@@ -81,12 +82,23 @@ def draw_region(
     # Whole pixels are drawn, so a box may touch one more of them on every side.
     while math.prod(_pixels_touched(clip, zoom)) > pixels:
         zoom *= 0.98
+    # Of a box that is much thinner than a pixel, nothing would be drawn.
+    clip.x0, clip.x1 = _at_least_one(clip.x0, clip.x1, zoom, page.rect.width)
+    clip.y0, clip.y1 = _at_least_one(clip.y0, clip.y1, zoom, page.rect.height)
     pixmap = page.get_pixmap(
         matrix=pymupdf.Matrix(zoom, zoom), clip=clip, colorspace=pymupdf.csRGB, alpha=False
     )
     rows = np.frombuffer(pixmap.samples, dtype=np.uint8).reshape(pixmap.height, pixmap.stride)
     drawn = np.ascontiguousarray(rows[:, : pixmap.width * 3])
     return Drawing(pixmap.width, pixmap.height, zoom * 72.0, drawn.tobytes())
+
+
+def _at_least_one(low: float, high: float, zoom: float, end: float) -> tuple[float, float]:
+    """A side, or the pixel that it lies in where MuPDF would round it to none."""
+    if math.floor(low * zoom + _ROUNDED) < math.ceil(high * zoom - _ROUNDED):
+        return low, high
+    pixel = min(math.floor(low * zoom), max(0, math.ceil(end * zoom) - 1))
+    return pixel / zoom, (pixel + 1) / zoom
 
 
 def _pixels_touched(clip: pymupdf.Rect, zoom: float) -> tuple[int, int]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pymupdf
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from ingest.guest.draw import draw_page, draw_region
@@ -42,6 +42,8 @@ def test_a_region_shows_what_the_page_shows_there(
 
 
 @settings(max_examples=40, deadline=None)
+@example(x0=0.0, y0=0.0, wide=500.0, high=0.5, pixels=1)
+@example(x0=0.0, y0=680.0, wide=500.0, high=0.5, pixels=3)
 @given(
     x0=st.floats(0, 480),
     y0=st.floats(0, 680),
