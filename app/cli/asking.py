@@ -32,7 +32,8 @@ from app.cli.passages import Found
 from app.cli.plain import say
 from app.cli.program import app
 from app.cli.reading import Reading
-from app.core.events import Answered, Crop, Mode, PassagesFound, Scope
+from app.core.answers import Crop, Mode, Scope
+from app.core.events import Answered, PassagesFound
 from app.core.marking import Marked
 from app.core.written import WritingSettings
 from ingest.clusters import area

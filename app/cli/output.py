@@ -8,12 +8,11 @@ from dataclasses import asdict
 from typing import Any
 
 from app.cli.plain import PlainConsole, escaped, say
+from app.core.answers import Citation, Crop, Scope, Statement
 from app.core.citations import shown
 from app.core.events import (
     Answered,
-    Citation,
     CollectionInfo,
-    Crop,
     DocumentAdded,
     DocumentInfo,
     DocumentMoved,
@@ -23,8 +22,6 @@ from app.core.events import (
     Event,
     FileFailed,
     FileSkipped,
-    Scope,
-    Statement,
 )
 from app.core.exporting.citing import paragraphs
 from app.core.exporting.citing import plain as line_text

@@ -31,7 +31,7 @@ from app.cli.table_output import (
     table_fields,
     table_line,
 )
-from app.core.events import Mode
+from app.core.answers import Mode
 from app.core.exporting.paper import one_line
 from app.core.presets import preset, presets
 from app.core.table_records import TableField

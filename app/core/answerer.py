@@ -11,21 +11,17 @@ from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from app.core.events import (
+from app.core.answers import (
     EXTRACTIVE,
     NO_EFFORT,
     Citation,
-    CitationChecked,
     Crop,
     Effort,
-    Event,
     Mode,
-    PromptProgress,
     Statement,
-    StatementChecked,
-    TextWritten,
     WrittenBy,
 )
+from app.core.events import CitationChecked, Event, PromptProgress, StatementChecked, TextWritten
 from ingest.types import Passage
 
 Told = CitationChecked | PromptProgress | StatementChecked | TextWritten
@@ -68,6 +64,12 @@ class Task:
     pictures: tuple[Picture, ...] = ()
     owner: str = ""
 
+    @property
+    def new(self) -> list[Passage]:
+        """The passages that no earlier turn brought along."""
+        given = {_key(p) for turn in self.earlier for p in turn.passages}
+        return [p for p in self.passages if _key(p) not in given]
+
 
 @dataclass(frozen=True, slots=True)
 class Draft:
@@ -85,6 +87,10 @@ class Draft:
     raw: str = ""
     by: WrittenBy = EXTRACTIVE
     effort: Effort = NO_EFFORT
+
+
+def _key(passage: Passage) -> tuple[int, tuple[int, ...], str]:
+    return passage.document_id, passage.chunk_ids, passage.text
 
 
 class Answerer(Protocol):

@@ -12,19 +12,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from app.core.answerer import Answerer, Draft, Task, drafted
+from app.core.answers import Mode, Scope, Searched, UnreadablePage
 from app.core.choosing import needs_whole
 from app.core.conversations import ConversationKeeping
 from app.core.crops import crops_of
-from app.core.events import (
-    Answered,
-    Event,
-    Mode,
-    ModeChosen,
-    PassagesFound,
-    Scope,
-    Searched,
-    UnreadablePage,
-)
+from app.core.events import Answered, Event, ModeChosen, PassagesFound
 from app.core.extractive import ExtractiveAnswerer, ExtractiveSettings
 from app.core.following_up import depends, joined, rewritten
 from app.core.language_model import LanguageModel
@@ -176,16 +168,13 @@ class Asking(PageViewing, ConversationKeeping, ABC):
         else:
             plan = self.reading.for_model(asked, query, passages, writer)
             answerer = writer
-            if likely := self._hopeless(asked, plan, query, passages):
-                chosen = replace(plan.chosen, reason=f"Nothing is read: {likely}")
-                yield chosen
-                yield PassagesFound(tuple(plan.task.passages), crops_of(plan.task.passages))
-                draft = Draft(False, "", (), by=writer.by)
-                yield self._answered(asked, replace(plan, chosen=chosen), draft, answerer)
-                return
+        unread: Draft | None = None
+        if writer is not None and (why := self._hopeless(asked, plan, query, passages)):
+            plan = replace(plan, chosen=replace(plan.chosen, reason=f"Nothing is read: {why}"))
+            unread = Draft(False, "", (), by=writer.by)
         yield plan.chosen
         yield PassagesFound(tuple(plan.task.passages), crops_of(plan.task.passages))
-        draft = yield from drafted(answerer, plan.task)
+        draft = unread or (yield from drafted(answerer, plan.task))
         self._learn(draft)
         yield self._answered(asked, plan, draft, answerer)
 

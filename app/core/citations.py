@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from app.core.events import Citation, CitationStatus
+from app.core.answers import Citation, CitationStatus
 from ingest.normalise import normalise, normalise_with_map
 from ingest.types import ChunkLine, PageBox, Passage
 

@@ -13,7 +13,7 @@ import unicodedata
 from collections.abc import Sequence
 from dataclasses import replace
 
-from app.core.events import UnreadablePage
+from app.core.answers import UnreadablePage
 from app.core.record_codec import decode, encode
 from app.core.records import (
     AnswerRecord,

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from app.core.events import Crop, CropReason, Scope
+from app.core.answers import Crop, CropReason, Scope
 from ingest.clusters import bounds
 from ingest.types import Box, Passage, TextSource
 

@@ -11,6 +11,7 @@ import errno
 import os
 from enum import StrEnum
 from pathlib import Path
+from typing import TypeVar
 
 from app.core.conversations import ConversationKeeping
 from app.core.exporting.answer_paper import paper_of_answer, paper_of_conversation
@@ -19,6 +20,7 @@ from app.core.private_file import write_whole
 from ingest.errors import IngestError
 
 _FULL = (errno.ENOSPC, errno.EDQUOT)
+F = TypeVar("F", bound=StrEnum)
 _REFUSED = (errno.EACCES, errno.EPERM, errno.EROFS)
 
 
@@ -34,21 +36,22 @@ class Format(StrEnum):
     MARKDOWN = ".md"
 
 
-def format_of(path: Path) -> Format:
-    """The format that a file's name asks for.
+def format_of(path: Path, formats: type[F], what: str) -> F:
+    """The format that a file's name asks for; ``what`` says in an error which ones there are.
 
     Raises:
-        ExportError: none that there is.
+        ExportError: none of them.
     """
     try:
-        return Format(path.suffix.casefold())
+        return formats(path.suffix.casefold())
     except ValueError:
+        *others, last = formats
         raise ExportError(
             str(path),
-            f"Its name ends in “{path.suffix}”, which is no format that can be exported."
+            f"Its name ends in “{path.suffix}”, which is no format {what}."
             if path.suffix
             else "Its name does not say in which format it is to be written.",
-            "Let it end in .docx, .pdf or .md.",
+            f"Let it end in {', '.join(others)} or {last}.",
         ) from None
 
 
@@ -147,12 +150,12 @@ class Exporting(ConversationKeeping):
         write_file(path, written(paper, form), replace=replace)
 
     def _checked(self, path: Path, replace: bool) -> Format:
-        form = format_of(path)
-        check_target(path, replace=replace)
-        self._check_place(path)
+        form = format_of(path, Format, "that can be exported")
+        self._check_place(path, replace)
         return form
 
-    def _check_place(self, path: Path) -> None:
+    def _check_place(self, path: Path, replace: bool) -> None:
+        check_target(path, replace=replace)
         folder = path.parent.resolve()
         if folder.is_relative_to(self.folder.resolve()):
             raise ExportError(

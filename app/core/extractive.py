@@ -6,15 +6,15 @@ no index.
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from app.core.answerer import Draft, Task, Told
+from app.core.answers import Mode, Statement
 from app.core.candidates import Candidate
-from app.core.citations import boxes_between, cite
-from app.core.events import CitationChecked, Mode, Statement, StatementChecked, TextWritten
+from app.core.citations import boxes_between, cite, shown
+from app.core.events import CitationChecked, StatementChecked, TextWritten
 from app.core.lacking import holding
 from app.core.layout import PageLines
 from app.core.support import LEAST_TO_QUOTE, Examined, examine
@@ -113,9 +113,3 @@ def _page(candidate: Candidate) -> int:
     sentence, passage = candidate.sentence, candidate.passage
     boxes = boxes_between(passage.lines, sentence.start, sentence.end)
     return boxes[0].page if boxes else passage.pages[0]
-
-
-def shown(quote: str) -> str:
-    """A quotation in one line, its cells apart; a document's own ``[3]`` is no citation of ours."""
-    cells = (normalise(cell).strip() for cell in quote.split("\t"))
-    return re.sub(r"\[(\d+)\]", r"(\1)", " | ".join(cell for cell in cells if cell))

@@ -55,7 +55,7 @@ _PER = re.compile(
 _CURRENCY_BEFORE = re.compile(r"([$€£¥]|\b(?:usd|eur|gbp|chf|jpy))\s?$", re.IGNORECASE)
 _COMPARED = re.compile(r"([<>≤≥~≈±]=?)\s?$")
 
-_WORD = re.compile(r"[^\W_]+(?:['’-][^\W_]+)*")
+WORD = re.compile(r"[^\W_]+(?:['’-][^\W_]+)*")
 _NAME = re.compile(r"(?:[A-ZÄÖÜÀ-Þ][^\W\d_]+|[A-ZÄÖÜ]{2,})(?:[-'’][^\W\d_]+)*\Z")
 
 
@@ -94,9 +94,7 @@ def facts(text: str) -> list[Fact]:
     return sorted(found, key=lambda fact: fact.start)
 
 
-def missing_facts(
-    claim: str, evidence: str, *, beside: str = "", around: str = "", negations: bool = True
-) -> list[Fact]:
+def missing_facts(claim: str, evidence: str, *, beside: str = "", around: str = "") -> list[Fact]:
     """The facts of a claim that the evidence lacks.
 
     ``beside`` are headings, which may have names, units and years as well; ``around`` is what
@@ -105,8 +103,8 @@ def missing_facts(
     held = facts(evidence)
     near = normalise(f"{evidence} {beside} {around}").casefold()
     units = {UNITS.get(word, "") for word in re.findall(r"[^\W\d_]+|[%$€£¥]", near)}
-    names = set(_WORD.findall(near)) | {
-        part for word in _WORD.findall(near) for part in re.split(r"['’-]", word)
+    names = set(WORD.findall(near)) | {
+        part for word in WORD.findall(near) for part in re.split(r"['’-]", word)
     }
     beside_facts = facts(beside) if beside else []
     lacking = []
@@ -114,7 +112,7 @@ def missing_facts(
         if fact.kind is FactKind.NAME:
             there = fact.key in names
         elif fact.kind is FactKind.NEGATION:
-            there = not negations or any(f.kind is FactKind.NEGATION for f in held)
+            there = any(f.kind is FactKind.NEGATION for f in held)
         elif fact.kind is FactKind.DATE:
             there = any(f.key == fact.key for f in [*held, *beside_facts])
         else:
@@ -129,7 +127,7 @@ def missing_facts(
 
 def has_negation(text: str) -> bool:
     """Whether a text denies anything."""
-    return any(is_negation(word) for word in _WORD.findall(normalise(text)))
+    return any(is_negation(word) for word in WORD.findall(normalise(text)))
 
 
 def may_name(word: str) -> bool:
@@ -139,8 +137,8 @@ def may_name(word: str) -> bool:
 
 def contradicts(claim: str, evidence: str) -> bool:
     """Whether the claim has one of two opposites, and the evidence only the other."""
-    said = set(_WORD.findall(normalise(claim).casefold()))
-    there = set(_WORD.findall(normalise(evidence).casefold()))
+    said = set(WORD.findall(normalise(claim).casefold()))
+    there = set(WORD.findall(normalise(evidence).casefold()))
     return any(
         said & mine and not said & others and there & others and not there & mine
         for pair in OPPOSITES
@@ -244,7 +242,7 @@ def _numbers(text: str) -> Iterator[Fact]:
 
 def _words(text: str) -> Iterator[Fact]:
     first, end, last = True, 0, ""
-    for match in _WORD.finditer(text):
+    for match in WORD.finditer(text):
         word = match[0]
         between = text[end : match.start()]
         plain = word.casefold()

@@ -11,8 +11,8 @@ from collections.abc import Sequence
 
 from app.core.answerer import Task, Turn
 from app.core.prompting import build, instructions
-from app.core.written import Writer
-from engine.options import Options, Written
+from app.core.written import Writer, words_of
+from engine.options import Options
 from ingest.words import content_words
 
 # Pronouns for what was spoken of; not those that stand for nothing ("is there", "gibt es").
@@ -53,14 +53,8 @@ def rewritten(question: str, turns: Sequence[Turn], writer: Writer) -> str:
     facts = writer.facts()
     built = build(Task(f"{instructions('query')}\n\n{question}", (), earlier=tuple(turns)))
     prompt = built.messages if facts.chat else built.text
-    stream = writer.generate(prompt, Options(max_tokens=_MOST_TOKENS, stop=("\n",)))
-    text = ""
-    try:
-        for event in stream:
-            if isinstance(event, Written) and not event.thought:
-                text += event.text
-    finally:
-        stream.close()
+    options = Options(max_tokens=_MOST_TOKENS, stop=("\n",))
+    text = "".join(words_of(writer, prompt, options))
     query = " ".join(text.split()).strip("\"'“”")
     known = set(content_words(" ".join([question, *(f"{t.question} {t.raw}" for t in turns)])))
     known |= {w for t in turns for p in t.passages for w in content_words(p.text)}

@@ -15,13 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from app.core.events import (
-    ChunksEmbedded,
-    Event,
-    FileFailed,
-    FileStarted,
-    PageRead,
-)
+from app.core.events import ChunksEmbedded, Event, FileFailed, FileStarted, PageRead
 from ingest.chunker import ChunkSizes, chunk_pages
 from ingest.embedder import Embedder
 from ingest.errors import IngestError, PasswordNeeded

@@ -68,6 +68,7 @@ class Text:
         if len(self._plain) != len(plain):
             self._plain = plain
         self._words = _tokens(plain)
+        self._forms = [_form(token.plain) for token in self._words]
 
     def find(self, quote: str, *, scanned: bool = False) -> Match | None:
         """Where the quotation stands, or None. ``scanned``: OCR made this text.
@@ -129,10 +130,9 @@ class Text:
         if not wanted:
             return None
         plain = [_form(token.plain) for token in wanted]
-        have = [_form(token.plain) for token in self._words]
         length = len(plain)
-        for at in range(len(have) - length + 1):
-            if have[at : at + length] != plain:
+        for at in range(len(self._forms) - length + 1):
+            if self._forms[at : at + length] != plain:
                 continue
             first, last = self._words[at], self._words[at + length - 1]
             start, end = self._origin[first.start], self._origin[last.end - 1] + 1

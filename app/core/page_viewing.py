@@ -10,7 +10,8 @@ import threading
 from collections import OrderedDict
 from collections.abc import Sequence
 
-from app.core.events import PageImageData, Scope
+from app.core.answers import Scope
+from app.core.events import PageImageData
 from app.core.marking import Marked, mark, matching_pages
 from app.core.scoped import check_scope
 from ingest.errors import IngestError

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from app.core.answerer import Picture
-from app.core.events import Crop, CropReason
+from app.core.answers import Crop, CropReason
 from ingest.types import Box
 
 SIDE = 48  # pixels of a soft token's square (patches of 16, pooled by 3)

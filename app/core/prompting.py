@@ -31,15 +31,15 @@ class Built:
     """A prompt: messages for a conversation, or a text for models that only go on with one.
 
     ``passages`` are all that the model was given, by the numbers it knows them under. ``kept``
-    is how much of the prompt is the document alone: the message, and characters of its text;
-    ``kept_text`` the same in characters of the text.
+    is how much of the first question's message is passages, in characters; ``kept_text`` is how
+    much of the text comes before that question.
     """
 
     messages: tuple[Message, ...]
     text: str
     passages: Mapping[int, Passage]
     pictures: Mapping[int, Picture]
-    kept: tuple[int, int]
+    kept: int
     kept_text: int
 
 
@@ -68,11 +68,12 @@ def build(task: Task) -> Built:
     pictures: dict[int, Picture] = {}
     messages = [Message("system", instructions())]
     texts = [instructions()]
-    kept = (1, 0)
+    kept = 0
     turns = [(t.question, t.passages, t.pictures, t.raw) for t in task.earlier]
-    given = {_key(p) for t in task.earlier for p in t.passages}
-    new = [p for p in task.passages if _key(p) not in given]
-    for question, passages, shown, raw in [*turns, (task.question, new, task.pictures, None)]:
+    for question, passages, shown, raw in [
+        *turns,
+        (task.question, task.new, task.pictures, None),
+    ]:
         parts: list[Part] = []
         for passage in passages:
             number += 1
@@ -86,7 +87,7 @@ def build(task: Task) -> Built:
                 parts.append("</passage>\n")
         block = "".join(part for part in parts if isinstance(part, str))
         if len(messages) == 1:
-            kept = (1, len(block))
+            kept = len(block)
         asked = f"\nQuestion: {clean(question).strip()}"
         messages.append(Message("user", _joined([*parts, asked])))
         texts.append(f"{block}{asked}\nAnswer:")
@@ -96,7 +97,7 @@ def build(task: Task) -> Built:
             messages.append(Message("assistant", said))
             texts[-1] += f" {said}"
     text = _BLANK_LINE.join(texts)
-    kept_text = len(instructions()) + len(_BLANK_LINE) + kept[1]
+    kept_text = len(instructions()) + len(_BLANK_LINE) + kept
     return Built(tuple(messages), text, known, pictures, kept, kept_text)
 
 
@@ -126,10 +127,6 @@ def _joined(parts: Sequence[Part]) -> str | tuple[Part, ...]:
         else:
             out.append(part)
     return out[0] if len(out) == 1 and isinstance(out[0], str) else tuple(out)
-
-
-def _key(passage: Passage) -> tuple[int, tuple[int, ...], str]:
-    return passage.document_id, passage.chunk_ids, passage.text
 
 
 def is_not_found(text: str) -> bool:

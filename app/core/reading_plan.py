@@ -10,9 +10,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from app.core.answerer import Picture, Task, Turn
+from app.core.answers import Crop, Mode
 from app.core.choosing import document_meant, needs_whole, within
 from app.core.crops import crops_of
-from app.core.events import Crop, Mode, ModeChosen
+from app.core.events import ModeChosen
 from app.core.language_model import LanguageModel
 from app.core.pictures import Drawn, pictures_of
 from app.core.prompting import build, in_document_order
@@ -125,7 +126,7 @@ class ReadingPlan:
         passages = [p for number in documents for p in self.whole_passages(number)]
         owner = self._snapshots.owner(documents[0]) if len(documents) == 1 else ""
         # What was read of the document alone is kept; a conversation before it would not be.
-        same = asked.turns and _whole_of(asked.earlier[0]) == tuple(documents)
+        same = asked.turns and asked.earlier[0].whole == tuple(documents)
         turns = asked.turns if same else ()
         return Task(asked.question, passages, Mode.WHOLE, turns, owner=owner)
 
@@ -208,6 +209,7 @@ class ReadingPlan:
         return tokens + writer.by.max_tokens <= engine.facts().context
 
     def pictures(self, crops: Sequence[Crop]) -> tuple[Picture, ...]:
+        """The first few places as the model in use is shown them; none if it does not see."""
         if self._language.path is None or not crops:
             return ()
         budgets = self._language.engine().facts().image_budgets
@@ -218,21 +220,9 @@ class ReadingPlan:
         passages = tuple(given.passage for given in record.passages)
         if record.whole:
             passages = tuple(p for number in record.whole for p in self.whole_passages(number))
-        crops = [(shown.crop, shown.tokens) for shown in record.pictures]
         pictures: tuple[Picture, ...] = ()
-        if self._language.path is not None and crops:
-            pictures = tuple(
-                p
-                for crop, tokens in crops
-                for p in pictures_of(
-                    (crop,),
-                    (tokens,),
-                    self._drawn,
-                )
-            )
+        if self._language.path is not None:
+            drawn = (pictures_of((p.crop,), (p.tokens,), self._drawn) for p in record.pictures)
+            pictures = tuple(picture for one in drawn for picture in one)
         raw = record.raw or record.answer.text
         return Turn(record.question, passages, raw, pictures)
-
-
-def _whole_of(record: AnswerRecord) -> tuple[int, ...]:
-    return record.whole

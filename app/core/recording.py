@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-
 from app.core.answerer import Draft
-from app.core.events import Answered, Mode
+from app.core.answers import Mode
+from app.core.events import Answered
 from app.core.reading_plan import Asked, Plan
 from app.core.records import AnswerRecord, GivenPassage, ShownPicture
+from ingest.store_writing import utc_now
+from ingest.types import Passage
 
 
 def record_of(asked: Asked, plan: Plan, draft: Draft, answer: Answered) -> AnswerRecord:
@@ -17,17 +18,15 @@ def record_of(asked: Asked, plan: Plan, draft: Draft, answer: Answered) -> Answe
     repeated: they are in the records of the conversation, and in the library.
     """
     task = plan.task
-    given = {(p.document_id, p.chunk_ids, p.text) for t in task.earlier for p in t.passages}
-    new = [p for p in task.passages if (p.document_id, p.chunk_ids, p.text) not in given]
-    first = sum(len(t.passages) for t in task.earlier) + 1
+    new: list[Passage] = task.new
     whole: tuple[int, ...] = ()
+    first = sum(len(t.passages) for t in task.earlier) + 1
     if task.mode is Mode.WHOLE:
-        whole = tuple(dict.fromkeys(p.document_id for p in task.passages))
-        new = []
+        new, whole = [], tuple(dict.fromkeys(p.document_id for p in task.passages))
     return AnswerRecord(
         question=asked.question,
         collection=asked.collection.name,
-        made=datetime.now(UTC).isoformat(timespec="seconds"),
+        made=utc_now(),
         answer=answer,
         passages=tuple(
             GivenPassage(n, plan.hashes[p.document_id], p) for n, p in enumerate(new, start=first)

@@ -9,7 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from app.core.events import Answered, Crop, Mode, Scope
+from app.core.answers import Crop, Mode, Scope
+from app.core.events import Answered
 from ingest.types import Passage
 
 

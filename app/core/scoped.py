@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from app.core.events import Scope
+from app.core.answers import Scope
 from ingest.clusters import area, common
 from ingest.embedder import Embedder
 from ingest.errors import IngestError

@@ -17,10 +17,12 @@ from ingest.words import STOP_WORDS
 
 _STOP = re.compile(r"[.!?。！？]+[\"'”’)\]]*(?=\s)")
 _PARAGRAPH_END = re.compile(r"[.!?:;。！？][\"'”’)\]]*$")
-_ABBREVIATIONS = re.compile(
-    r"(?:\b(?:[A-Z]|No|Nos|Mr|Mrs|Ms|Dr|Prof|St|vs|etc|e\.g|i\.e|Inc|Ltd|Corp|Co|Art|Sec|Fig|al|"
-    r"approx|Nr|bzw|z\.B|cf|pp?|Vol|Jan|Feb|Mar|Apr|Jun|Jul|Aug|Sept?|Oct|Nov|Dec)|\d)\.$"
+# Words whose stop ends no sentence, for a regular expression.
+ABBREVIATED = (
+    r"\b(?:[A-Z]|No|Nos|Mr|Mrs|Ms|Dr|Prof|St|vs|etc|e\.g|i\.e|Inc|Ltd|Corp|Co|Art|Sec|Fig|al|"
+    r"approx|Nr|bzw|z\.B|cf|pp?|Vol|Jan|Feb|Mar|Apr|Jun|Jul|Aug|Sept?|Oct|Nov|Dec)"
 )
+_ABBREVIATIONS = re.compile(rf"(?:{ABBREVIATED}|\d)\.$")
 _LIST_ITEM = re.compile(r"\s*(?:[•‣▪◦·–*-]|\(?\d{1,3}[.)]|\(?[a-zA-Z][.)]|\([ivxlc]+\))\s+\S")
 _BULLET = re.compile(r"[•‣▪◦·–*-]\s")
 _LABELLED = re.compile(r"\w: +\S")

@@ -9,7 +9,7 @@ from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from app.core.events import Crop
+from app.core.answers import Crop
 from app.core.matching import Text
 from app.core.sentences import Sentence, split_sentences
 from ingest.types import Passage, TextSource

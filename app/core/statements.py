@@ -8,14 +8,12 @@ from __future__ import annotations
 import re
 
 from app.core.marks import MARK, numbers_of
+from app.core.sentences import ABBREVIATED
 
 _STOP = re.compile(
     r"(?:[.!?…]+|[。！？])[\"”’»)\]]*(?:\s*\[\d[\d,;–\s-]*\])*(?=\s+[^\s\[]|\s*\n)|\n"
 )
-_ABBREVIATION = re.compile(
-    r"(?:\b(?:[A-Z]|No|Nos|Mr|Mrs|Ms|Dr|Prof|St|vs|etc|e\.g|i\.e|Inc|Ltd|Corp|Co|Art|Sec|Fig|al|"
-    r"approx|Nr|bzw|z\.B|cf|pp?|Vol|Jan|Feb|Mar|Apr|Jun|Jul|Aug|Sept?|Oct|Nov|Dec)|(?:\A|\n)\d+)\.\Z"
-)
+_ABBREVIATION = re.compile(rf"(?:{ABBREVIATED}|(?:\A|\n)\d+)\.\Z")
 _MARK_BEGUN = re.compile(r"\[(?:[Pp][a-z]{0,7}\s*)?[\d,;\s–-]*\Z")
 _LONGEST_QUOTED = 1_200
 _LONGEST_MARK = 24

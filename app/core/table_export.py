@@ -10,7 +10,7 @@ from abc import ABC
 from enum import StrEnum
 from pathlib import Path
 
-from app.core.export import ExportError, Exporting, check_target, write_file
+from app.core.export import Exporting, format_of, write_file
 from app.core.table_records import Table
 from app.core.tables import TableKeeping
 
@@ -21,24 +21,6 @@ class TableFormat(StrEnum):
     CSV = ".csv"
     XLSX = ".xlsx"
     DOCX = ".docx"
-
-
-def table_format(path: Path) -> TableFormat:
-    """The format that a file's name asks for.
-
-    Raises:
-        ExportError: none that there is.
-    """
-    try:
-        return TableFormat(path.suffix.casefold())
-    except ValueError:
-        raise ExportError(
-            str(path),
-            f"Its name ends in “{path.suffix}”, which is no format for tables."
-            if path.suffix
-            else "Its name does not say in which format it is to be written.",
-            "Let it end in .csv, .xlsx or .docx.",
-        ) from None
 
 
 def table_file(table: Table, form: TableFormat) -> bytes:
@@ -69,7 +51,6 @@ class TableExporting(Exporting, TableKeeping, ABC):
             StoreError: there is no such table.
             ExportError: the file cannot be written; the error says why.
         """
-        form = table_format(path)
-        check_target(path, replace=replace)
-        self._check_place(path)
+        form = format_of(path, TableFormat, "for tables")
+        self._check_place(path, replace)
         write_file(path, table_file(self.table(table_id), form), replace=replace)

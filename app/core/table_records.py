@@ -11,17 +11,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
-from app.core.events import (
-    EXTRACTIVE,
-    Answered,
-    Citation,
-    CitationStatus,
-    Mode,
-    Progressed,
-    PromptProgress,
-    TextWritten,
-    UnreadablePage,
-)
+from app.core.answers import EXTRACTIVE, Citation, Mode, UnreadablePage, weakest
+from app.core.events import Answered, Progressed, PromptProgress, TextWritten
 
 _MARK = re.compile(r"[ \t]*\[(\d{1,4})\]")
 
@@ -41,9 +32,6 @@ class CellState(StrEnum):
     REPAIRED = "repaired"
     UNVERIFIED = "unverified"
     NOT_FOUND = "not found"
-
-
-_WEAKEST_LAST = (CitationStatus.VERIFIED, CitationStatus.REPAIRED, CitationStatus.UNVERIFIED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,8 +68,7 @@ class Cell:
             return CellState.NOT_FOUND
         states = [statement.status for statement in self.answer.statements]
         states = states or [citation.status for citation in self.answer.citations]
-        worst = max(map(_WEAKEST_LAST.index, states), default=len(_WEAKEST_LAST) - 1)
-        return CellState(_WEAKEST_LAST[worst].value)
+        return CellState(weakest(*states).value)
 
     @property
     def citations(self) -> tuple[Citation, ...]:

@@ -12,12 +12,12 @@ import json
 from abc import ABC
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing
-from datetime import UTC, datetime
 from typing import NamedTuple
 
+from app.core.answers import Mode
 from app.core.asking import Asking
 from app.core.conversations import title_of_question
-from app.core.events import Answered, Mode, Progressed, PromptProgress, TextWritten
+from app.core.events import Answered, Progressed, PromptProgress, TextWritten
 from app.core.presets import TableError, preset
 from app.core.record_codec import pack, unpack
 from app.core.table_records import (
@@ -37,6 +37,7 @@ from app.core.written import WritingSettings
 from engine.errors import BadMedia, EngineStopped, PromptTooLong
 from ingest.errors import StoreError
 from ingest.records import Collection, Document, StoredCell, StoredSheet
+from ingest.store_writing import utc_now
 
 MOST_FIELDS = 40
 _BRIEF = WritingSettings(max_tokens=300)  # a cell is no essay
@@ -89,7 +90,7 @@ class TableKeeping(Asking, ABC):
         stored = self._store.put_sheet(
             found.id,
             line,
-            _now(),
+            utc_now(),
             json.dumps([[field.name, field.question] for field in chosen], ensure_ascii=False),
             json.dumps(settings),
         )
@@ -215,7 +216,7 @@ class TableKeeping(Asking, ABC):
                 elif isinstance(event, PromptProgress | TextWritten):
                     yield event
         assert answer is not None, "every question ends with its answer"
-        return Cell(answer, _now(), document.content_hash)
+        return Cell(answer, utc_now(), document.content_hash)
 
     def _keep_cell(self, table_id: int, document_id: int, field: int, cell: Cell) -> bool:
         new = StoredCell(document_id, field, cell.made, cell.content_hash, pack(cell))
@@ -299,7 +300,3 @@ def _settings(stored: StoredSheet) -> _Settings:
     kept = json.loads(stored.settings)
     documents = kept["documents"]
     return _Settings(None if documents is None else tuple(documents), Mode(kept["mode"]))
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="seconds")

@@ -9,7 +9,6 @@ from __future__ import annotations
 from abc import ABC
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 
 from rapidfuzz import fuzz
@@ -21,8 +20,10 @@ from app.core.language_model import LanguageModel
 from app.core.page_viewing import PageViewing
 from app.core.pictures import SIDE
 from app.core.prompting import instructions
-from engine.options import Audio, Image, Message, Options, Written
+from app.core.written import words_of
+from engine.options import Audio, Image, Message, Options
 from ingest.errors import ModelError
+from ingest.store_writing import utc_now
 from ingest.types import Box, Line, Reading, TextSource
 
 _BUDGET = 560  # soft tokens of a page: about 110 dots an inch
@@ -78,8 +79,8 @@ class Transcribing(PageViewing, ABC):
             yield Progressed(f"{name}: pages written down", done, len(wanted))
             sheet = _Sheet(document_id, page, *sizes[page - 1], lines)
             written = self._written_down(sheet, budget)
-            made = datetime.now(UTC).isoformat(timespec="seconds")
-            reading = Reading(page, TextSource.MODEL, placed(written, sheet), facts.name, made)
+            lines_read = placed(written, sheet)
+            reading = Reading(page, TextSource.MODEL, lines_read, facts.name, utc_now())
             self._store.put_reading(document_id, reading)
             yield PageTranscribed(document_id, page, len(reading.lines), facts.name)
         yield Progressed(f"{name}: pages written down", len(wanted), len(wanted))
@@ -100,25 +101,19 @@ class Transcribing(PageViewing, ABC):
             yield Progressed(f"{path.name}: pieces written down", done, len(parts))
             if done:
                 yield TextWritten(" ")
-            yield from self._told(instructions("dictation"), Audio(part))
+            for words in self._told(instructions("dictation"), Audio(part)):
+                yield TextWritten(words)
         yield Progressed(f"{path.name}: pieces written down", len(parts), len(parts))
 
-    def _told(self, rules: str, shown: Image | Audio) -> Iterator[TextWritten]:
+    def _told(self, rules: str, shown: Image | Audio) -> Iterator[str]:
         """What a model writes of something that it sees or hears."""
         prompt = [Message("user", (rules, shown))]
-        stream = self.language.engine().generate(prompt, Options(max_tokens=_MOST_TOKENS))
-        try:
-            for event in stream:
-                if isinstance(event, Written) and not event.thought:
-                    yield TextWritten(event.text)
-        finally:
-            stream.close()
+        yield from words_of(self.language.engine(), prompt, Options(max_tokens=_MOST_TOKENS))
 
     def _written_down(self, sheet: _Sheet, budget: int) -> str:
         box = Box(0.0, 0.0, sheet.width, sheet.height)
         png = self.crop_png(sheet.document_id, sheet.page, box, pixels=budget * SIDE**2)
-        told = self._told(instructions("transcribe"), Image(png, budget))
-        return "".join(event.text for event in told)
+        return "".join(self._told(instructions("transcribe"), Image(png, budget)))
 
 
 def placed(text: str, sheet: _Sheet) -> tuple[Line, ...]:

@@ -16,9 +16,10 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from app.core.answers import Citation, CitationStatus, Crop, weakest
 from app.core.citations import boxes_between, shown
-from app.core.events import Citation, CitationStatus, Crop
 from app.core.facts import (
+    WORD,
     contradicts,
     has_negation,
     is_negation,
@@ -36,7 +37,6 @@ VERIFIED, REPAIRED, UNVERIFIED = (
     CitationStatus.VERIFIED, CitationStatus.REPAIRED, CitationStatus.UNVERIFIED
 )  # fmt: skip
 
-_WORDS = re.compile(r"[^\W_]+(?:['’-][^\W_]+)*")
 _SCOPE_BEFORE, _SCOPE_AFTER = 8, 4  # words around a quotation in which a negation turns it
 _LEAST_SHARED = 0.55  # of a claim's content words that the passage must say in one place
 _FREE_WORDS = 3  # content words beside quotations that need no support: "The letter says"
@@ -53,6 +53,7 @@ _LEADS = frozenset(
     "medication rent price amount dose reason".split()
 )
 _LEAD_IN = re.compile(r":\s*$")
+_CONDITION = re.compile(r"\b(?:provided that|subject to|other than)\b")
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,11 +78,10 @@ class _Found:
 
     spans: list[tuple[int, int]] = field(default_factory=list)
     status: CitationStatus = VERIFIED
-    missing: list[str] = field(default_factory=list)
 
     def add(self, start: int, end: int, status: CitationStatus) -> None:
         self.spans.append((start, end))
-        self.status = lower(self.status, status)
+        self.status = weakest(self.status, status)
 
 
 class Verifier:
@@ -128,13 +128,12 @@ class Verifier:
                 if at is None:
                     status = UNVERIFIED
                     missing.append(quote)
-                elif at[1] is not VERIFIED:
-                    status = lower(status, at[1])
-                    if at[2]:
-                        repairs.append((start, end, at[2]))
+                elif at[0] is not VERIFIED:
+                    status = weakest(status, at[0])
+                    repairs.append((start, end, at[1]))
             outer = " ".join(without_them(sentence, marks, quotes).split())
             beside, lacking = self._beside(outer, found, moved)
-            status = lower(status, beside)
+            status = weakest(status, beside)
             missing += lacking
         else:
             status, missing = self._plain(plain, known, found)
@@ -155,12 +154,12 @@ class Verifier:
         known: Sequence[int],
         found: dict[int, _Found],
         moved: dict[int, int],
-    ) -> tuple[int, CitationStatus, str] | None:
-        """Where a quotation stands, how faithfully, and the document's words if they differ."""
+    ) -> tuple[CitationStatus, str] | None:
+        """How faithful a quotation is, and the document's words if they differ; None if it stands
+        nowhere. ``found`` and ``moved`` are told where."""
         tries = [(n, n) for n in known] + [
             (n, other) for n in known for other in self._neighbours.get(n, ())
         ]
-        elsewhere = [n for n in self._given if n not in known]
         best: tuple[int, int, Match] | None = None
         for n, other in tries:
             match = self._source(other).text.find(quote, scanned=self._source(other).scanned)
@@ -172,8 +171,10 @@ class Verifier:
         if best is None and len(content_words(quote)) >= 3:
             holders = [
                 (other, match)
-                for other in elsewhere
-                if (match := self._source(other).text.find(quote)) and match.how is How.SAME
+                for other in self._given
+                if other not in known
+                and (match := self._source(other).text.find(quote))
+                and match.how is How.SAME
             ]
             if len(holders) == 1:
                 # It is cited from the wrong passage, and stands in one other: that is shown.
@@ -195,7 +196,7 @@ class Verifier:
             return None
         found[n].add(start, end, status)
         source = self._source(other).passage.text
-        return n, status, shown(source[start:end]) if status is REPAIRED else ""
+        return status, shown(source[start:end]) if status is REPAIRED else ""
 
     def _in_full(
         self, source: Source, match: Match, claim: str, status: CitationStatus
@@ -212,17 +213,15 @@ class Verifier:
         if not denies and _turned(before, after):
             return start, end, UNVERIFIED
         if match.gap:
-            left_out = text[start:end]
-            if not denies and has_negation(left_out) and not has_negation(claim):
+            if not denies and has_negation(text[start:end]):
                 return start, end, UNVERIFIED
             if end - start > _LONGEST_GAP:
-                status = lower(status, REPAIRED)
-        said = {word.casefold() for word in _WORDS.findall(claim)}
-        rest = [word.casefold() for word in _WORDS.findall(after)]
+                status = weakest(status, REPAIRED)
+        said = {word.casefold() for word in WORD.findall(claim)}
+        rest = [word.casefold() for word in WORD.findall(after)]
         clipped = any(word in EXCEPTIONS and word not in said for word in rest)
-        clipped = clipped or bool(re.search(r"\b(?:provided that|subject to|other than)\b", after))
-        if clipped and not re.search(r"\b(?:provided that|subject to|other than)\b", claim):
-            return start, last, lower(status, REPAIRED)
+        if (clipped or _CONDITION.search(after)) and not _CONDITION.search(claim):
+            return start, last, weakest(status, REPAIRED)
         return start, end, status
 
     def _beside(
@@ -278,7 +277,7 @@ class Verifier:
         if not taken:
             return UNVERIFIED, []
         evidence = "\n".join(
-            self._source(n).passage.text[start:end] for n, (start, end, _) in taken.items()
+            self._source(n).passage.text[start:end] for n, (start, end) in taken.items()
         )
         beside = "\n".join(self._source(n).beside for n in taken)
         around = "\n".join(self._source(n).around for n in taken)
@@ -291,7 +290,7 @@ class Verifier:
         missing += self._strangers(claim, f"{around}\n{beside}")
         if missing or not enough or _denied(claim, evidence) or contradicts(claim, evidence):
             return UNVERIFIED, missing
-        for n, (start, end, _) in taken.items():
+        for n, (start, end) in taken.items():
             found[n].add(start, end, REPAIRED)
         return REPAIRED, []
 
@@ -300,7 +299,7 @@ class Verifier:
 
         Elsewhere capitals tell names from other words; here they do not.
         """
-        first = _WORDS.search(claim)
+        first = WORD.search(claim)
         if first is None or not may_name(first[0]) or first[0].casefold() in _LEADS:
             return []
         words = set(content_words(first[0]))
@@ -308,7 +307,7 @@ class Verifier:
             return []
         return [first[0]]
 
-    def _window(self, claim: str, source: Source) -> tuple[int, int, float] | None:
+    def _window(self, claim: str, source: Source) -> tuple[int, int] | None:
         """The one to three sentences of a passage that say most of a claim."""
         words = set(content_words(claim))
         best: tuple[float, int, int] | None = None
@@ -327,7 +326,7 @@ class Verifier:
                 value = shared - lacking - turned - (last.end - first.start) / 5_000
                 if best is None or value > best[0]:
                     best = (value, first.start, last.end)
-        return None if best is None else (best[1], best[2], best[0])
+        return None if best is None else best[1:]
 
     # Citations
 
@@ -350,7 +349,7 @@ class Verifier:
                 dict.fromkeys(b for s, e in spans for b in boxes_between(passage.lines, s, e))
             )
             page = boxes[0].page if boxes else passage.pages[0]
-            return Citation(*common, page, quote, lower(support.status, status), boxes)
+            return Citation(*common, page, quote, weakest(support.status, status), boxes)
         boxes, page = (), passage.pages[0]
         if source.crop is not None:
             boxes = (PageBox(source.crop.page, source.crop.box),)
@@ -366,12 +365,6 @@ class Verifier:
         return self._sources[number]
 
 
-def lower(one: CitationStatus, other: CitationStatus) -> CitationStatus:
-    """The one that promises less."""
-    order = (VERIFIED, REPAIRED, UNVERIFIED)
-    return max(one, other, key=order.index)
-
-
 def _claims(words: str) -> bool:
     """Whether a sentence states anything: a lead-in or a heading does not."""
     return bool(content_words(words)) and not _LEAD_IN.search(words)
@@ -381,7 +374,7 @@ def _turned(before: str, after: str) -> bool:
     """Whether what stands beside a quotation in its sentence denies it."""
     scope = re.split(r"[;:()\t]", before)[-1]
     behind = re.split(r"[,;:()\t.]", after)[0]
-    words = _WORDS.findall(scope)[-_SCOPE_BEFORE:] + _WORDS.findall(behind)[:_SCOPE_AFTER]
+    words = WORD.findall(scope)[-_SCOPE_BEFORE:] + WORD.findall(behind)[:_SCOPE_AFTER]
     return any(is_negation(word) for word in words)
 
 

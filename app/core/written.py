@@ -8,22 +8,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Generator, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from importlib import metadata
 from typing import Protocol
 
 from app.core.answerer import Draft, Task, Told
-from app.core.events import (
-    Citation,
-    CitationChecked,
-    CitationStatus,
-    Effort,
-    PromptProgress,
-    Statement,
-    StatementChecked,
-    TextWritten,
-    WrittenBy,
-)
+from app.core.answers import Citation, CitationStatus, Effort, Statement, WrittenBy
+from app.core.events import CitationChecked, PromptProgress, StatementChecked, TextWritten
 from app.core.prompting import NOT_FOUND, STOPS, Built, build, is_not_found, prompt_version
 from app.core.statements import Sentences, numbered
 from app.core.verifier import Verifier
@@ -41,6 +33,14 @@ class Writer(Protocol):
         self, prompt: Sequence[Message] | Sequence[int] | str, options: Options = ...
     ) -> Generator[EngineEvent, None, None]:
         """Writes after the prompt."""
+
+
+def words_of(writer: Writer, prompt: Sequence[Message] | str, options: Options) -> Iterator[str]:
+    """What a model writes after a prompt, without its thinking. Closing it stops the model."""
+    with closing(writer.generate(prompt, options)) as stream:
+        for event in stream:
+            if isinstance(event, Written) and not event.thought:
+                yield event.text
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,8 +136,8 @@ class WrittenAnswerer:
         settings, chat = self._settings, self._facts.chat
         keep = None
         if task.owner:
-            message, characters = built.kept if chat else (0, built.kept_text)
-            keep = Keep(task.owner, message, characters)
+            # The first question stands in the message after the rules.
+            keep = Keep(task.owner, 1, built.kept) if chat else Keep(task.owner, 0, built.kept_text)
         return Options(
             max_tokens=settings.max_tokens,
             temperature=settings.temperature,

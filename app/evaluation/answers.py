@@ -19,7 +19,8 @@ from typing import Any
 from rich.console import Console
 
 from app.core import vault
-from app.core.events import Answered, CitationStatus, TextWritten
+from app.core.answers import CitationStatus
+from app.core.events import Answered, TextWritten
 from app.core.workspace import Workspace
 from app.evaluation.library import COLLECTION, ingested, read_rows
 from app.evaluation.numbers import numbers_given

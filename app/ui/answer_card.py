@@ -8,7 +8,8 @@ from __future__ import annotations
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QApplication, QFrame, QToolTip, QVBoxLayout
 
-from app.core.events import Answered, Citation
+from app.core.answers import Citation
+from app.core.events import Answered
 from app.core.exporting.answer_paper import REMOVED
 from app.core.exporting.citing import clipboard
 from app.ui import style

@@ -24,7 +24,7 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QFrame, QSizePolicy, QTextBrowser
 
-from app.core.events import CitationStatus, Statement
+from app.core.answers import CitationStatus, Statement
 from app.core.plain import plain
 from app.ui import style
 from app.ui.answer_words import doubt_of, tag_of

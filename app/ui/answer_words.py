@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from app.core.events import Answered, Citation, CitationStatus, Mode, Statement, UnreadablePage
+from app.core.answers import Citation, CitationStatus, Mode, Statement, UnreadablePage
+from app.core.events import Answered
 from app.ui.exchange import Exchange
 from app.ui.text import counted, one_line
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QComboBox, QFrame, QHBoxLayout, QVBoxLayout, QWidget
 
-from app.core.events import Mode
+from app.core.answers import Mode
 from app.ui import style
 from app.ui.conversation_model import ConversationModel
 from app.ui.question_field import QuestionField

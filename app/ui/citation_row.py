@@ -5,7 +5,7 @@ from __future__ import annotations
 from PySide6.QtCore import QSize, Qt
 from PySide6.QtWidgets import QHBoxLayout, QPushButton, QSizePolicy, QWidget
 
-from app.core.events import Citation
+from app.core.answers import Citation
 from app.ui import style
 from app.ui.answer_words import PICTURED, STATES, citation_name, citation_tip, state_of
 from app.ui.text import tip

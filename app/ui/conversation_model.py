@@ -6,7 +6,8 @@ from typing import Any
 
 from PySide6.QtCore import QObject, Signal
 
-from app.core.events import Answered, Mode, Scope
+from app.core.answers import Mode, Scope
+from app.core.events import Answered
 from app.ui.bridge import Bridge
 from app.ui.exchange import Exchange, kept
 from app.ui.kept_model import KeptModel

@@ -5,7 +5,7 @@ from __future__ import annotations
 from PySide6.QtCore import QEvent, QObject, Qt, QTimer, Signal
 from PySide6.QtWidgets import QFrame, QScrollArea, QStackedWidget, QVBoxLayout, QWidget
 
-from app.core.events import Citation
+from app.core.answers import Citation
 from app.core.records import ConversationInfo
 from app.ui import dialogs, style
 from app.ui.answer_card import AnswerCard

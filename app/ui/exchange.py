@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from app.core.answers import Citation, Scope, Statement
 from app.core.events import (
     Answered,
-    Citation,
     CitationChecked,
     ModeChosen,
     PassagesFound,
     PromptProgress,
-    Scope,
-    Statement,
     StatementChecked,
     TextWritten,
 )

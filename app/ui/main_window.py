@@ -11,7 +11,8 @@ from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QAction, QCloseEvent, QGuiApplication, QKeySequence
 from PySide6.QtWidgets import QApplication, QMainWindow, QMenu, QSplitter, QVBoxLayout, QWidget
 
-from app.core.events import Citation, DocumentInfo, Scope
+from app.core.answers import Citation, Scope
+from app.core.events import DocumentInfo
 from app.ui import icons, style
 from app.ui.banner import Banner
 from app.ui.bridge import Bridge

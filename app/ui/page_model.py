@@ -13,7 +13,7 @@ from typing import Any
 from PySide6.QtCore import QObject, Signal
 from PySide6.QtGui import QImage, QPixmap
 
-from app.core.events import Citation
+from app.core.answers import Citation
 from app.ui.bridge import Bridge
 from app.ui.messages import Failure
 from ingest.types import PageBox, Passage

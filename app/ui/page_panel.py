@@ -5,7 +5,7 @@ from __future__ import annotations
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QSpinBox, QStackedWidget, QVBoxLayout, QWidget
 
-from app.core.events import Scope
+from app.core.answers import Scope
 from app.ui import style
 from app.ui.page_model import OpenDocument, PageModel
 from app.ui.page_view import PageView

@@ -20,7 +20,7 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QAbstractScrollArea, QWidget
 
-from app.core.events import Scope
+from app.core.answers import Scope
 from app.ui import style
 from app.ui.page_layout import (
     MARGIN,

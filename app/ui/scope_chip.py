@@ -8,7 +8,7 @@ from __future__ import annotations
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QFrame, QHBoxLayout
 
-from app.core.events import Scope
+from app.core.answers import Scope
 from app.ui import style
 from app.ui.widgets import ElidedLabel, IconButton, IconLabel
 

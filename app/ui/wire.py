@@ -15,6 +15,7 @@ from app.ui.messages import Failure
 
 MODULES = frozenset(
     {
+        "app.core.answers",
         "app.core.events",
         "app.core.records",
         "app.core.table_records",

@@ -13,15 +13,18 @@ from pathlib import Path
 
 import pymupdf
 import pytest
+from asking import asking
 from tiny_media import write_seeing
 
-from app.core.events import Answered, Mode, PromptProgress, Scope
+from app.core.answers import Mode, Scope
+from app.core.events import Answered, PromptProgress
 from app.core.vault import KeyFile
 from app.core.workspace import Workspace
 from app.core.written import WritingSettings
 from ingest.types import Box
 
 FEW = WritingSettings(max_tokens=12)
+ask = asking("Patient", FEW)
 WORDS = (
     "On visit {n} the patient reported that the wound on the left foot was dry and that the dose "
     "of metformin, {dose} mg twice a day, had been taken as written in the plan of care."
@@ -56,13 +59,6 @@ def library(model: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[W
         facts = workspace.use_language_model(model)
         assert facts is not None and facts.fingerprint and facts.image_budgets
         yield workspace
-
-
-def ask(library: Workspace, question: str, **how: object) -> tuple[list[object], Answered]:
-    events = list(library.ask(question, "Patient", writing=FEW, **how))  # type: ignore[arg-type]
-    answer = events[-1]
-    assert isinstance(answer, Answered)
-    return events, answer
 
 
 def test_nonsense_is_not_shown_as_an_answer(library: Workspace) -> None:

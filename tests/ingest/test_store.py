@@ -11,7 +11,7 @@ import pytest
 
 from ingest.database import Database
 from ingest.errors import NewerStore, StoreBusy, StoreError, StoreReadOnly, WrongKey
-from ingest.schema import FILE_NAME, MIGRATIONS, VERSION
+from ingest.schema import FILE_NAME, VERSION
 from ingest.store import NewDocument, Store, StoredFigure
 from ingest.types import (
     Box,
@@ -25,6 +25,7 @@ from ingest.types import (
     Reading,
     TextSource,
 )
+from tests.ingest.older import older
 
 KEY = bytes(range(32))
 MODEL = "test-model"
@@ -280,24 +281,19 @@ def test_pages_are_marked_with_the_confidence_of_their_ocr(store: Store) -> None
     assert [state.confidence for state in store.page_states(document.id)] == [0.9, None]
 
 
-def test_a_library_of_the_first_format_is_brought_up_to_date(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from ingest import database, store_writing
+def test_a_library_of_the_first_format_is_brought_up_to_date(tmp_path: Path) -> None:
+    from ingest import store_writing
 
-    monkeypatch.setattr(database, "MIGRATIONS", MIGRATIONS[:1])
-    monkeypatch.setattr(database, "VERSION", 1)
-    old = Store(tmp_path, KEY)
-    collection = old.add_collection("Matter")
-    with old._database.writing() as connection:
-        document_id = store_writing.put_document(connection, collection.id, new_document(), None)
-        page = new_document().pages[0]
-        connection.execute(
-            "INSERT INTO page VALUES (?, 1, 100.0, 200.0, '', ?)",
-            (document_id, store_writing.pack_lines(page.lines)),
-        )
-    old.close()
-    monkeypatch.undo()
+    with older(tmp_path, KEY, 1) as old:
+        collection = old.add_collection("Matter")
+        with old._database.writing() as connection:
+            new = new_document()
+            document_id = store_writing.put_document(connection, collection.id, new, None)
+            page = new_document().pages[0]
+            connection.execute(
+                "INSERT INTO page VALUES (?, 1, 100.0, 200.0, '', ?)",
+                (document_id, store_writing.pack_lines(page.lines)),
+            )
     store = Store(tmp_path, KEY)
     assert store._read("PRAGMA user_version")[0][0] == VERSION == 4
     assert [state.confidence for state in store.page_states(document_id)] == [0.9]

@@ -9,9 +9,10 @@ import pytest
 
 from ingest.errors import StoreError, StoreReadOnly
 from ingest.records import NewExchange
-from ingest.schema import FILE_NAME, MIGRATIONS, VERSION
+from ingest.schema import FILE_NAME, VERSION
 from ingest.store import NewDocument, Store
 from ingest.types import Box, Chunk, ChunkLine, Line, Page
+from tests.ingest.older import older
 
 KEY = bytes(range(32))
 FIRST, LATER = "2026-01-01T00:00:00+00:00", "2026-01-02T00:00:00+00:00"
@@ -132,19 +133,10 @@ def test_nothing_of_a_conversation_is_readable_or_kept_by_chance(
     reader.close()
 
 
-def test_a_library_of_the_second_format_is_brought_up_to_date(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from ingest import database
-
-    monkeypatch.setattr(database, "MIGRATIONS", MIGRATIONS[:2])
-    monkeypatch.setattr(database, "VERSION", 2)
-    old = Store(tmp_path, KEY)
-    matter = old.add_collection("Matter").id
-    number = old.put(matter, document()).id
-    assert old._read("PRAGMA user_version")[0][0] == 2
-    old.close()
-    monkeypatch.undo()
+def test_a_library_of_the_second_format_is_brought_up_to_date(tmp_path: Path) -> None:
+    with older(tmp_path, KEY, 2) as old:
+        matter = old.add_collection("Matter").id
+        number = old.put(matter, document()).id
     store = Store(tmp_path, KEY)
     assert store._read("PRAGMA user_version")[0][0] == VERSION
     assert [d.id for d in store.documents(matter)] == [number]

@@ -8,8 +8,9 @@ import pytest
 
 from ingest.errors import StoreError, StoreReadOnly
 from ingest.records import CellMark, NewExchange, StoredCell, StoredSheet
-from ingest.schema import MIGRATIONS, VERSION
+from ingest.schema import VERSION
 from ingest.store import Store
+from tests.ingest.older import older
 from tests.ingest.test_store_conversations import FIRST, KEY, LATER, document
 
 
@@ -94,21 +95,12 @@ def test_nothing_of_a_table_is_readable(tmp_path: Path, store: Store, matter: in
     reader.close()
 
 
-def test_a_library_of_the_third_format_is_brought_up_to_date(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from ingest import database
-
-    monkeypatch.setattr(database, "MIGRATIONS", MIGRATIONS[:3])
-    monkeypatch.setattr(database, "VERSION", 3)
-    old = Store(tmp_path, KEY)
-    matter = old.add_collection("Matter").id
-    number = old.put(matter, document()).id
-    exchange = NewExchange(FIRST, "words", b"body", [number])
-    kept = old.put_exchange(matter, exchange, conversation=None, title="Who pays?")
-    assert old._read("PRAGMA user_version") == [(3,)]
-    old.close()
-    monkeypatch.undo()
+def test_a_library_of_the_third_format_is_brought_up_to_date(tmp_path: Path) -> None:
+    with older(tmp_path, KEY, 3) as old:
+        matter = old.add_collection("Matter").id
+        number = old.put(matter, document()).id
+        exchange = NewExchange(FIRST, "words", b"body", [number])
+        kept = old.put_exchange(matter, exchange, conversation=None, title="Who pays?")
     store = Store(tmp_path, KEY)
     assert store._read("PRAGMA user_version") == [(VERSION,)]
     assert store.exchange(kept.id) == kept

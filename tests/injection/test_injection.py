@@ -16,7 +16,7 @@ from html.parser import HTMLParser
 import pytest
 
 from app.cli.output import answer_fields, as_json, print_answer, print_documents
-from app.core.events import CitationStatus
+from app.core.answers import CitationStatus
 from app.core.fence import clean, label
 from app.core.plain import plain
 from app.ui.answer_text import runs_of

@@ -12,7 +12,7 @@ import pytest
 from tokenizers import Tokenizer
 
 from app.core.answerer import Draft, Task
-from app.core.events import CitationStatus
+from app.core.answers import CitationStatus
 from app.core.prompting import build, instructions
 from app.core.written import WrittenAnswerer
 from engine.text import Text

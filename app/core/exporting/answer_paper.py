@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 
-from app.core.events import Answered, Citation, CitationStatus, Mode, UnreadablePage
+from app.core.answers import Citation, CitationStatus, Mode, UnreadablePage
+from app.core.events import Answered
 from app.core.exporting.citing import LEGEND, UNSUPPORTED, note_of, pages_text, paragraphs
 from app.core.exporting.paper import (
     Block,

@@ -8,7 +8,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Collection, Iterator
 
-from app.core.events import Answered, Citation, CitationStatus, Statement
+from app.core.answers import Citation, CitationStatus, Statement
+from app.core.events import Answered
 from app.core.exporting.paper import Inline, Inlines, NoteRef, Span, one_line
 
 _MARK = re.compile(r"\[(\d{1,4})\]|\n")

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 
-from app.core.events import Citation
+from app.core.answers import Citation
 from app.core.exporting.answer_paper import unreadable_lines, written_by
 from app.core.exporting.citing import LEGEND, pages_text
 from app.core.exporting.paper import clean, one_line

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from app.core.events import CitationStatus
+from app.core.answers import CitationStatus
 from app.core.exporting.citing import note_of
 from app.core.exporting.paper import (
     Facts,

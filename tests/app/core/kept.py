@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from app.core.events import (
-    Answered,
+from app.core.answers import (
     Citation,
     CitationStatus,
     Effort,
@@ -15,6 +14,7 @@ from app.core.events import (
     UnreadablePage,
     WrittenBy,
 )
+from app.core.events import Answered
 from app.core.records import AnswerRecord, GivenPassage
 from ingest.types import Box, ChunkLine, PageBox, Passage
 

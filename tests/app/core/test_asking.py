@@ -9,16 +9,9 @@ from pathlib import Path
 import pymupdf
 import pytest
 
+from app.core.answers import Mode, Scope
 from app.core.choosing import document_meant, needs_whole
-from app.core.events import (
-    Answered,
-    Mode,
-    ModeChosen,
-    PassagesFound,
-    Scope,
-    StatementChecked,
-    TextWritten,
-)
+from app.core.events import Answered, ModeChosen, PassagesFound, StatementChecked, TextWritten
 from app.core.following_up import depends, rewritten
 from app.core.vault import KeyFile
 from app.core.workspace import Workspace

@@ -5,8 +5,8 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
+from app.core.answers import CitationStatus
 from app.core.citations import boxes_between, cite, locate
-from app.core.events import CitationStatus
 from ingest.types import Box, ChunkLine, PageBox, Passage
 
 TEXT = "The dose is 50 mg.\nIt is the ﬁrst hyphen-\nated line.\nNext page."

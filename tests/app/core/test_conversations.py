@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from app.core.answers import UnreadablePage
 from app.core.conversations import title_of_question
-from app.core.events import UnreadablePage
 from app.core.records import AnswerRecord, Source
 from app.core.vault import KeyFile
 from app.core.workspace import Workspace

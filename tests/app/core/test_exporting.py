@@ -13,7 +13,8 @@ import pytest
 from docx.oxml.ns import qn
 from lxml import etree
 
-from app.core.events import Answered, Mode, Scope
+from app.core.answers import Mode, Scope
+from app.core.events import Answered
 from app.core.exporting import docx_document, markdown_document, pdf_document
 from app.core.exporting.answer_paper import paper_of_answer, paper_of_conversation
 from app.core.exporting.citing import clipboard, pages_text

@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 
 from app.core.answerer import Draft, Task
+from app.core.answers import CitationStatus, Mode
 from app.core.candidates import without_words
-from app.core.events import CitationStatus, Mode
 from app.core.extractive import ExtractiveAnswerer
 from ingest.embedder import open_embedder
 from ingest.glossary import Entry, Glossary

@@ -11,7 +11,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from app.core.events import Answered, Mode
+from app.core.answers import Mode
+from app.core.events import Answered
 from app.core.record_codec import FORMAT, decode, encode
 from app.core.records import AnswerRecord, Exchange
 from app.ui import wire

@@ -15,7 +15,8 @@ import pymupdf
 import pytest
 from PIL import Image
 
-from app.core.events import Answered, CropReason, PassagesFound, Scope
+from app.core.answers import CropReason, Scope
+from app.core.events import Answered, PassagesFound
 from app.core.vault import KeyFile
 from app.core.workspace import Workspace
 from ingest.ocr.engine import OcrEngine

@@ -8,17 +8,10 @@ from pathlib import Path
 import pymupdf
 import pytest
 
+from app.core.answers import CitationStatus, Crop, CropReason, Scope
 from app.core.citations import cite
 from app.core.crops import DOUBTFUL, crops_of
-from app.core.events import (
-    Answered,
-    CitationStatus,
-    Crop,
-    CropReason,
-    ModeChosen,
-    PassagesFound,
-    Scope,
-)
+from app.core.events import Answered, ModeChosen, PassagesFound
 from app.core.scoped import points_only
 from app.core.vault import KeyFile
 from app.core.workspace import Workspace

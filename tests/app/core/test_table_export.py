@@ -16,9 +16,8 @@ from docx.oxml.ns import qn
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.core.events import (
+from app.core.answers import (
     EXTRACTIVE,
-    Answered,
     Citation,
     CitationStatus,
     Mode,
@@ -26,6 +25,7 @@ from app.core.events import (
     Statement,
     UnreadablePage,
 )
+from app.core.events import Answered
 from app.core.export import ExportError
 from app.core.exporting.paper import clean, one_line
 from app.core.exporting.table_csv import harmless

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from app.core.events import CitationStatus, Mode, Progressed, TextWritten
+from app.core.answers import CitationStatus, Mode
+from app.core.events import Progressed, TextWritten
 from app.core.presets import TableError, presets
 from app.core.table_records import (
     Cell,

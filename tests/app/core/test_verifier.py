@@ -6,7 +6,7 @@ from collections import Counter
 
 import pytest
 
-from app.core.events import CitationStatus, Crop, CropReason
+from app.core.answers import CitationStatus, Crop, CropReason
 from app.core.verifier import Verifier
 from ingest.types import Box, ChunkLine, Passage
 from tests.app.core.verifier_cases import Case, cases

@@ -9,10 +9,10 @@ from pathlib import Path
 import pymupdf
 import pytest
 
+from app.core.answers import CitationStatus
 from app.core.events import (
     Answered,
     BatchFinished,
-    CitationStatus,
     DocumentAdded,
     DocumentMoved,
     DocumentReplaced,

@@ -5,14 +5,8 @@ from __future__ import annotations
 import pytest
 
 from app.core.answerer import Draft, Task, Turn
-from app.core.events import (
-    CitationChecked,
-    CitationStatus,
-    Mode,
-    PromptProgress,
-    StatementChecked,
-    TextWritten,
-)
+from app.core.answers import CitationStatus, Mode
+from app.core.events import CitationChecked, PromptProgress, StatementChecked, TextWritten
 from app.core.prompting import build, is_not_found
 from app.core.written import WrittenAnswerer
 from tests.app.core.scripted import FACTS, Scripted
@@ -101,7 +95,7 @@ def test_the_prompt_begins_alike_whatever_is_asked() -> None:
     at = shared.index("\nQuestion:")
     assert other.messages[1].text[:at] == shared[:at]
     assert one.text[: one.kept_text] == other.text[: other.kept_text]
-    assert one.messages[1].text[: one.kept[1]] == shared[:at]
+    assert one.messages[1].text[: one.kept] == shared[:at]
 
 
 def test_a_conversation_goes_on_after_what_was_read() -> None:

@@ -11,7 +11,8 @@ import pymupdf
 import pytest
 from rich.console import Console
 
-from app.core.events import Answered, Citation, CitationStatus, PageBox, Searched
+from app.core.answers import Citation, CitationStatus, Searched
+from app.core.events import Answered, PageBox
 from app.evaluation import run
 from app.evaluation.answers import Gold, Outcome, summary
 from app.evaluation.numbers import numbers_given

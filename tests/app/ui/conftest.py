@@ -14,9 +14,12 @@ from typing import Any
 
 import pytest
 from PySide6.QtWidgets import QApplication
+from pytestqt.qtbot import QtBot
 
 from app.ui import style
 from app.ui.bridge import Bridge
+from app.ui.conversation_model import ConversationModel
+from app.ui.conversation_panel import ConversationPanel
 from app.ui.messages import Call, Cancel, Failed, Failure, Finished, Returned, Streamed
 from app.ui.settings import Settings
 
@@ -87,3 +90,14 @@ def settings(tmp_path: Path) -> Settings:
 def _light_theme(qapp: QApplication) -> Iterator[None]:
     style.apply_theme(qapp, style.LIGHT)
     yield
+
+
+@pytest.fixture
+def panel(qtbot: QtBot, bridge: HandBridge) -> ConversationPanel:
+    """A conversation panel in a collection, without an answer yet."""
+    panel = ConversationPanel(ConversationModel(bridge))
+    qtbot.addWidget(panel)
+    panel.resize(420, 700)
+    panel.show()
+    panel._model.set_collection("Patients")
+    return panel

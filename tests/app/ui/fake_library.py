@@ -14,32 +14,34 @@ from fractions import Fraction
 from multiprocessing.connection import Connection
 from pathlib import Path
 
+from app.core.answers import (
+    Citation,
+    CitationStatus,
+    Effort,
+    Mode,
+    Scope,
+    Searched,
+    Statement,
+    UnreadablePage,
+    WrittenBy,
+)
 from app.core.events import (
     Answered,
     BatchFinished,
-    Citation,
     CitationChecked,
-    CitationStatus,
     CollectionInfo,
     DocumentAdded,
     DocumentInfo,
     DocumentRemoved,
-    Effort,
     FileFailed,
     FileStarted,
-    Mode,
     ModeChosen,
     PageImageData,
     PageRead,
     PassagesFound,
     PromptProgress,
-    Scope,
-    Searched,
-    Statement,
     StatementChecked,
     TextWritten,
-    UnreadablePage,
-    WrittenBy,
 )
 from app.core.records import AnswerRecord, ConversationInfo, Exchange, Source
 from app.ui.background import serve

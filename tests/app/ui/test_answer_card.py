@@ -10,16 +10,8 @@ from fake_library import answered, citation, passage, told, written
 from PySide6.QtWidgets import QApplication, QLabel, QToolTip
 from pytestqt.qtbot import QtBot
 
-from app.core.events import (
-    CitationStatus,
-    Mode,
-    ModeChosen,
-    PassagesFound,
-    PromptProgress,
-    StatementChecked,
-    TextWritten,
-    WrittenBy,
-)
+from app.core.answers import CitationStatus, Mode, WrittenBy
+from app.core.events import ModeChosen, PassagesFound, PromptProgress, StatementChecked, TextWritten
 from app.ui.answer_card import AnswerCard
 from app.ui.citation_row import CitationRow
 from app.ui.conversation_model import ConversationModel
@@ -30,12 +22,9 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture
-def panel(qtbot: QtBot, bridge: HandBridge) -> ConversationPanel:
-    panel = ConversationPanel(ConversationModel(bridge))
-    qtbot.addWidget(panel)
+def panel(panel: ConversationPanel, bridge: HandBridge) -> ConversationPanel:
+    """The panel where a model writes, high enough for a whole card."""
     panel.resize(420, 900)
-    panel.show()
-    panel._model.set_collection("Patients")
     panel._model.writer.load()
     bridge.give("language_model", "/models/gemma-4-small")
     return panel

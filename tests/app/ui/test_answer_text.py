@@ -12,7 +12,7 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
-from app.core.events import CitationStatus, Statement
+from app.core.answers import CitationStatus, Statement
 from app.core.plain import plain
 from app.ui import style
 from app.ui.answer_text import AnswerText, Run, runs_of

@@ -10,25 +10,15 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QLabel, QToolTip
 from pytestqt.qtbot import QtBot
 
-from app.core.events import CitationChecked, CitationStatus, PassagesFound, TextWritten
+from app.core.answers import CitationStatus
+from app.core.events import CitationChecked, PassagesFound, TextWritten
 from app.ui.answer_card import AnswerCard
 from app.ui.citation_row import CitationRow
-from app.ui.conversation_model import ConversationModel
 from app.ui.conversation_panel import ConversationPanel
 from app.ui.messages import Failure
 
 if TYPE_CHECKING:
     from conftest import HandBridge
-
-
-@pytest.fixture
-def panel(qtbot: QtBot, bridge: HandBridge) -> ConversationPanel:
-    panel = ConversationPanel(ConversationModel(bridge))
-    qtbot.addWidget(panel)
-    panel.resize(420, 700)
-    panel.show()
-    panel._model.set_collection("Patients")
-    return panel
 
 
 def ask(

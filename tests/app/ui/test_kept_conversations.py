@@ -13,7 +13,6 @@ from pytestqt.qtbot import QtBot
 
 from app.core.records import Exchange as KeptExchange
 from app.ui import dialogs
-from app.ui.conversation_model import ConversationModel
 from app.ui.conversation_panel import ConversationPanel
 from app.ui.messages import Failure
 
@@ -22,12 +21,9 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture
-def panel(qtbot: QtBot, bridge: HandBridge) -> ConversationPanel:
-    panel = ConversationPanel(ConversationModel(bridge))
-    qtbot.addWidget(panel)
+def panel(panel: ConversationPanel) -> ConversationPanel:
+    """The panel, higher."""
     panel.resize(420, 800)
-    panel.show()
-    panel._model.set_collection("Patients")
     return panel
 
 

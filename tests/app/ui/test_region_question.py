@@ -11,7 +11,7 @@ from PySide6.QtCore import QPoint, QPointF, Qt
 from PySide6.QtGui import QColor
 from pytestqt.qtbot import QtBot
 
-from app.core.events import Scope
+from app.core.answers import Scope
 from app.ui import style
 from app.ui.main_window import MainWindow
 from app.ui.page_model import Place

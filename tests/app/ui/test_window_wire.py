@@ -6,7 +6,8 @@ import pickle
 
 import pytest
 
-from app.core.events import Citation, CitationChecked, CitationStatus
+from app.core.answers import Citation, CitationStatus
+from app.core.events import CitationChecked
 from app.ui import wire
 from app.ui.messages import Failure
 

@@ -11,7 +11,7 @@ import pytest
 from fake_library import FACTS
 from pytestqt.qtbot import QtBot
 
-from app.core.events import Mode, Scope
+from app.core.answers import Mode, Scope
 from app.ui import dialogs
 from app.ui.bridge import Bridge
 from app.ui.conversation_model import ConversationModel
@@ -25,12 +25,8 @@ WAIT = 20_000
 
 
 @pytest.fixture
-def panel(qtbot: QtBot, bridge: HandBridge) -> ConversationPanel:
-    panel = ConversationPanel(ConversationModel(bridge))
-    qtbot.addWidget(panel)
-    panel.resize(420, 700)
-    panel.show()
-    panel._model.set_collection("Patients")
+def panel(panel: ConversationPanel, bridge: HandBridge) -> ConversationPanel:
+    """The panel where it is known that no model writes."""
     panel._model.writer.load()
     bridge.give("language_model", "")
     return panel
