@@ -12,12 +12,12 @@ import pytest
 from rich.console import Console
 
 from app.core.answers import Citation, CitationStatus, Searched
-from app.core.events import Answered, PageBox
+from app.core.events import Answered
 from app.evaluation import run
 from app.evaluation.answers import Gold, Outcome, summary
 from app.evaluation.numbers import numbers_given
 from ingest.errors import IngestError
-from ingest.types import Box
+from ingest.types import Box, PageBox
 from tests.app.program import Program
 
 PAGES = (
