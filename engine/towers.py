@@ -18,7 +18,7 @@ from torch import nn
 from engine.layers import rms_norm
 from engine.matrix import Joined, Matrix
 from engine.media_config import SAMPLE_RATE, AudioConfig, MediaConfig, VisionConfig
-from engine.native import kernels
+from engine.native import lend_threads
 from engine.packing import pack
 from engine.tower_tensors import TowerTensors
 from engine.vision import encode
@@ -43,13 +43,13 @@ class Towers:
     def see(self, pixels: NDArray[np.uint8]) -> torch.Tensor:
         """fp32 [tokens, hidden] of pixels uint8 [height, width, 3] from ``read_image``."""
         self.__dict__.pop("_ears", None)
-        with _working(), torch.inference_mode():
+        with torch.inference_mode():
             return self._see(pixels).float().cpu()
 
     def hear(self, samples: NDArray[np.float32]) -> torch.Tensor:
         """fp32 [tokens, hidden] of samples fp32 [n] at 16 kHz."""
         self.__dict__.pop("_eyes", None)
-        with _working(), torch.inference_mode():
+        with lend_threads(), torch.inference_mode():
             return self._hear(samples).float().cpu()
 
     def _see(self, pixels: NDArray[np.uint8]) -> torch.Tensor:
@@ -250,15 +250,3 @@ def _building() -> Generator[None, None, None]:
 
     with no_init_weights():
         yield
-
-
-@contextmanager
-def _working() -> Generator[None, None, None]:
-    """torch's attention gets the threads that otherwise belong to our kernels."""
-    native, before = kernels(), torch.get_num_threads()
-    if native is not None:
-        torch.set_num_threads(native.threads)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)

@@ -14,7 +14,7 @@ from torch.nn import functional
 
 from engine.layers import gelu_multiply, norm_rope, rms_norm
 from engine.media_config import PATCHES_AT_ONCE
-from engine.native import LARGEST_FULL_HEAD, kernels
+from engine.native import LARGEST_FULL_HEAD, kernels, lend_threads
 
 _GRAIN = 8  # positions and channels, as the kernel takes them
 
@@ -34,18 +34,25 @@ def encode(tower: Any, patches: torch.Tensor, places: torch.Tensor) -> torch.Ten
         some = patches[None, rows]
         x[rows] = tower.patch_embedder(some, places[None, rows], padded[:, : some.shape[1]])[0]
     turn = _turn(tower.encoder.rotary_emb, x, places)
+    kept = _room(config, x)
     for layer in tower.encoder.layers[: config.num_hidden_layers]:
-        _run(layer, x, turn)
+        _run(layer, x, turn, kept)
     return _pooled(tower, x, places)
 
 
-def _run(layer: Any, x: torch.Tensor, turn: Turn) -> None:
-    """One layer, in place on x fp32 [n, hidden]."""
+def _room(config: Any, x: torch.Tensor) -> torch.Tensor:
+    """For the keys and values of one layer: fp32 [2, kv heads, n rounded up, size]."""
+    capacity = -(-len(x) // _GRAIN) * _GRAIN
+    return x.new_empty(2, config.num_key_value_heads, capacity, config.head_dim)
+
+
+def _run(layer: Any, x: torch.Tensor, turn: Turn, kept: torch.Tensor) -> None:
+    """One layer, in place on x fp32 [n, hidden]; its keys and values go into ``kept``."""
     attention, before = layer.self_attn, layer.input_layernorm
     config = attention.config
     heads, kv_heads = config.num_attention_heads, config.num_key_value_heads
     size, count = attention.head_dim, len(x)
-    keys, values = x.new_empty(2, kv_heads, -(-count // _GRAIN) * _GRAIN, size)
+    keys, values = kept
     for rows in _blocks(count):
         given = before(x[rows])
         k = _normed(attention.k_proj(given), kv_heads, attention.k_norm, _some(turn, rows))
@@ -73,13 +80,14 @@ def attend(
     native = kernels() if q.device.type == "cpu" else None
     if native and size % _GRAIN == 0 and size <= LARGEST_FULL_HEAD:
         return native.attend_all(q, keys, values, count, scale)
-    attended = functional.scaled_dot_product_attention(
-        q.view(1, len(q), -1, size).transpose(1, 2),
-        keys[None, :, :count],
-        values[None, :, :count],
-        scale=scale,
-        enable_gqa=q.shape[1] > keys.shape[0] * size,
-    )
+    with lend_threads():
+        attended = functional.scaled_dot_product_attention(
+            q.view(1, len(q), -1, size).transpose(1, 2),
+            keys[None, :, :count],
+            values[None, :, :count],
+            scale=scale,
+            enable_gqa=q.shape[1] > keys.shape[0] * size,
+        )
     return attended.transpose(1, 2).reshape(q.shape)
 
 

@@ -9,6 +9,8 @@ The library is built by ``engine/native/build.py``. Without it, or on a processo
 
 import ctypes
 import os
+from collections.abc import Generator
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 
@@ -380,6 +382,18 @@ def claim_threads() -> None:
     """Leaves torch one thread where the kernels do the work: two spinning pools slow each other."""
     if kernels() is not None:
         torch.set_num_threads(1)
+
+
+@contextmanager
+def lend_threads() -> Generator[None, None, None]:
+    """Gives torch, for its own attention, the threads that otherwise belong to the kernels."""
+    native, before = kernels(), torch.get_num_threads()
+    if native is not None:
+        torch.set_num_threads(native.threads)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def threads() -> int:
