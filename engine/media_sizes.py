@@ -85,7 +85,7 @@ def encoding_bytes(vision: VisionConfig, unified: bool, budget: int) -> int:
     size = int(settings.get("head_dim", 64))
     heads, kv_heads = (int(settings.get(f"num_{n}_heads", 12)) for n in ("attention", "key_value"))
     # Of all patches: pixels, hidden states, keys and values. Of a block: what attention and the
-    # gated activation take and give. A quarter more for the kernels' and the processor's buffers.
+    # gated activation take and give. Half more for the kernels' and the processor's buffers.
     whole = pixels + hidden + 2 * kv_heads * size
     block = 6 * hidden + 3 * heads * size + 4 * wide
-    return 5 * (patches * whole + PATCHES_AT_ONCE * block)
+    return 6 * (patches * whole + PATCHES_AT_ONCE * block)
