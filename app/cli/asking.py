@@ -223,19 +223,18 @@ def show(
         number = document_number(workspace, document, collection)
         info = workspace.document(number)
         marked = workspace.mark(number, page, highlight) if highlight.strip() else Marked()
-        if box is None:
-            data = workspace.page_png(number, page, dpi=dpi, boxes=marked.boxes)
-        else:
-            pixels = max(round(area(box) * (dpi / 72.0) ** 2), 1)
-            data = workspace.crop_png(number, page, box, pixels=min(pixels, _MOST_PIXELS))
+        pixels = 1 if box is None else max(round(area(box) * (dpi / 72.0) ** 2), 1)
+        workspace.export_page(
+            number,
+            page,
+            png,
+            dpi=dpi,
+            boxes=marked.boxes,
+            region=box,
+            pixels=min(pixels, _MOST_PIXELS),
+        )
         figures = workspace.figures(number, page)
         confidence = workspace.page_confidence(number, page)
-    try:
-        png.write_bytes(data)
-    except OSError as error:
-        raise IngestError(
-            str(png), f"It cannot be written ({error.strerror}).", "Choose another place."
-        ) from error
     if json_:
         boxes = [box_fields(page, box) for box in marked.boxes]
         print_json(
