@@ -161,13 +161,16 @@ class Exporting(ConversationKeeping):
 
     def _record_export(self, of: str, number: int, path: Path) -> None:
         """The log has it before the file is there."""
-        named = self.audit.named(str(path), "file")
+        named = self.audit.named(str(path.absolute()), "file")
         form = path.suffix.casefold()
         self.audit.record(What.EXPORT_WRITTEN, of=of, number=number, format=form, **named)
 
     def _check_place(self, path: Path, replace: bool) -> None:
         with self.audit.refusals("export"):
             policy.check_export()
+        self._check_folder(path, replace)
+
+    def _check_folder(self, path: Path, replace: bool) -> None:
         check_target(path, replace=replace)
         folder = path.parent.resolve()
         if folder.is_relative_to(self.folder.resolve()):

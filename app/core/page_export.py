@@ -45,7 +45,7 @@ class PageExporting(PageViewing, ABC):
             data = self.page_png(document_id, page, dpi=dpi, boxes=boxes)
         else:
             data = self.crop_png(document_id, page, region, pixels=pixels)
-        named = self.audit.named(str(path), "file")
+        named = self.audit.named(str(path.absolute()), "file")
         self.audit.record(
             What.EXPORT_WRITTEN,
             of="page",

@@ -17,6 +17,7 @@ from app.core.adding import Adder, collection_named, document_info
 from app.core.asking import glossary
 from app.core.audit import Audit, unlock_failed
 from app.core.audit_entries import What
+from app.core.audit_export import AuditExporting
 from app.core.events import (
     CollectionInfo,
     DocumentInfo,
@@ -45,7 +46,7 @@ from ingest.store import Document, Store
 from ingest.types import FileInfo, Passage
 
 
-class Workspace(TableExporting, PageExporting, Transcribing):
+class Workspace(TableExporting, PageExporting, AuditExporting, Transcribing):
     """One open library."""
 
     def __init__(
