@@ -26,7 +26,6 @@ FILE = Path(
 )
 OWNERS = frozenset({0})
 _MOST_BYTES = 1 << 20
-_ABSENT = (errno.ENOENT, errno.ENOTDIR)
 
 
 def place() -> str:
@@ -70,21 +69,24 @@ def read_trusted(path: Path) -> bytes | None:
         folder = path.parent.lstat()
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
     except OSError as error:
-        if error.errno in _ABSENT:
+        if error.errno == errno.ENOENT:
             return None
         if error.errno == errno.ELOOP:
             raise _untrusted(path, "It is a link.", "Put the file itself there.") from None
-        raise PolicyError(
-            str(path),
-            f"The policy of this computer cannot be read: {error.strerror}.",
-            "Ask its administrator to make it readable for all users.",
-        ) from error
-    with os.fdopen(descriptor, "rb") as file:
+        raise _unreadable(path, error) from error
+    try:
         problem = write_problem(path, folder, os.fstat(descriptor))
         if problem:
-            raise _untrusted(path, problem, f"As root: chown root {path} {path.parent}; "
-                             f"chmod go-w {path} {path.parent}")  # fmt: skip
-        data = file.read(_MOST_BYTES + 1)
+            raise _untrusted(
+                path,
+                problem,
+                f"As root: chown root {path.parent} {path}; chmod go-w {path.parent} {path}",
+            )
+        data = _content(descriptor)
+    except OSError as error:
+        raise _unreadable(path, error) from error
+    finally:
+        os.close(descriptor)
     if len(data) > _MOST_BYTES:
         raise PolicyError(str(path), "It is larger than 1 MiB.", "Put a policy there.")
     return data
@@ -102,6 +104,21 @@ def write_problem(path: Path, folder: os.stat_result, file: os.stat_result) -> s
         if state.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
             return f"Others than root may write {what}."
     return ""
+
+
+def _content(descriptor: int) -> bytes:
+    data = b""
+    while len(data) <= _MOST_BYTES and (part := os.read(descriptor, _MOST_BYTES + 1)):
+        data += part
+    return data
+
+
+def _unreadable(where: object, error: OSError) -> PolicyError:
+    return PolicyError(
+        str(where),
+        f"The policy of this computer cannot be read: {error.strerror}.",
+        "Ask its administrator to make it readable for all users.",
+    )
 
 
 def _untrusted(path: Path, cause: str, remedy: str) -> PolicyError:
@@ -147,11 +164,7 @@ if sys.platform == "win32":
         except FileNotFoundError:
             return None
         except OSError as error:
-            raise PolicyError(
-                rf"HKLM\{REGISTRY_KEY}",
-                f"The policy of this computer cannot be read: {error.strerror}.",
-                "Ask its administrator to make it readable for all users.",
-            ) from error
+            raise _unreadable(rf"HKLM\{REGISTRY_KEY}", error) from error
 
     def _values_below(key: winreg.HKEYType, access: int) -> RegistryValues:
         keys, values, _ = winreg.QueryInfoKey(key)

@@ -312,7 +312,7 @@ def test_entries_cut_off_the_end_are_told(folder: Path, key: KeyFile, least: int
 
 
 def test_an_older_copy_of_everything_is_told_by_a_head_kept_elsewhere(
-    tmp_path: Path, folder: Path, key: KeyFile
+    folder: Path, key: KeyFile
 ) -> None:
     older = {path.name: path.read_bytes() for path in folder.iterdir()}
     with Workspace.open(folder, key) as workspace:
