@@ -30,6 +30,7 @@ __all__ = [
     "current",
     "escrow_key",
     "explained",
+    "forbidden_actions",
     "passphrase_problem",
     "protectors_problem",
     "sources",
@@ -197,6 +198,25 @@ def escrow_key() -> bytes | None:
             "Ask the administrator to put it there, or to take it out of the policy.",
         )
     return data
+
+
+def forbidden_actions() -> dict[str, str]:
+    """What may not be done at all, of "export", "follow" and "model", each with the reason.
+
+    Raises:
+        PolicyError: see `current`.
+    """
+    policy = current()
+    causes = {
+        "export": "" if policy.export_allowed else "It does not allow exporting.",
+        "follow": "" if policy.folders_allowed else "It does not allow following folders.",
+        "model": "It does not allow models." if policy.models_allowed == () else "",
+    }
+    return {
+        name: f"The policy of this computer forbids it. {cause} {ask_whom(policy)}"
+        for name, cause in causes.items()
+        if cause
+    }
 
 
 def ask_whom(policy: Policy) -> str:

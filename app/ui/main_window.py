@@ -11,6 +11,7 @@ from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QAction, QCloseEvent, QGuiApplication, QKeySequence
 from PySide6.QtWidgets import QApplication, QMainWindow, QMenu, QSplitter, QVBoxLayout, QWidget
 
+from app.core import policy
 from app.core.answers import Citation, Scope
 from app.core.events import DocumentInfo
 from app.ui import icons, style
@@ -18,6 +19,8 @@ from app.ui.banner import Banner
 from app.ui.bridge import Bridge
 from app.ui.conversation_model import ConversationModel
 from app.ui.conversation_panel import ConversationPanel
+from app.ui.failures import failure_of
+from app.ui.forbidden import forbid
 from app.ui.library_model import LibraryModel
 from app.ui.library_panel import LibraryPanel
 from app.ui.messages import Failure
@@ -48,6 +51,7 @@ class MainWindow(QMainWindow):
         self.conversation = ConversationPanel(self.conversation_model)
         self.pages = PagePanel(self.page_model)
         self.banner = Banner()
+        self._governed: list[tuple[str, QAction]] = []  # what a policy may forbid
         self._lay_out()
         self._make_menus()
         self._connect()
@@ -55,6 +59,7 @@ class MainWindow(QMainWindow):
 
     def load(self) -> None:
         """Asks for what the library holds; the bridge sends it on when the library is open."""
+        self._show_policy()
         self.library_model.load()
         self.conversation_model.writer.load()
         self.conversation.focus_question()
@@ -126,7 +131,7 @@ class MainWindow(QMainWindow):
         library.addSeparator()
         self._command(library, "Re&name the collection…", self.library.rename_collection)
         self._command(library, "Re&move the collection…", self.library.remove_collection)
-        self._command(library, "&Followed folders…", self.library.show_followed)
+        self._command(library, "&Followed folders…", self.library.show_followed, governed="follow")
         library.addSeparator()
         self._command(library, "&Quit", self.close, "Ctrl+Q")
         go = bar.addMenu("&Go")
@@ -141,12 +146,14 @@ class MainWindow(QMainWindow):
         self._command(talk, "&Stop answering", self.conversation_model.stop, "Ctrl+.")
         talk.addSeparator()
         self._command(talk, "&Copy the last answer", panel.copy_last, "Ctrl+Shift+C")
-        self._command(talk, "&Export the conversation…", panel.export_conversation, "Ctrl+E")
+        export = panel.export_conversation
+        self._command(talk, "&Export the conversation…", export, "Ctrl+E", governed="export")
         self._command(talk, "&Rename the conversation…", panel.rename_conversation)
         self._command(talk, "Re&move the conversation…", panel.remove_conversation)
         talk.addSeparator()
-        self._command(talk, "Choose a &model…", writer.choose)
-        self._command(talk, "Choose a model &file (GGUF)…", writer.choose_file)
+        self._command(talk, "Choose a &model…", writer.choose, governed="model")
+        choose_file = writer.choose_file
+        self._command(talk, "Choose a model &file (GGUF)…", choose_file, governed="model")
         self._command(talk, "&Go without a model", writer.go_without)
         page = bar.addMenu("&Page")
         view = self.pages.view
@@ -160,11 +167,32 @@ class MainWindow(QMainWindow):
         self._command(page, "Zoom &out", lambda: view.zoom_by(-1), "Ctrl+-")
         self._command(page, "Fit to &width", view.fit_width, "Ctrl+0")
 
-    def _command(self, menu: QMenu, name: str, run: Callable[[], object], *shortcuts: str) -> None:
+    def _show_policy(self) -> None:
+        """Greys out what the computer's policy forbids."""
+        try:
+            reasons = policy.forbidden_actions()
+        except policy.PolicyError as error:
+            self.show_failure(failure_of(error, "policy"))
+            return
+        for name, action in self._governed:
+            if name in reasons:
+                forbid(action, reasons[name])
+        self.conversation.show_policy(reasons)
+
+    def _command(
+        self,
+        menu: QMenu,
+        name: str,
+        run: Callable[[], object],
+        *shortcuts: str,
+        governed: str = "",
+    ) -> None:
         action = QAction(name, self)
         action.setShortcuts([QKeySequence(keys) for keys in shortcuts])
         action.triggered.connect(lambda: run())
         menu.addAction(action)
+        if governed:
+            self._governed.append((governed, action))
 
     def _connect(self) -> None:
         self.library.document_chosen.connect(self.show_document)
