@@ -149,6 +149,8 @@ def _of_registry(values: RegistryValues | None) -> dict[str, object] | None:
             )
         if isinstance(setting.default, bool) and value in (0, 1):
             value = bool(value)
+        elif isinstance(setting.default, str) and isinstance(value, list):
+            value = "\n".join(map(str, value))  # a text of several lines
         found[setting.name] = value
     return found
 

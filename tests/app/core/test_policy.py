@@ -197,10 +197,15 @@ def test_registry_values_mean_the_same(tmp_path: Path) -> None:
         "idleminutes": 10,
         "AuditQuestion": "none",
         "FoldersBelow": [str(tmp_path)],
+        "EscrowPublicKey": PEM.splitlines(),
     }
     found = policy_of(policy_place._of_registry(values) or {}, "the registry")
     assert found == Policy(
-        export_allowed=False, idle_minutes=10, audit_question="none", folders_below=(str(tmp_path),)
+        export_allowed=False,
+        idle_minutes=10,
+        audit_question="none",
+        folders_below=(str(tmp_path),),
+        escrow_public_key=PEM,
     )
     assert policy_place._of_registry(None) is None
     with pytest.raises(PolicyError, match="unknown value"):
