@@ -67,8 +67,8 @@ def test_the_windows_template_has_the_setting(setting: Setting) -> None:
             with pytest.raises(ValueError, match="whole number"):
                 setting.read(outside)
     if kind == "enum":
-        for value in element.iter(f"{SPACE}string"):
-            setting.read(value.text)
+        for text in element.iter(f"{SPACE}string"):
+            setting.read(text.text)
 
 
 def test_the_windows_templates_fit_each_other() -> None:

@@ -40,7 +40,7 @@ from app.core.transcribing import Transcribing
 from app.core.vault_file import make_folder
 from engine.options import ModelFacts
 from ingest.embedder import Embedder
-from ingest.errors import StoreError
+from ingest.errors import WrongKey
 from ingest.search import Searcher
 from ingest.store import Document, Store
 from ingest.types import FileInfo, Passage
@@ -103,7 +103,7 @@ class Workspace(TableExporting, PageExporting, AuditExporting, Transcribing):
         else:
             try:
                 data_key = vault.open_keys(folder, key)
-            except StoreError as error:
+            except (WrongKey, vault.BadKeySource, vault.KeysMissing) as error:
                 if vault.has_keys(folder):
                     unlock_failed(folder, vault.kind_of(key), error)
                 raise
