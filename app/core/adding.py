@@ -114,7 +114,7 @@ class Adder:
             return DocumentUnchanged(str(path), self._info(document))
         with self._store.together():
             moved = self._store.move(document.id, str(path), path.name, document.modified)
-            self._record(What.DOCUMENT_MOVED, moved)
+            self._audit.document(What.DOCUMENT_MOVED, moved)
         return DocumentMoved(str(path), self._info(moved), document.path)
 
     def _add_unread(
@@ -152,14 +152,10 @@ class Adder:
         older = self._store.find(collection_id, path=new.path)
         with self._store.together():
             stored = self._store.put(collection_id, new, replaces=older.id if older else None)
-            self._record(What.DOCUMENT_REPLACED if older else What.DOCUMENT_ADDED, stored)
+            self._audit.document(What.DOCUMENT_REPLACED if older else What.DOCUMENT_ADDED, stored)
         self._index.put(collection_id, stored.id)
         info = self._info(stored)
         return DocumentReplaced(new.path, info) if older else DocumentAdded(new.path, info)
-
-    def _record(self, what: What, document: Document) -> None:
-        named = self._audit.named(document.name)
-        self._audit.record(what, document=document.id, collection=document.collection_id, **named)
 
     def _info(self, document: Document) -> DocumentInfo:
         names = {c.id: c.name for c in self._store.collections()}

@@ -33,7 +33,7 @@ from app.core.audit_files import (
 )
 from app.core.audit_user import user_name
 from ingest.errors import StoreError, StoreFull, StoreReadOnly
-from ingest.store import Store
+from ingest.store import Document, Store
 from ingest.store_audit import AuditRow
 
 _POLICY_SEEN = "audit_policy"
@@ -102,6 +102,24 @@ class Audit:
         if kept == "text":
             told["question"] = question
         return told
+
+    def document(self, what: What, document: Document) -> None:
+        """Something was done with a document as a whole."""
+        named = self.named(document.name)
+        self.record(what, document=document.id, collection=document.collection_id, **named)
+
+    def model_changed(
+        self,
+        kind: str,
+        path: Path | None,
+        fingerprint: str | None = None,
+        *,
+        for_now: bool = False,
+    ) -> None:
+        """Another model is in use, or none; ``for_now`` until the library is closed."""
+        name = None if path is None else path.name
+        more = {"for_now": True} if for_now else {}
+        self.record(What.MODEL_CHANGED, kind=kind, model=name, fingerprint=fingerprint, **more)
 
     def viewed(self, document_id: int, page: int) -> None:
         """A page is about to be shown; drawn again soon after, it is no other view."""

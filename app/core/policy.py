@@ -31,6 +31,7 @@ __all__ = [
     "escrow_key",
     "explained",
     "forbidden_actions",
+    "idle_minutes",
     "passphrase_problem",
     "protectors_problem",
     "sources",
@@ -217,6 +218,19 @@ def forbidden_actions() -> dict[str, str]:
         for name, cause in causes.items()
         if cause
     }
+
+
+def idle_minutes(chosen: int) -> int:
+    """After how many minutes without use the window locks, when a person chose ``chosen``; 0 is
+    never.
+
+    Raises:
+        PolicyError: see `current`.
+    """
+    most = current().idle_minutes
+    if most is None:
+        return chosen
+    return min(chosen or most, most)
 
 
 def ask_whom(policy: Policy) -> str:

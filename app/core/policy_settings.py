@@ -124,7 +124,7 @@ SETTINGS = (
             "Only these models may be used, by fingerprint; an empty list allows none. The "
             "embedding model that comes with the program is always allowed."),
     Setting("lock.idle_minutes", "idle_minutes", "IdleMinutes", _whole(1, 1_440),
-            "The window locks the library after so many minutes without use."),
+            "The window locks the library after at most so many minutes without use."),
     Setting("passphrase.least_characters", "least_characters", "PassphraseLeastCharacters",
             _whole(LEAST_CHARACTERS, 256),
             "A new passphrase needs at least so many characters."),

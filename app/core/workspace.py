@@ -33,6 +33,7 @@ from app.core.locations import check_new_library
 from app.core.models import Models
 from app.core.page_export import PageExporting
 from app.core.preload import Preload
+from app.core.privacy import make_report, text_of, verdict, write_report
 from app.core.reading_plan import ReadingPlan
 from app.core.snapshots import LibrarySnapshots
 from app.core.table_export import TableExporting
@@ -216,12 +217,7 @@ class Workspace(TableExporting, PageExporting, AuditExporting, Transcribing):
         self._forget_read([document_id])
         with self._store.together():
             self._store.remove(document_id)
-            self.audit.record(
-                What.DOCUMENT_REMOVED,
-                document=document_id,
-                collection=document.collection_id,
-                **self.audit.named(document.name),
-            )
+            self.audit.document(What.DOCUMENT_REMOVED, document)
         self._index.remove(document.collection_id, [document_id])
         self._drop_renderer(document_id)
         yield DocumentRemoved(info)
@@ -292,7 +288,7 @@ class Workspace(TableExporting, PageExporting, AuditExporting, Transcribing):
         """
         with self.audit.refusals("model"):
             self._models.use_embedder(folder)
-        self._model_changed("embedding", folder)
+        self.audit.model_changed("embedding", folder)
         self._index.forget()
         yield from self.embed_outdated()
 
@@ -326,7 +322,7 @@ class Workspace(TableExporting, PageExporting, AuditExporting, Transcribing):
         """
         with self.audit.refusals("model"):
             self._models.use_reranker(folder)
-        self._model_changed("reranker", folder)
+        self.audit.model_changed("reranker", folder)
 
     def use_language_model(self, path: Path | None, *, for_now: bool = False) -> ModelFacts | None:
         """Answers are written by the model at ``path`` from now on; None goes without.
@@ -339,7 +335,8 @@ class Workspace(TableExporting, PageExporting, AuditExporting, Transcribing):
         """
         with self.audit.refusals("model"):
             facts = self.language.use(path, for_now=for_now)
-        self._model_changed("language", path, facts, for_now=for_now)
+        mark = facts.fingerprint if facts else None
+        self.audit.model_changed("language", path, mark, for_now=for_now)
         return facts
 
     def language_model(self) -> str:
@@ -354,21 +351,20 @@ class Workspace(TableExporting, PageExporting, AuditExporting, Transcribing):
         """Keeps the search index at ``uri`` (an encrypted volume), or in memory when empty."""
         self._index.move_to(uri)
 
-    def _model_changed(
-        self,
-        kind: str,
-        path: Path | None,
-        facts: ModelFacts | None = None,
-        *,
-        for_now: bool = False,
-    ) -> None:
-        self.audit.record(
-            What.MODEL_CHANGED,
-            kind=kind,
-            model=None if path is None else path.name,
-            fingerprint=None if facts is None else facts.fingerprint,
-            for_now=for_now or None,
-        )
+    # What protects it
+
+    def privacy_report(self) -> tuple[str, str]:
+        """The privacy report in one sentence, and whole; tries to reach the network."""
+        report = make_report(self.folder)
+        return verdict(report), text_of(report)
+
+    def write_privacy_report(self, path: Path, *, replace: bool = False) -> None:
+        """Writes the privacy report to ``path``: PDF, JSON or text.
+
+        Raises:
+            ExportError: the file cannot be written; the error says why.
+        """
+        write_report(make_report(self.folder), path, replace=replace)
 
     def _forget_read(self, documents: Sequence[int]) -> None:
         """What models have read of some documents leaves memory and disk."""

@@ -11,6 +11,7 @@ from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QMenu
 from pytestqt.qtbot import QtBot
 
+from app.core import policy
 from app.ui.main_window import MainWindow
 from app.ui.settings import Settings
 from tests.app.policed import use_policy
@@ -76,6 +77,22 @@ def test_what_is_forbidden_is_greyed_out_and_says_why(
     assert card.foot is not None and not card.foot.export.isEnabled()
     assert "room 12" in card.foot.export.toolTip()
     assert card.foot.copy.isEnabled()
+
+
+def test_the_policy_bounds_the_time_until_the_library_locks(
+    qtbot: QtBot,
+    bridge: HandBridge,
+    settings: Settings,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    use_policy(monkeypatch, tmp_path / "etc" / "policy.toml", "lock.idle_minutes = 10")
+    assert [policy.idle_minutes(chosen) for chosen in (0, 5, 10, 60)] == [10, 5, 10, 10]
+    window = window_of(qtbot, bridge, settings)
+    for minutes, action in window._lock_choices.items():
+        assert action.isEnabled() == (0 < minutes <= 10)
+        if not action.isEnabled():
+            assert "10 minutes at most" in action.toolTip()
 
 
 def test_a_policy_that_is_wrong_is_shown(
