@@ -5,6 +5,7 @@ Importing this module loads every reader, which is what the fork server is for.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from itertools import chain
@@ -22,6 +23,7 @@ from ingest.guest import wire
 from ingest.guest.child import Task
 from ingest.guest.draw import draw_page, draw_region, visible_sizes
 from ingest.guest.limits import Limits
+from ingest.guest.loading import load_all
 from ingest.guest.passwords import unlock
 from ingest.types import FileInfo, Page, PageImage
 from ingest.unseen import seen
@@ -32,8 +34,15 @@ pymupdf.TOOLS.mupdf_display_warnings(False)
 _DAMAGED_REMEDY = "Look for a complete copy, or open it in a PDF program and save it again."
 
 
+def prepare() -> None:
+    """Loads what readers would load late, where guests cannot open files."""
+    if sys.platform == "linux":
+        load_all()
+
+
 def warm_up() -> None:
     """Reads one page made here, so that what libraries prepare on first use is there already."""
+    prepare()
     draft = Draft(Kind.TEXT.value, (Heading("Warm", 1), Paragraph("up"), Table((("a", "b"),))))
     made = typeset.render(draft, "", Limits())
     document = open_pdf(made.pdf, "")

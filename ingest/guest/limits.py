@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 MEGABYTE = 1 << 20
+FORBIDDEN_CALL = 99  # status of a guest that was ended for a system call and could not say which
 
 
 @dataclass(frozen=True, slots=True)
