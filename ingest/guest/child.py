@@ -1,15 +1,17 @@
 """The first and last function of every guest: take the request, give up all powers, do the job.
 
 The request is trusted, it comes from the parent; the file's bytes are not. A job is named as
-``module:function`` and gets a `Task`; its module's ``prepare``, if there is one, loads what could
-not be loaded later. Whatever goes wrong inside leaves as an ``error`` frame;
-what cannot leave that way (a crash, a kill) the parent sees as the end of the stream.
+``module:function`` and gets a `Task`; its module's ``warm_up``, if there is one, loads what could
+not be loaded later (the fork server has called it already). Whatever goes wrong inside leaves as
+an ``error`` frame; what cannot leave that way (a crash, a kill) the parent sees as the end of the
+stream.
 """
 
 from __future__ import annotations
 
 import importlib
 import os
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -59,8 +61,8 @@ def serve(channel: Channel, file: int | None) -> None:
 def _resolve(name: str) -> Job:
     module, _, function = name.partition(":")
     loaded = importlib.import_module(module)
-    if hasattr(loaded, "prepare"):
-        loaded.prepare()
+    if sys.platform == "linux" and hasattr(loaded, "warm_up"):
+        loaded.warm_up()
     job: Job = getattr(loaded, function)
     return job
 

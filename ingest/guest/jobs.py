@@ -5,6 +5,7 @@ Importing this module loads every reader, which is what the fork server is for.
 
 from __future__ import annotations
 
+import functools
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
@@ -34,15 +35,14 @@ pymupdf.TOOLS.mupdf_display_warnings(False)
 _DAMAGED_REMEDY = "Look for a complete copy, or open it in a PDF program and save it again."
 
 
-def prepare() -> None:
-    """Loads what readers would load late, where guests cannot open files."""
+@functools.cache
+def warm_up() -> None:
+    """Loads what readers would load late, and reads a page made here, once.
+
+    Guests cannot open files any more on Linux, and forked ones need not begin from nothing.
+    """
     if sys.platform == "linux":
         load_all()
-
-
-def warm_up() -> None:
-    """Reads one page made here, so that what libraries prepare on first use is there already."""
-    prepare()
     draft = Draft(Kind.TEXT.value, (Heading("Warm", 1), Paragraph("up"), Table((("a", "b"),))))
     made = typeset.render(draft, "", Limits())
     document = open_pdf(made.pdf, "")
