@@ -7,6 +7,7 @@ run with the ordinary tests.
 
 ``target``     what a target is, and the list of them
 ``protocol``   frames, and what a guest says in them
+``pages``      what the program makes of pages that a guest sent
 ``documents``  readers of text formats, which run in guests
 ``stored``     what lies in a library: bodies, records, keys, snapshots
 ``models``     files of models and recordings

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 TARGETS: dict[str, tuple[str, tuple[str, ...]]] = {
     "frames": ("protocol", ("ingest.guest.frames", "json")),
     "wire": ("protocol", ("ingest.guest.wire", "ingest.guest.report")),
+    "pages": ("pages", ("ingest",)),
     "mail": ("documents", ("ingest.formats", "email")),
     "html": ("documents", ("ingest.formats", "bs4", "soupsieve")),
     "markdown": ("documents", ("ingest.formats", "markdown_it")),
