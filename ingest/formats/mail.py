@@ -26,7 +26,7 @@ class _Lenient(email.policy.EmailPolicy):
         for shorter in (value, value.partition(";")[0]):
             try:
                 return super().header_fetch_parse(name, shorter)
-            except (ValueError, IndexError, AttributeError, TypeError, LookupError):
+            except (ValueError, AttributeError, TypeError, LookupError, RecursionError):
                 continue
         return super().header_fetch_parse(name, "")
 

@@ -87,6 +87,10 @@ def _describe(error: Exception) -> Header:
         name = "LimitExceeded"
         cause = "Reading it needs more memory than a file may use."
         remedy = "Split it into smaller files."
+    elif isinstance(error, RecursionError):
+        name = "LimitExceeded"
+        cause = "Its parts lie deeper within one another than a reader follows."
+        remedy = "Open it in the program that made it, and save it as PDF."
     else:
         name = "DamagedFile"
         cause = f"The reader gave up on it ({type(error).__name__}: {str(error)[:200]})."

@@ -26,6 +26,7 @@ from ingest.guest.draw import draw_page, draw_region, visible_sizes
 from ingest.guest.limits import Limits
 from ingest.guest.loading import load_all
 from ingest.guest.passwords import unlock
+from ingest.pdf.errors import PDF_ERRORS
 from ingest.types import FileInfo, Page, PageImage
 from ingest.unseen import seen
 
@@ -162,7 +163,11 @@ def open_pdf(data: bytes, name: str) -> pymupdf.Document:
 
 
 def _check_pages(document: pymupdf.Document, name: str, limits: Limits) -> None:
-    pages = document.page_count
+    try:
+        pages = document.page_count
+    except PDF_ERRORS as error:
+        cause = "What it says of its number of pages cannot be true."
+        raise DamagedFile(name, cause, _DAMAGED_REMEDY) from error
     if pages == 0:
         raise DamagedFile(name, "The PDF has no pages.", _DAMAGED_REMEDY)
     if pages > limits.max_pages:
@@ -191,6 +196,8 @@ def _seen(page: Page) -> Page:
 
 
 def _send_page(task: Task, page: Page | PageImage) -> None:
+    if max(page.width, page.height) > wire.MAX_SIDE:
+        page = _enormous(page)
     if isinstance(page, Page):
         page = _seen(page)
         task.channel.send({"kind": "page", "page": wire.page_to_wire(_capped(page, task.limits))})
@@ -205,6 +212,13 @@ def _send_page(task: Task, page: Page | PageImage) -> None:
     header = wire.image_to_wire(replace(page, fallback=fallback))
     pixels = np.ascontiguousarray(page.pixels)
     task.channel.send({"kind": "image", "image": header}, pixels.data.cast("B"))
+
+
+def _enormous(page: Page | PageImage) -> Page:
+    """A page that is larger than anything that could be shown, with nothing on it."""
+    reason = f"The page is {page.width:.0f} × {page.height:.0f} points large, too large to be read."
+    width, height = min(page.width, wire.MAX_SIDE), min(page.height, wire.MAX_SIDE)
+    return Page(page.number, width, height, (), unreadable=reason)
 
 
 def _capped(page: Page, limits: Limits) -> Page:

@@ -1,4 +1,4 @@
-"""Loads what libraries would load when they first need it: guests cannot open files any more.
+"""Loads what libraries would load when they first need it, as guests cannot open files any more.
 
 Found by watching which modules readers import late; `tests/ingest/guest/test_sandbox.py` watches.
 """
@@ -40,6 +40,7 @@ def load_all() -> None:
     for name in _LATER:
         importlib.import_module(name)
     _look_up_encodings()
+    _keep_styles()
 
 
 def _look_up_encodings() -> None:
@@ -52,3 +53,11 @@ def _look_up_encodings() -> None:
             codecs.lookup(name)
         except LookupError:
             continue  # one of another system's
+
+
+def _keep_styles() -> None:
+    """python-docx opens a template for every package without styles of its own."""
+    from docx.parts.styles import StylesPart
+
+    template = StylesPart._default_styles_xml()
+    StylesPart._default_styles_xml = classmethod(lambda _: template)
