@@ -9,7 +9,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from app.core import offline, vault
+from app.core import offline, policy, policy_place, vault
 from app.core.locations import check_is_library, check_library_folder
 from ingest.errors import IngestError
 from ingest.guest.guest import GuestError
@@ -20,6 +20,7 @@ def examine(library: Path) -> list[dict[str, Any]]:
     checks: list[tuple[str, Callable[[], str]]] = [
         ("program", _program),
         ("offline guard", _guard),
+        ("policy", _policy),
         ("embedding model", _embedding),
         ("OCR", _ocr),
         ("reader", _reader),
@@ -48,6 +49,13 @@ def _guard() -> str:
     if state.kernel_filter:
         return "the kernel refuses network sockets to this program and its children (tried)"
     return f"Python refuses network sockets; {state.reason}"
+
+
+def _policy() -> str:
+    changed = policy.changed_settings(policy.current())
+    if not changed:
+        return "none is set on this computer"
+    return f"{policy_place.place()} sets {', '.join(changed)}; see `muniment policy explain`"
 
 
 def _embedding() -> str:
