@@ -39,6 +39,7 @@ from argon2.low_level import Type, hash_secret_raw
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from app.core import policy
 from app.core.vault_errors import (
     BadKeySource,
     KeyringUnusable,
@@ -153,10 +154,13 @@ def check_new(source: KeySource, subject: str) -> None:
     """Says whether a key may protect something from now on; opening asks for no length.
 
     Raises:
-        BadKeySource: a passphrase of fewer than `LEAST_CHARACTERS` characters.
+        BadKeySource: a passphrase of fewer than `LEAST_CHARACTERS` characters, or than the
+            computer's policy asks for.
     """
     if not isinstance(source, Passphrase):
         return
+    if problem := policy.passphrase_problem(source.text):
+        raise BadKeySource(subject, problem, "Choose a longer one, best several words.")
     length = len(unicodedata.normalize("NFC", source.text))
     if length < LEAST_CHARACTERS:
         raise BadKeySource(

@@ -90,15 +90,13 @@ class Workspace(TableExporting, PageExporting, AuditExporting, Transcribing):
         Raises:
             StoreError: wrong key, no library, in use elsewhere, newer version; the class says.
             PolicyError: the computer's policy cannot be read.
-            PolicyForbids: it asks for another passphrase, or for a record that cannot be kept.
+            PolicyForbids: it requires a record that cannot be kept.
         """
         policy.current()  # nothing is opened, nor tried, under a policy that cannot be read
         created = create and not vault.has_keys(folder)
         if created:
             check_new_library(folder)
             vault.check_new(key, str(folder))
-            if isinstance(key, vault.Passphrase):
-                policy.check_passphrase(key.text, str(folder))
             make_folder(folder)
             data_key = vault.create_keys(folder, key)
         else:
