@@ -13,6 +13,7 @@ from pathlib import Path
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
 
+from app.core.process_guard import wipe
 from engine.options import SnapshotPlace
 from engine.snapshot_folder import SnapshotFolder
 from ingest.errors import IngestError
@@ -35,15 +36,16 @@ class SnapshotsState:
 class LibrarySnapshots:
     """The snapshots of one library. Their key comes from the library's (HKDF, RFC 5869)."""
 
-    def __init__(self, folder: Path, data_key: bytes, store: Store) -> None:
+    def __init__(self, folder: Path, data_key: bytes | bytearray, store: Store) -> None:
         self._where = folder / _FOLDER
-        self._key = HKDFExpand(SHA256(), 32, b"muniment snapshots 1").derive(data_key)
+        self._key = bytearray(32)
+        HKDFExpand(SHA256(), 32, b"muniment snapshots 1").derive_into(data_key, self._key)
         self._store = store
 
     @property
     def place(self) -> SnapshotPlace:
         """For the engine that reads."""
-        return SnapshotPlace(str(self._where), self._key, self._limit_mib() << 20)
+        return SnapshotPlace(str(self._where), bytes(self._key), self._limit_mib() << 20)
 
     @staticmethod
     def owner(document_id: int) -> str:
@@ -82,6 +84,10 @@ class LibrarySnapshots:
     def forget_all(self) -> int:
         """Deletes all snapshots; gives how many files there were."""
         return SnapshotFolder(self.place).forget_all()
+
+    def close(self) -> None:
+        """Wipes the key; nothing can be kept or restored any more."""
+        wipe(self._key)
 
     def _limit_mib(self) -> int:
         kept = self._store.setting(_LIMIT)

@@ -29,6 +29,7 @@ from app.core.library_index import LibraryIndex
 from app.core.locations import check_new_library
 from app.core.models import Models
 from app.core.preload import Preload
+from app.core.process_guard import wipe
 from app.core.reading_plan import ReadingPlan
 from app.core.snapshots import LibrarySnapshots
 from app.core.table_export import TableExporting
@@ -47,13 +48,20 @@ class Workspace(TableExporting, Transcribing):
     def __init__(
         self,
         folder: Path,
-        data_key: bytes,
+        data_key: bytearray,
         *,
+        cipher: vault.VaultCipher = "chacha20",
         model_folder: Path | None = None,
         preload: Preload | None = None,
     ) -> None:
+        """``data_key`` is the workspace's from now on: `close` wipes it, and so does a failure."""
         self.folder = folder
-        super().__init__(Store(folder, data_key))
+        self._data_key = data_key
+        try:
+            super().__init__(Store(folder, data_key, cipher=cipher))
+        except BaseException:
+            wipe(data_key)
+            raise
         self.snapshots = LibrarySnapshots(folder, data_key, self._store)
         default = preload.embedder if preload else None
         self._models = Models(self._store, model_folder, default)
@@ -73,10 +81,12 @@ class Workspace(TableExporting, Transcribing):
         folder: Path,
         key: vault.KeySource,
         *,
-        create: bool = False,
+        create: bool | vault.NewLibrary = False,
         preload: Preload | None = None,
     ) -> Workspace:
         """Opens the library in ``folder``; with ``create``, makes it when there is none.
+
+        As ``create`` a `vault.NewLibrary` says what a new one gets beside ``key``.
 
         ``preload`` has loaded the default model meanwhile.
 
@@ -85,17 +95,29 @@ class Workspace(TableExporting, Transcribing):
         """
         if create and not vault.has_keys(folder):
             check_new_library(folder)
+            if isinstance(key, vault.EscrowKey):
+                raise vault.BadKeySource(
+                    str(folder), "A library is not made with an escrow key.", "Give another key."
+                )
             vault.check_new(key, str(folder))
             make_folder(folder)
-            return cls(folder, vault.create_keys(folder, key), preload=preload)
-        return cls(folder, vault.open_keys(folder, key), preload=preload)
+            new = create if isinstance(create, vault.NewLibrary) else None
+            data_key = vault.create_keys(folder, key, new=new)
+        else:
+            data_key = vault.open_keys(folder, key)
+        return cls(folder, data_key, cipher=vault.vault_cipher(folder), preload=preload)
 
     def close(self) -> None:
-        """Ends every child and lets go of the library; what is under way elsewhere fails."""
+        """Ends every child, lets go of the library and wipes its keys; what is under way fails.
+
+        `app.core.process_guard` says what cannot be wiped.
+        """
         self.language.close()
         self._adder.close()
         self.close_pages()
         self._store.close()
+        self.snapshots.close()
+        wipe(self._data_key)
 
     def __enter__(self) -> Workspace:
         return self
