@@ -2,9 +2,9 @@
 
 The count lies beside the library, in ``attempts.json``, so that starting the program again does
 not reset it. Each try is counted before it is made and the count removed when it was right, so
-that neither ending the program in between nor trying in several programs at once helps. It slows
-a person at this program. Who has the library's files can try without the program, or delete the
-count: against them stands what each guess costs (Argon2id or PBKDF2) and the passphrase itself.
+that ending the program in between does not help. It slows a person at this program. Who has the
+library's files can try without the program, or delete the count: against them stands what each
+guess costs (Argon2id or PBKDF2) and the passphrase itself.
 
 Three tries are free, then the pause doubles from one second to thirty and stays there: nobody is
 locked out for good. When the clock was set back, the pause begins anew, once.

@@ -52,6 +52,7 @@ from app.core.vault_errors import (
     NotInFipsMode,
     TooSoon,
     VaultError,
+    in_words,
 )
 from app.core.vault_escrow import EscrowPublicKey
 from app.core.vault_file import (
@@ -110,6 +111,7 @@ __all__ = [
     "VaultError",
     "add_protector",
     "check_new",
+    "check_no_keys",
     "create_keys",
     "describe",
     "has_keys",
@@ -219,6 +221,20 @@ def new_recovery_key() -> RecoveryKey:
     return RecoveryKey(recovery_code.encode(secrets.token_bytes(KEY_BYTES)))
 
 
+def check_no_keys(folder: Path) -> None:
+    """Says so when ``folder`` is a library already.
+
+    Raises:
+        KeysExist.
+    """
+    if has_keys(folder):
+        raise KeysExist(
+            str(folder),
+            "The folder holds the keys of a library already.",
+            "Open that library, or choose another folder.",
+        )
+
+
 def create_keys(
     folder: Path,
     source: NewKey,
@@ -234,12 +250,7 @@ def create_keys(
     Raises:
         KeysExist, BadKeySource, KeyringUnusable, StoreReadOnly, StoreFull.
     """
-    if has_keys(folder):
-        raise KeysExist(
-            str(folder),
-            "The folder holds the keys of a library already.",
-            "Open that library, or choose another folder.",
-        )
+    check_no_keys(folder)
     new = new or NewLibrary()
     data_key = bytearray(secrets.token_bytes(KEY_BYTES))
     library = secrets.token_hex(16)
@@ -307,9 +318,9 @@ def _try_passphrase(
         data_key = unwrap(folder, keys, source, protector)
     except WrongKey as error:
         wait = attempts.seconds_to_wait(folder)
-        if wait < 1:
+        if wait == 0:
             raise
-        pause = f"The next try is possible in {round(wait)} seconds."
+        pause = f"The next try is possible in {in_words(wait)}."
         raise WrongKey(error.subject, error.cause, f"{error.remedy} {pause}") from None
     attempts.succeeded(folder)
     return data_key

@@ -7,6 +7,12 @@ import math
 from ingest.errors import StoreError
 
 
+def in_words(seconds: float) -> str:
+    """Seconds to wait, rounded up: "1 second", "30 seconds"."""
+    whole = max(1, math.ceil(seconds))
+    return f"{whole} second" + ("s" if whole > 1 else "")
+
+
 class VaultError(StoreError):
     """The library's keys cannot be used."""
 
@@ -43,7 +49,7 @@ class TooSoon(VaultError):
         super().__init__(
             subject,
             f"{failed} wrong passphrases were tried one after the other.",
-            f"Wait {math.ceil(seconds)} seconds and try again.",
+            f"Wait {in_words(seconds)} and try again.",
         )
 
 

@@ -82,6 +82,15 @@ class EscrowPublicKey:
         return key.encrypt(bytes(data_key), _padding(label))
 
 
+def is_encrypted(path: Path) -> bool:
+    """Whether the file of a private key has a passphrase of its own.
+
+    Raises:
+        BadKeySource: it cannot be read.
+    """
+    return b"ENCRYPTED" in _content(path)
+
+
 def read_private(path: Path, passphrase: str) -> RSAPrivateKey:
     """The organisation's private key, from a PEM file.
 
