@@ -12,7 +12,6 @@ import os
 import time
 from collections.abc import Callable
 
-import psutil
 from argon2.low_level import Type, hash_secret_raw
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.pbkdf2 import PBKDF2HMAC
@@ -32,6 +31,8 @@ _SALT = bytes(16)  # of trials only
 
 def calibrated(*, fips: bool) -> Cost:
     """What a passphrase that is set now should cost; takes a few tenths of a second itself."""
+    import psutil  # only here: the window starts without it
+
     if fips:
         return calibrated_pbkdf2(_seconds)
     return calibrated_argon2(_seconds, psutil.virtual_memory().total >> 10)

@@ -12,7 +12,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.padding import MGF1, OAEP
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicKey
@@ -58,6 +57,8 @@ class EscrowPublicKey:
             )
         try:
             if b"BEGIN CERTIFICATE" in content:
+                from cryptography import x509  # only here: it takes long to load
+
                 key = x509.load_pem_x509_certificate(content).public_key()
             else:
                 key = load_pem_public_key(content)  # type: ignore[assignment]
