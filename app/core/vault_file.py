@@ -24,6 +24,7 @@ KEYS_FILE = "keys.json"
 # of protectors that are not known are kept, so that a new kind alone raises no version.
 _FIRST, _VERSION = 1, 2
 _FIRST_KINDS = ("passphrase", "keyfile", "keyring")
+KINDS = (*_FIRST_KINDS, "recovery", "escrow")
 _MOST_BYTES = 1 << 20
 # A manipulated file must not make opening a library take all memory or forever.
 _MOST_ARGON2_PASSES = 64
@@ -274,7 +275,7 @@ def _parse(record: object, path: Path) -> KeysFile:
     protectors: list[Protector] = []
     unknown: list[dict[str, object]] = []
     for entry in record["protectors"]:
-        if entry["kind"] in (*_FIRST_KINDS, "recovery", "escrow"):
+        if entry["kind"] in KINDS:
             protectors.append(_parse_protector(entry))
         elif version == _FIRST or not isinstance(entry["kind"], str):
             raise ValueError("an unknown protector")
