@@ -139,16 +139,47 @@ def test_a_link_in_the_place_of_the_folder_is_not_followed(data: Path) -> None:
     assert sorted(path.name for path in target.iterdir()) == ["keep", "keep.lock"]
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="Linux only")
-@pytest.mark.skipif(
-    sys.platform == "linux" and os.geteuid() == 0, reason="root may look into every process"
-)
-def test_another_process_of_the_user_cannot_read_its_memory(data: Path) -> None:
-    with start(HOLD) as process:
-        process.stdout.readline()
-        with pytest.raises(PermissionError):
-            Path(f"/proc/{process.pid}/mem").open("rb")
-        process.communicate("x", timeout=10)
+LOOK = """
+import ctypes, os, signal, sys
+from app.core import process_guard
+
+def as_person():
+    if os.geteuid() == 0:  # root sees everything
+        os.setgroups([])
+        os.setgid(65534)
+        os.setuid(65534)
+
+ready, tell = os.pipe()
+watched = os.fork()
+if watched == 0:
+    as_person()
+    ctypes.CDLL(None).prctl(4, 1, 0, 0, 0)  # as every program begins
+    if sys.argv[1] == "guarded":
+        process_guard._hide()
+    os.write(tell, b"x")
+    signal.pause()
+os.read(ready, 1)
+as_person()
+try:
+    open(f"/proc/{watched}/environ", "rb").read()
+    print("seen")
+except PermissionError:
+    print("refused")
+os.kill(watched, 9)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux says so in /proc")
+@pytest.mark.parametrize(("how", "expected"), [("guarded", "refused"), ("unguarded", "seen")])
+def test_the_users_other_programs_cannot_look_into_it(how: str, expected: str) -> None:
+    """The unguarded process is the control."""
+    done = subprocess.run(
+        [sys.executable, "-c", LOOK, how],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+    )
+    assert done.stdout.strip() == expected, done.stderr
 
 
 def test_wiping_leaves_zeros_in_place() -> None:
