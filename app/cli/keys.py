@@ -26,7 +26,7 @@ from app.cli.secrets import (
 from app.core import fips, vault
 from app.core.locations import check_is_library, check_library_folder, check_new_library
 from app.core.process_guard import wipe
-from app.core.vault_file import Protector
+from app.core.vault_file import Protector, how_wrapped
 
 keys = typer.Typer(help="What opens the library. Secrets are asked for, never arguments.")
 app.add_typer(keys, name="keys")
@@ -69,7 +69,7 @@ def list_(json_: Json = False) -> None:
         return
     for protector in info.protectors:
         made = f", made {protector.made}" if protector.made else ""
-        say(f"{vault.NAMES[protector.kind]}{made}: {_detail(protector)}")
+        say(f"{vault.NAMES[protector.kind]}{made}: {how_wrapped(protector)}")
     for kind in info.unknown:
         say(f"{kind}: of a newer version of Muniment; it is kept")
     say(f"vault: {_CIPHERS[info.cipher]}")
@@ -258,14 +258,3 @@ def _fields(protector: Protector) -> dict[str, Any]:
     if protector.escrow:
         fields["public_key"] = protector.escrow
     return fields
-
-
-def _detail(protector: Protector) -> str:
-    match protector.cost:
-        case vault.Argon2Cost(passes, memory_kib, _):
-            return f"Argon2id, {memory_kib >> 10:,} MiB, {passes} passes a guess"
-        case vault.Pbkdf2Cost(passes):
-            return f"PBKDF2-HMAC-SHA256, {passes:,} passes a guess"
-    if protector.escrow:
-        return f"RSA-OAEP, public key {protector.escrow}"
-    return "AES-256-GCM"

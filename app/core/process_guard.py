@@ -68,6 +68,11 @@ def enforce() -> ProcessState:
     return _state
 
 
+def current() -> ProcessState | None:
+    """What holds for this process; None when `enforce` was not called here."""
+    return _state
+
+
 def enforce_child() -> None:
     """For children that are given one function to call: `offline.enforce`, then `enforce`."""
     offline.enforce()

@@ -73,6 +73,21 @@ class Protector:
     made: str = ""
 
 
+def how_wrapped(protector: Protector) -> str:
+    """How the data key is wrapped there, and what each guess of a passphrase costs."""
+    match protector.cost:
+        case Argon2Cost(passes, memory_kib, lanes):
+            return (
+                f"AES-256-GCM under a key from Argon2id: {passes} passes over "
+                f"{memory_kib >> 10:,} MiB in {lanes} lanes"
+            )
+        case Pbkdf2Cost(passes):
+            return f"AES-256-GCM under a key from PBKDF2-HMAC-SHA256: {passes:,} passes"
+    if protector.escrow:
+        return f"RSA-OAEP-SHA256 for the public key {protector.escrow}"
+    return "AES-256-GCM under a random key"
+
+
 @dataclass(frozen=True, slots=True)
 class KeysFile:
     """The library's id, a one-way check of its data key, and the protectors.
