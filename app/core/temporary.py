@@ -43,7 +43,11 @@ def use_private_folder() -> Path:
 def _root() -> Path:
     root = data_folder() / _FOLDER
     try:
-        root.mkdir(parents=True, exist_ok=True, mode=0o700)
+        data = root.parent
+        data.mkdir(parents=True, exist_ok=True, mode=0o700)
+        if os.name != "nt" and data.stat().st_mode & 0o077:
+            data.chmod(0o700)
+        root.mkdir(exist_ok=True, mode=0o700)
         _check(root)
         os.close(os.open(root / ".try", os.O_CREAT | os.O_RDWR, 0o600))
         (root / ".try").unlink()
