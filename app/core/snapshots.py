@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
 from app.core.process_guard import wipe
 from engine.options import SnapshotPlace
 from engine.snapshot_folder import SnapshotFolder
-from ingest.errors import IngestError
+from ingest.errors import IngestError, StoreError
 from ingest.store import Store
 
 _FOLDER = "snapshots"
@@ -38,13 +38,20 @@ class LibrarySnapshots:
 
     def __init__(self, folder: Path, data_key: bytes | bytearray, store: Store) -> None:
         self._where = folder / _FOLDER
+        self._closed = False
         self._key = bytearray(32)
         HKDFExpand(SHA256(), 32, b"muniment snapshots 1").derive_into(data_key, self._key)
         self._store = store
 
     @property
     def place(self) -> SnapshotPlace:
-        """For the engine that reads."""
+        """For the engine that reads.
+
+        Raises:
+            StoreError: the library was closed, and the key with it.
+        """
+        if self._closed:  # what was wiped must never encrypt anything
+            raise StoreError(str(self._where), "The library was closed.", "Open it again.")
         return SnapshotPlace(str(self._where), bytes(self._key), self._limit_mib() << 20)
 
     @staticmethod
@@ -87,6 +94,7 @@ class LibrarySnapshots:
 
     def close(self) -> None:
         """Wipes the key; nothing can be kept or restored any more."""
+        self._closed = True
         wipe(self._key)
 
     def _limit_mib(self) -> int:
