@@ -82,6 +82,9 @@ class UnlockDialog(QDialog):
         self.shown = RecoveryShown()
         self.shown.confirmed.connect(self._check)
         layout.addWidget(self.shown)
+        self.news = TextLabel(tone="muted")
+        self.news.hide()
+        layout.addWidget(self.news)
         self.problem = TextLabel(tone="bad")
         self.problem.hide()
         layout.addWidget(self.problem)
@@ -143,6 +146,12 @@ class UnlockDialog(QDialog):
             self.passphrase.selectAll()
             self.passphrase.setFocus()
             self._wait(seconds_to_wait(self._folder))
+
+    def tell(self, text: str) -> None:
+        """Says why the dialog is there, when that is not the person's own doing."""
+        self.news.setText(text)
+        self.news.show()
+        self._fit()
 
     def _show_problem(self, text: str) -> None:
         self.problem.setText(text)
