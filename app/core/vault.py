@@ -78,6 +78,7 @@ from app.core.vault_sources import (
     Passphrase,
     RecoveryKey,
     kind_of,
+    secret_from_environment,
 )
 from app.core.vault_wrapping import KEY_BYTES, unwrap, wrap
 from ingest.errors import StoreError, WrongKey
@@ -131,28 +132,6 @@ KEY_FILE_VARIABLE = "MUNIMENT_KEY_FILE"
 RECOVERY_VARIABLE = "MUNIMENT_RECOVERY_KEY"
 
 seconds_to_wait = attempts.seconds_to_wait
-
-
-def secret_from_environment(name: str, environment: Mapping[str, str] = os.environ) -> str | None:
-    """The secret that the variable ``name`` holds, or that can be read from the file descriptor
-    whose number ``name_FD`` holds (its first line; it is closed then); None when there is none.
-
-    Raises:
-        BadKeySource: the descriptor cannot be read, or is none.
-    """
-    if words := environment.get(name):
-        return words
-    number = environment.get(f"{name}_FD")
-    if not number:
-        return None
-    try:
-        with os.fdopen(int(number), "rb") as file:
-            line = file.readline(4096)
-    except (OSError, ValueError) as error:
-        raise BadKeySource(
-            f"{name}_FD", f"No secret can be read from descriptor {number}.", "Check its number."
-        ) from error
-    return line.rstrip(b"\r\n").decode("utf-8", "surrogateescape") or None
 
 
 def key_source_from_environment(

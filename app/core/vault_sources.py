@@ -1,10 +1,16 @@
-"""What opens a library: the kinds of keys as plain values. Opens nothing itself."""
+"""What opens a library: the kinds of keys as plain values, and where secrets come from.
+
+Opens nothing itself.
+"""
 
 from __future__ import annotations
 
+import os
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from app.core.vault_errors import BadKeySource
 from app.core.vault_escrow import EscrowPublicKey
 
 
@@ -81,3 +87,25 @@ class NewLibrary:
     recovery: RecoveryKey | None = None
     escrow: EscrowPublicKey | None = None
     fips: bool | None = None
+
+
+def secret_from_environment(name: str, environment: Mapping[str, str] = os.environ) -> str | None:
+    """The secret that the variable ``name`` holds, or that can be read from the file descriptor
+    whose number ``name_FD`` holds (its first line; it is closed then); None when there is none.
+
+    Raises:
+        BadKeySource: the descriptor cannot be read, or is none.
+    """
+    if words := environment.get(name):
+        return words
+    number = environment.get(f"{name}_FD")
+    if not number:
+        return None
+    try:
+        with os.fdopen(int(number), "rb") as file:
+            line = file.readline(4096)
+    except (OSError, ValueError) as error:
+        raise BadKeySource(
+            f"{name}_FD", f"No secret can be read from descriptor {number}.", "Check its number."
+        ) from error
+    return line.rstrip(b"\r\n").decode("utf-8", "surrogateescape") or None
