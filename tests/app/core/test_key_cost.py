@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.core.key_cost import calibrated_argon2, calibrated_pbkdf2, stretched
@@ -33,6 +33,7 @@ def test_a_slow_or_small_machine_keeps_the_floor() -> None:
     assert small.memory_kib == 64 * MIB and small.passes == 16
 
 
+@settings(deadline=None)
 @given(st.floats(1e-4, 1e4), st.integers(1, 1 << 32))
 def test_the_bounds_hold_everywhere(seconds: float, memory_kib: int) -> None:
     cost = calibrated_argon2(machine(seconds), memory_kib)
@@ -40,6 +41,7 @@ def test_the_bounds_hold_everywhere(seconds: float, memory_kib: int) -> None:
     assert 3 <= cost.passes <= 16
 
 
+@settings(deadline=None)
 @given(st.floats(1e-12, 1.0))
 def test_pbkdf2_has_a_floor_and_a_ceiling(seconds_a_pass: float) -> None:
     cost = calibrated_pbkdf2(lambda cost: max(1e-4, cost.passes * seconds_a_pass))

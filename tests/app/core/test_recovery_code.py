@@ -20,6 +20,7 @@ def test_a_paper_of_the_first_version_stays_readable() -> None:
     assert decode(KNOWN) == bytes(range(32))
 
 
+@settings(deadline=None)
 @given(KEYS, st.randoms())
 def test_however_it_is_typed_it_is_the_same_key(key: bytes, chance: random.Random) -> None:
     written = encode(key)
@@ -32,6 +33,7 @@ def test_however_it_is_typed_it_is_the_same_key(key: bytes, chance: random.Rando
     assert looks_like_one(typed)
 
 
+@settings(deadline=None)
 @given(KEYS, st.lists(st.integers(0, 59), min_size=1, max_size=4, unique=True), st.randoms())
 def test_up_to_four_wrong_signs_are_noticed(
     key: bytes, places: list[int], chance: random.Random
@@ -43,6 +45,7 @@ def test_up_to_four_wrong_signs_are_noticed(
         decode("".join(signs))
 
 
+@settings(deadline=None)
 @given(KEYS, st.integers(0, 59), st.integers(0, 59), st.randoms())
 def test_the_groups_of_one_or_two_wrong_signs_are_named(
     key: bytes, first: int, second: int, chance: random.Random
@@ -56,6 +59,7 @@ def test_the_groups_of_one_or_two_wrong_signs_are_named(
         assert f"group {place // 5 + 1}" in str(caught.value)
 
 
+@settings(deadline=None)
 @given(KEYS, st.integers(0, 58))
 def test_two_signs_that_changed_places_are_noticed(key: bytes, place: int) -> None:
     signs = list(encode(key).replace("-", ""))
@@ -65,7 +69,7 @@ def test_two_signs_that_changed_places_are_noticed(key: bytes, place: int) -> No
             decode("".join(signs))
 
 
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)
 @given(st.text(max_size=90))
 def test_any_other_text_is_no_recovery_key(text: str) -> None:
     assert not looks_like_one(text)

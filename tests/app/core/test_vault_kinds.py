@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives.serialization import (
     PrivateFormat,
     PublicFormat,
 )
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.core import fips, vault_file
@@ -339,6 +339,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     return tmp_path_factory.mktemp("keys")
 
 
+@settings(deadline=None)
 @given(keys=any_keys())
 def test_keys_are_read_back_as_they_were_written(folder: Path, keys: KeysFile) -> None:
     write_keys_file(folder, keys)
