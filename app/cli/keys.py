@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
@@ -24,8 +24,8 @@ from app.cli.secrets import (
     recovery_text,
 )
 from app.core import fips, vault
+from app.core.key_changes import KeyChanges, changing
 from app.core.locations import check_is_library, check_library_folder, check_new_library
-from app.core.process_guard import wipe
 from app.core.vault_file import Protector, how_wrapped
 
 keys = typer.Typer(help="What opens the library. Secrets are asked for, never arguments.")
@@ -130,7 +130,7 @@ def add(
         )
     shown: vault.RecoveryKey | None = None
     new: vault.NewKey
-    with _opened() as (folder, data_key):
+    with _opened() as changes:
         match kind, file:
             case Kind.keyfile, Path():
                 new = vault.KeyFile(file)
@@ -141,9 +141,8 @@ def add(
             case Kind.recovery, _:
                 new = shown = vault.new_recovery_key()
             case _:
-                new = new_passphrase(folder)
-        replaced = kind in vault.protectors(folder)
-        vault.add_protector(folder, data_key, new)
+                new = new_passphrase(changes.folder)
+        replaced = changes.add(new)
     name = vault.NAMES[kind]
     said = f"A new {name} opens the library" + (
         "; the one before does no longer." if replaced else " too."
@@ -157,14 +156,14 @@ def change_passphrase(json_: Json = False) -> None:
 
     The new one is asked for, or taken from MUNIMENT_NEW_PASSPHRASE.
     """
-    with _opened() as (folder, data_key):
-        if "passphrase" not in vault.protectors(folder):
-            raise vault.KeysMissing(
-                str(folder),
-                "The library has no passphrase.",
-                "Give it one: muniment keys add passphrase",
-            )
-        vault.add_protector(folder, data_key, new_passphrase(folder))
+    if "passphrase" not in vault.protectors(_library()):
+        raise vault.KeysMissing(
+            str(State.library),
+            "The library has no passphrase.",
+            "Give it one: muniment keys add passphrase",
+        )
+    with _opened() as changes:
+        changes.add(new_passphrase(changes.folder))
     said = "The new passphrase opens the library; the old one does no longer. " + _COPIES
     _done(said, {"changed": "passphrase"}, None, json_)
 
@@ -178,8 +177,8 @@ def remove(
 
     A key file itself is left where it is.
     """
-    with _opened() as (folder, data_key):
-        vault.remove_protector(folder, data_key, kind)
+    with _opened() as changes:
+        changes.remove(kind)
     said = f"The {vault.NAMES[kind]} opens the library no longer. {_COPIES}"
     _done(said, {"removed": str(kind)}, None, json_)
 
@@ -199,8 +198,8 @@ def recover(
     """
     folder = _library()
     source = escrow_key(escrow) if escrow else recovery_key(folder)
-    with _opened(source) as (folder, data_key):
-        vault.add_protector(folder, data_key, new_passphrase(folder))
+    with _opened(source) as changes:
+        changes.add(new_passphrase(folder))
     used = "escrow" if escrow else "recovery"
     said = f"The new passphrase opens the library. The {vault.NAMES[used]} still does, too."
     _done(said, {"recovered_with": used}, None, json_)
@@ -221,21 +220,19 @@ def _library() -> Path:
 
 
 @contextmanager
-def _opened(source: vault.KeySource | None = None) -> Iterator[tuple[Path, bytearray]]:
-    """The folder and data key of the library, held so that no other program changes it."""
-    from ingest.database import held
-
+def _opened(source: vault.KeySource | None = None) -> Iterator[KeyChanges]:
+    """The library, held and unlocked for a change; waits where wrong passphrases were tried."""
     folder = _library()
-    with held(folder):
+    with ExitStack() as stack:
+
+        def open_(key: vault.KeySource) -> KeyChanges:
+            return stack.enter_context(changing(folder, key))
+
         try:
-            data_key = patiently(source or key_for(folder), lambda s: vault.open_keys(folder, s))
+            changes = patiently(source or key_for(folder), open_)
         except vault.KeyringUnusable as error:
-            instead = instead_of_keyring(folder, error)
-            data_key = patiently(instead, lambda s: vault.open_keys(folder, s))
-        try:
-            yield folder, data_key
-        finally:
-            wipe(data_key)
+            changes = patiently(instead_of_keyring(folder, error), open_)
+        yield changes
 
 
 def _done(said: str, fields: dict[str, Any], shown: vault.RecoveryKey | None, json_: bool) -> None:

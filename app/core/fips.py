@@ -16,6 +16,8 @@ from dataclasses import dataclass
 
 from cryptography.hazmat.bindings._rust import openssl
 
+from app.core import policy
+
 FIPS_VARIABLE = "MUNIMENT_FIPS"
 _YES = ("1", "true", "yes", "on")
 
@@ -37,8 +39,12 @@ def state(environment: Mapping[str, str] = os.environ) -> FipsState:
 
 
 def demanded(environment: Mapping[str, str] = os.environ) -> bool:
-    """Whether MUNIMENT_FIPS asks for the mode: libraries that are not in it do not open then."""
-    return environment.get(FIPS_VARIABLE, "").strip().lower() in _YES
+    """Whether MUNIMENT_FIPS or the policy ask for it: no library that is not in it opens then.
+
+    Raises:
+        PolicyError: the policy cannot be read.
+    """
+    return policy.current().fips or environment.get(FIPS_VARIABLE, "").strip().lower() in _YES
 
 
 def statement(library: bool, known: FipsState) -> str:

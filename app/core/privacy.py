@@ -24,6 +24,7 @@ from typing import Any
 
 from app.core import fips, offline, process_guard, vault
 from app.core.attempts import ATTEMPTS_FILE
+from app.core.audit_files import HEAD_FILE, PENDING_FILE
 from app.core.components import Component, components, cyclonedx, watched
 from app.core.export import check_target, format_of, write_file
 from app.core.locations import data_folder
@@ -218,6 +219,8 @@ def _library_part(entry: Path) -> str:
         LOCK_NAME: "which process holds the library; no content",
         ATTEMPTS_FILE: "how many wrong passphrases were tried in a row, and when",
         vault.KEYS_FILE: "the wrapped data key and how it was wrapped; nothing secret",
+        HEAD_FILE: "how long the audit log is, sealed; no content",
+        PENDING_FILE: "attempts to unlock that failed: when, and by which user; no content",
         "snapshots": "what a model has read, each file encrypted (AES-256-GCM)",
     }
     return known.get(entry.name, "")

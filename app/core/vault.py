@@ -34,12 +34,12 @@ import hmac
 import os
 import secrets
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from app.core import attempts, fips, recovery_code
+from app.core import attempts, fips, policy, recovery_code
 from app.core.process_guard import wipe
 from app.core.vault_errors import (
     BadKeySource,
@@ -113,12 +113,15 @@ __all__ = [
     "add_protector",
     "check_new",
     "check_no_keys",
+    "check_policy",
     "create_keys",
     "describe",
     "has_keys",
     "key_source_from_environment",
+    "kind_of",
     "new_recovery_key",
     "open_keys",
+    "policy_escrow",
     "protectors",
     "remove_protector",
     "seconds_to_wait",
@@ -193,6 +196,29 @@ def check_new(source: NewKey, subject: str) -> None:
             f"{length}.",
             "Choose a longer one, best several words.",
         )
+    policy.check_passphrase(source.text, subject)
+
+
+def policy_escrow() -> EscrowPublicKey | None:
+    """The organisation's public key that the policy names; None when it names none.
+
+    Raises:
+        PolicyError, BadKeySource: it cannot be read or is none.
+    """
+    pem = policy.escrow_key()
+    return None if pem is None else EscrowPublicKey.parse(pem, "the policy's escrow key")
+
+
+def check_policy(folder: Path, kinds: Sequence[str]) -> None:
+    """Says so when a library with these protectors lacks one that the policy asks for.
+
+    Raises:
+        PolicyForbids, PolicyError.
+    """
+    if problem := policy.protectors_problem(list(kinds)):
+        raise policy.PolicyForbids(
+            str(folder), problem, "Add what is missing with `muniment keys add`."
+        )
 
 
 def new_recovery_key() -> RecoveryKey:
@@ -236,10 +262,11 @@ def create_keys(
     in_fips = fips.demanded() if new.fips is None else new.fips
     cipher: VaultCipher = "sqlcipher" if in_fips else "chacha20"
     keys = KeysFile(library, _check_value(library, data_key), (), cipher, in_fips)
-    for key in (source, new.recovery, new.escrow):
+    for key in (source, new.recovery, policy_escrow() or new.escrow):
         if key is not None:
             check_new(key, str(folder))
             keys = keys.with_protector(wrap(folder, keys, data_key, key, cost))
+    check_policy(folder, [protector.kind for protector in keys.protectors])
     write_keys_file(folder, keys)
     return data_key
 
@@ -337,6 +364,12 @@ def remove_protector(folder: Path, data_key: bytes | bytearray, kind: str) -> No
             str(folder),
             f"The library is not protected by a {NAMES.get(kind, kind)}.",
             "See which there are: muniment keys list",
+        )
+    if kind in policy.current().protectors_needed or (kind == "escrow" and policy_escrow()):
+        raise policy.PolicyForbids(
+            str(folder),
+            f"The policy of this computer asks for the {NAMES[kind]}.",
+            "Replace it instead, or ask the administrator.",
         )
     rest = keys.without(kind)
     if all(known.kind == "escrow" for known in rest.protectors):

@@ -43,15 +43,23 @@ class EscrowPublicKey:
 
     @classmethod
     def read(cls, path: Path) -> EscrowPublicKey:
-        """From a file of a person or of the policy: a PEM public key or certificate.
+        """From a file that holds a PEM public key or certificate.
 
         Raises:
             BadKeySource: it holds none, or one that is too short or no RSA key.
         """
-        content = _content(path)
+        return cls.parse(_content(path), str(path))
+
+    @classmethod
+    def parse(cls, content: bytes, subject: str) -> EscrowPublicKey:
+        """From a PEM public key or certificate; ``subject`` is where it came from.
+
+        Raises:
+            BadKeySource: as `read`.
+        """
         if b"PRIVATE KEY" in content:
             raise BadKeySource(
-                str(path),
+                subject,
                 "This is the private key.",
                 "Keep it away from this computer, and give the public key.",
             )
@@ -64,13 +72,13 @@ class EscrowPublicKey:
                 key = load_pem_public_key(content)  # type: ignore[assignment]
         except (ValueError, UnsupportedAlgorithm) as error:
             raise BadKeySource(
-                str(path),
+                subject,
                 "It holds no public key in PEM form.",
                 "Give a file that begins with “-----BEGIN PUBLIC KEY-----”, or a certificate.",
             ) from error
         if not isinstance(key, RSAPublicKey) or not LEAST_BITS <= key.key_size <= MOST_BITS:
             raise BadKeySource(
-                str(path),
+                subject,
                 f"It is no RSA key of {LEAST_BITS} bits or more.",
                 "Make one with OpenSSL; docs/keys.md says how.",
             )

@@ -19,16 +19,21 @@ from cryptography.hazmat.primitives.serialization import (
     PublicFormat,
 )
 
+from app.core import policy, policy_place
 from app.core.vault import (
     Argon2Cost,
     EscrowPublicKey,
+    KeyFile,
     NewLibrary,
+    NotInFipsMode,
     Passphrase,
     create_keys,
     describe,
     new_recovery_key,
     protectors,
+    remove_protector,
 )
+from app.core.workspace import Workspace
 from ingest.store import Store
 from tests.app.program import Program
 
@@ -77,17 +82,57 @@ def test_the_list_needs_no_key(program: Keys) -> None:
 
 
 def test_a_changed_passphrase_rewrites_no_document(program: Keys) -> None:
-    vault = program.library / "vault.db"
-    before, inode = vault.read_bytes(), vault.stat().st_ino
+    assert program.opens()  # the log is begun
+    before = pages(program.library)
     old_wrap = describe(program.library).protectors[0].wrapped.hex()
     program.says(MUNIMENT_PASSPHRASE=OLD, MUNIMENT_NEW_PASSPHRASE=NEW)
     done = program.run("keys", "change-passphrase")
     assert done.returncode == 0, done.stderr
-    assert vault.read_bytes() == before and vault.stat().st_ino == inode
+    after = pages(program.library)
+    assert len(after) == len(before) > 20
+    # Only the audit log tells of it.
+    assert sum(one != other for one, other in zip(before, after, strict=True)) <= 4
     assert old_wrap not in (program.library / "keys.json").read_text()
     assert not program.opens()
     program.says(MUNIMENT_PASSPHRASE=NEW)
     assert program.opens()
+    entries = program.json("audit", "list")["entries"]
+    changed = [entry for entry in entries if entry["what"] == "keys.changed"]
+    assert [entry["detail"]["protector"] for entry in changed] == ["passphrase"]
+    assert program.json("audit", "verify")["problems"] == []
+
+
+def pages(library: Path) -> list[bytes]:
+    """The vault's pages as they lie on the disk."""
+    content = (library / "vault.db").read_bytes()
+    return [content[at : at + 16_384] for at in range(0, len(content), 16_384)]
+
+
+def test_a_policy_adds_the_escrow_and_keeps_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    private = rsa.generate_private_key(65537, 3072)
+    pem = private.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+    escrow = EscrowPublicKey.parse(pem, "a test")
+    old = create_keys(tmp_path / "old", Passphrase(OLD), cost=CHEAP)
+    rules = {"escrow.public_key": pem.decode(), "protectors.needed": ["passphrase", "escrow"]}
+    monkeypatch.setattr(policy_place, "read_values", lambda: rules)
+    new = create_keys(tmp_path / "new", Passphrase(OLD), cost=CHEAP)
+    assert [p.kind for p in describe(tmp_path / "new").protectors] == ["passphrase", "escrow"]
+    Workspace.open(tmp_path / "old", Passphrase(OLD)).close()
+    assert describe(tmp_path / "old").protectors[-1].escrow == escrow.fingerprint
+    for folder, key in (("old", old), ("new", new)):
+        for kind in ("escrow", "passphrase"):
+            with pytest.raises(policy.PolicyForbids, match="asks for the"):
+                remove_protector(tmp_path / folder, key, kind)
+    with pytest.raises(policy.PolicyForbids, match="passphrase"):
+        create_keys(tmp_path / "file", KeyFile(tmp_path / "key"))
+    assert not (tmp_path / "file").exists()
+    monkeypatch.setattr(policy_place, "read_values", lambda: {"fips.required": True})
+    with pytest.raises(NotInFipsMode):
+        Workspace.open(tmp_path / "new", Passphrase(OLD))
+    create_keys(tmp_path / "approved", KeyFile(tmp_path / "key"))
+    assert describe(tmp_path / "approved").fips
 
 
 def test_a_new_passphrase_that_is_too_short_changes_nothing(program: Keys) -> None:
