@@ -184,10 +184,13 @@ def check_new(source: NewKey, subject: str) -> None:
     """Says whether a key may protect something from now on; opening asks for no length.
 
     Raises:
-        BadKeySource: a passphrase of fewer than `LEAST_CHARACTERS` characters.
+        BadKeySource: a passphrase of fewer than `LEAST_CHARACTERS` characters, or than the
+            computer's policy asks for.
     """
     if not isinstance(source, Passphrase):
         return
+    if problem := policy.passphrase_problem(source.text):
+        raise BadKeySource(subject, problem, "Choose a longer one, best several words.")
     length = len(unicodedata.normalize("NFC", source.text))
     if length < LEAST_CHARACTERS:
         raise BadKeySource(
@@ -196,7 +199,6 @@ def check_new(source: NewKey, subject: str) -> None:
             f"{length}.",
             "Choose a longer one, best several words.",
         )
-    policy.check_passphrase(source.text, subject)
 
 
 def policy_escrow() -> EscrowPublicKey | None:

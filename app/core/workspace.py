@@ -100,7 +100,7 @@ class Workspace(TableExporting, PageExporting, AuditExporting, Transcribing):
         Raises:
             StoreError: wrong key, no library, in use elsewhere, newer version; the class says.
             PolicyError: the computer's policy cannot be read.
-            PolicyForbids: it asks for another passphrase, or for a record that cannot be kept.
+            PolicyForbids: it requires a record that cannot be kept.
         """
         policy.current()  # nothing is opened, nor tried, under a policy that cannot be read
         created = bool(create) and not vault.has_keys(folder)
