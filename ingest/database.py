@@ -9,7 +9,7 @@ import contextlib
 import os
 import shutil
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import apsw
@@ -26,6 +26,7 @@ _TOO_LITTLE = 1 << 20
 _PAGE_BYTES = 16_384
 _LOG_PAGES = 256
 _INCREMENTAL = 2
+_STOP_STEPS = 1_000  # of SQLite's machine, between two looks whether to stop
 
 
 class Database:
@@ -111,12 +112,22 @@ class Database:
         with self.reading() as connection:
             return int(connection.pragma("auto_vacuum")) == _INCREMENTAL
 
-    def vacuum(self) -> None:
-        """Writes the whole file anew, without anything that is of no use; readers go on."""
+    def vacuum(self, stop: Callable[[], bool]) -> bool:
+        """Writes the whole file anew, without anything that is of no use; readers go on.
+
+        Whether it did: where ``stop`` says so meanwhile, everything stays as it was.
+        """
         self.check_writable()
         with self._write_lock, explained(self.path):
             self._writer.pragma("auto_vacuum", _INCREMENTAL)
-            self._writer.execute("VACUUM")
+            self._writer.set_progress_handler(stop, _STOP_STEPS, id="vacuum")
+            try:
+                self._writer.execute("VACUUM")
+            except apsw.InterruptError:
+                return False
+            finally:
+                self._writer.set_progress_handler(None, id="vacuum")
+        return True
 
     def empty_log(self) -> bool:
         """Takes the log into the file and leaves nothing in it. False while it is being read."""

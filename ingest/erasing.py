@@ -7,7 +7,8 @@ zeroing a row does not reach; free pages inside the file; and the log. This goes
 1. The keys that are left are written onto fresh pages. From here on, what remains of a document or
    of an answer cannot be opened any more, even by who knows the library's key.
 2. A vault of up to `WHOLE_BYTES` is written anew (``VACUUM``); it takes as much memory, and the log
-   as much disk, for a moment. In a larger one the free pages are given back, some at a time.
+   as much disk, for a moment. In a larger one the free pages, which are zeroed, are given back,
+   some at a time.
 3. The log is emptied.
 
 A mark that is set with the removal goes last, so that what was interrupted is done again.
@@ -17,7 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import apsw
+import psutil
 
 from ingest.database import Database
 from ingest.errors import StoreFull
@@ -48,12 +49,15 @@ def erase_remains(database: Database, stop: Callable[[], bool]) -> bool:
             rewrite_keys(connection)
         if stop():
             return False
-        if database.path.stat().st_size <= WHOLE_BYTES or not database.gives_back_pages:
-            database.vacuum()
-        while database.free_pages and not stop():
+        size = database.path.stat().st_size
+        if (size <= WHOLE_BYTES or _is_older(database, size)) and not database.vacuum(stop):
+            return False
+        while database.gives_back_pages and database.free_pages:
+            if stop():
+                return False
             with database.writing() as connection:
-                _give_back(connection)
-        if database.free_pages or not database.empty_log():
+                connection.execute(f"PRAGMA incremental_vacuum({_STEP})").fetchall()
+        if not database.empty_log():
             return False
         with database.writing() as connection:
             # Not where something else was removed meanwhile.
@@ -68,8 +72,13 @@ def erase_remains(database: Database, stop: Callable[[], bool]) -> bool:
         ) from error
 
 
-def _give_back(connection: apsw.Connection) -> None:
-    connection.execute(f"PRAGMA incremental_vacuum({_STEP})").fetchall()
+def _is_older(database: Database, size: int) -> bool:
+    """Whether a large vault cannot be shortened bit by bit yet, and there is memory to change it.
+
+    Those from before format 6 cannot. Without memory, its free pages stay inside, zeroed, to be
+    used again.
+    """
+    return not database.gives_back_pages and psutil.virtual_memory().available > 2 * size
 
 
 def _mark(database: Database) -> str | None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from app.cli.options import DEFAULT_COLLECTION
+from app.cli.output import print_error
 from app.cli.program import State
 from app.core import vault
 from app.core.events import DocumentInfo
@@ -20,12 +21,14 @@ from app.core.locations import (
     check_library_folder,
     check_new_library,
 )
-from ingest.errors import IngestError
+from ingest.errors import IngestError, StoreFull
 
 if TYPE_CHECKING:  # loaded when first needed: the window's process never needs it
     from app.core.workspace import Workspace
 
 _NAMED = 10
+_CLEANING = "Cleaning up after what was removed. Ctrl-C leaves it for the next command."
+_SLOW_BYTES = 64 << 20  # of a vault that is not cleaned up in a moment
 
 
 @contextmanager
@@ -49,8 +52,23 @@ def open_workspace(*, create: bool = False) -> Iterator[Workspace]:
     workspace = Workspace.open(folder, key, create=create)
     try:
         yield workspace
+        _clean_up(workspace)
     finally:
         workspace.close()
+
+
+def _clean_up(workspace: Workspace) -> None:
+    """Goes over the files after what was removed, now or in a run that was interrupted."""
+    if not workspace.has_remains:
+        return
+    if (workspace.folder / VAULT_FILE).stat().st_size >= _SLOW_BYTES:
+        print(_CLEANING, file=sys.stderr)
+    try:
+        workspace.erase_remains()
+    except KeyboardInterrupt:
+        print("Left for the next command.", file=sys.stderr)
+    except StoreFull as error:
+        print_error(error)
 
 
 def _has_vault(folder: Path) -> bool:
