@@ -147,10 +147,11 @@ def _seal_parts(connection: apsw.Connection, seal: OwnSeal, document_id: int) ->
             values = (document_id, *row)
             select = f"SELECT {column} FROM {table} WHERE {which}"
             content = _rows(connection, select, values)[0][0]
-            connection.execute(
-                f"UPDATE {table} SET {column} = ? WHERE {which}",
-                (seal.seal(content, table, *row), *values),
-            )
+            if content:  # an empty vector says that there is none
+                connection.execute(
+                    f"UPDATE {table} SET {column} = ? WHERE {which}",
+                    (seal.seal(content, table, *row), *values),
+                )
 
 
 def _seal_chunks(connection: apsw.Connection, seal: OwnSeal, document_id: int) -> None:

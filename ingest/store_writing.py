@@ -181,8 +181,12 @@ def put_vectors(
     words: Sequence[str],
     vectors: Vectors,
 ) -> None:
-    """What the index needs of a document, in the order of its chunks."""
-    for number, start in enumerate(range(0, len(chunk_ids), _BLOCK)):
+    """What the index needs of a document's chunks, behind what there is of it."""
+    rows: list[Any] = connection.execute(
+        "SELECT coalesce(max(number) + 1, 0) FROM vector_block WHERE document_id = ?",
+        (document_id,),
+    ).fetchall()
+    for number, start in enumerate(range(0, len(chunk_ids), _BLOCK), start=rows[0][0]):
         some = slice(start, start + _BLOCK)
         block = pack_index_rows(chunk_ids[some], figures[some], words[some], vectors[some])
         connection.execute(
