@@ -71,7 +71,8 @@ _OLD = """
 def seal_older(connection: apsw.Connection, keys: ContentKeys) -> None:
     """Makes the keys, seals what there is, and drops what is sealed elsewhere now."""
     connection.execute(_NEW)
-    for (collection_id,) in _rows(connection, "SELECT id FROM collection"):
+    collections = _rows(connection, "SELECT id FROM collection")
+    for (collection_id,) in collections:
         collection = keys.new_collection(connection, collection_id)
         _seal_folders(connection, collection, collection_id)
         _seal_sheets(connection, collection, collection_id)
@@ -84,7 +85,8 @@ def seal_older(connection: apsw.Connection, keys: ContentKeys) -> None:
             _seal_cells(connection, seal, document_id)
         _seal_conversations(connection, keys, collection_id)
     connection.execute(_OLD)
-    note_removal(connection)
+    if collections:
+        note_removal(connection)  # what was not sealed may be left on pages it was moved from
 
 
 def _rows(connection: apsw.Connection, query: str, values: tuple[Any, ...] = ()) -> list[Any]:
