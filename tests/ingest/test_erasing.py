@@ -52,7 +52,7 @@ def planted(name: str = NAME, words: str = WORDS, seed: int = 1) -> NewDocument:
         vectors=vectors,
         figures=(figure,),
         readings=(Reading(1, TextSource.OCR, (line,)),),
-        original=words.encode() * 100,
+        original=words.encode() * 20_000,
         rendition=words.encode() * 200,
         warnings=(words,),
     )
