@@ -1,18 +1,22 @@
 """Pages, chunks and figures as bytes: zlib over JSON, coordinates to a hundredth point.
 
 What the search index is built from is packed as it lies in memory.
+What cannot be unpacked raises `StoreError`. The vault is authenticated page by page, so that is
+damage in memory or a program's mistake, and no more is checked here than what unpacking needs.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 import struct
 import zlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
+from ingest.errors import StoreError
 from ingest.records import Vectors
 from ingest.types import (
     Box,
@@ -35,12 +39,14 @@ def pack_lines(lines: tuple[Line, ...]) -> bytes:
 
 def unpack_lines(data: bytes) -> tuple[Line, ...]:
     """The inverse of `pack_lines`, coordinates rounded."""
-    return _read_lines(_unpack(data))
+    with _told():
+        return _read_lines(_unpack(data))
 
 
 def confidence_of(data: bytes) -> float | None:
     """The mean OCR confidence of packed lines; see `ingest.types.mean_confidence`."""
-    return mean_confidence(unpack_lines(data))
+    with _told():
+        return mean_confidence(unpack_lines(data))
 
 
 def pack_chunk(chunk: Chunk) -> bytes:
@@ -54,24 +60,26 @@ def pack_chunk(chunk: Chunk) -> bytes:
 
 def pack_older_chunk(search_text: str, data: bytes) -> bytes:
     """What `pack_chunk` gives, of a chunk as it was packed up to format 5 of the vault."""
-    text, heading, lines, *figure = _unpack(data)  # in format 1 there were no figures
+    with _told():
+        text, heading, lines, *figure = _unpack(data)  # in format 1 there were no figures
     return _pack([text, heading, lines, figure[0] if figure else None, search_text])
 
 
 def unpack_chunk(ordinal: int, data: bytes) -> Chunk:
     """The inverse of `pack_chunk`."""
-    text, heading, lines, figure, search_text = _unpack(data)
-    return Chunk(
-        ordinal,
-        text,
-        search_text,
-        tuple(heading),
-        tuple(
-            ChunkLine(page, Box(*box), start, end, TextSource(source), confidence)
-            for page, box, start, end, source, confidence in lines
-        ),
-        figure,
-    )
+    with _told():
+        text, heading, lines, figure, search_text = _unpack(data)
+        return Chunk(
+            ordinal,
+            text,
+            search_text,
+            tuple(heading),
+            tuple(
+                ChunkLine(page, Box(*box), start, end, TextSource(source), confidence)
+                for page, box, start, end, source, confidence in lines
+            ),
+            figure,
+        )
 
 
 def pack_figure(figure: Figure) -> bytes:
@@ -91,18 +99,51 @@ def pack_figure(figure: Figure) -> bytes:
 
 def unpack_figure(page: int, box: Box, kind: str, data: bytes) -> Figure:
     """The inverse of `pack_figure`."""
-    label, caption, inside, around, references, places = _unpack(data)
-    return Figure(
-        page,
-        box,
-        FigureKind(kind),
-        label,
-        caption,
-        _read_lines(inside),
-        around,
-        tuple(references),
-        tuple(PageBox(number, Box(*sides)) for number, sides in places),
-    )
+    with _told():
+        label, caption, inside, around, references, places = _unpack(data)
+        return Figure(
+            page,
+            box,
+            FigureKind(kind),
+            label,
+            caption,
+            _read_lines(inside),
+            around,
+            tuple(references),
+            tuple(PageBox(number, Box(*sides)) for number, sides in places),
+        )
+
+
+_UNREADABLE = (
+    zlib.error,
+    struct.error,
+    ValueError,
+    TypeError,
+    KeyError,
+    RecursionError,
+    ArithmeticError,
+)
+
+
+@contextlib.contextmanager
+def _told() -> Iterator[None]:
+    """Errors of unpacking as one that says what to do."""
+    try:
+        yield
+    except (
+        zlib.error,
+        struct.error,
+        ValueError,
+        TypeError,
+        KeyError,
+        RecursionError,
+        ArithmeticError,
+    ) as error:
+        raise StoreError(
+            "A stored page",
+            f"What was kept of it cannot be read ({error}).",
+            "Add its document again; restore the library from a backup if others are damaged too.",
+        ) from error
 
 
 _BLOCK = struct.Struct("<III")
@@ -128,6 +169,11 @@ def pack_index_rows(
 
 def unpack_index_rows(data: bytes) -> tuple[list[int], list[bool], list[str], Vectors]:
     """The inverse of `pack_index_rows`; the vectors are a view into ``data``."""
+    with _told():
+        return _read_index_rows(data)
+
+
+def _read_index_rows(data: bytes) -> tuple[list[int], list[bool], list[str], Vectors]:
     count, dimension, length = _BLOCK.unpack_from(data)
     place = _BLOCK.size
     ids = np.frombuffer(data, "<i8", count, place)

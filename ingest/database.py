@@ -36,18 +36,31 @@ class Database:
     not wait for an ingest. WAL with ``synchronous=FULL``: what was committed survives a crash.
     """
 
-    def __init__(self, folder: Path, key: bytes, *, read_only: bool = False) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        key: bytes | bytearray,
+        *,
+        cipher: str = "chacha20",
+        read_only: bool = False,
+    ) -> None:
         """Opens ``folder``'s vault, creating and migrating it when it may be written.
+
+        ``cipher`` is a name of SQLite3 Multiple Ciphers, one that authenticates each page:
+        ``chacha20`` or ``sqlcipher``.
 
         Raises:
             StoreBusy, WrongKey, NewerStore, StoreReadOnly, StoreFull, StoreError.
         """
         self.path = folder / FILE_NAME
+        self._cipher = cipher
         self.read_only = read_only or not _writable(folder)
         self._lock_file = None if self.read_only else _take_lock(folder)
         self._write_lock = threading.RLock()
         self._read_lock = threading.RLock()
         self._full: StoreFull | None = None
+        self._in_transaction = 0  # the thread that is in one
+        self._committed: list[Callable[[], None]] = []
         try:
             try:
                 self._open(key)
@@ -79,24 +92,50 @@ class Database:
 
     @contextlib.contextmanager
     def writing(self) -> Iterator[apsw.Connection]:
-        """One transaction: all of it is stored, or nothing."""
+        """One transaction: all of it is stored, or nothing. One inside another is part of it."""
         self.check_writable()
-        with self._write_lock, explained(self.path):
-            self._writer.execute("BEGIN IMMEDIATE")
-            try:
+        with self._write_lock:
+            if self._in_transaction:
                 yield self._writer
-                self._writer.execute("COMMIT")
-            except BaseException as error:
-                # A full disk may have rolled back already.
-                if self._writer.in_transaction:
-                    self._writer.execute("ROLLBACK")
-                if isinstance(error, apsw.FullError):
-                    self._shorten_log()
-                raise
+                return
+            with explained(self.path):
+                yield from self._transaction()
+            while self._committed:
+                self._committed.pop(0)()
+
+    def _transaction(self) -> Iterator[apsw.Connection]:
+        self._writer.execute("BEGIN IMMEDIATE")
+        self._in_transaction = threading.get_ident()
+        try:
+            yield self._writer
+            self._writer.execute("COMMIT")
+        except BaseException as error:
+            self._committed.clear()
+            # A full disk may have rolled back already.
+            if self._writer.in_transaction:
+                self._writer.execute("ROLLBACK")
+            if isinstance(error, apsw.FullError):
+                self._shorten_log()
+            raise
+        finally:
+            self._in_transaction = 0
+
+    @property
+    def in_transaction(self) -> bool:
+        """Whether this thread is in a transaction."""
+        return self._in_transaction == threading.get_ident()
+
+    def when_committed(self, do: Callable[[], None]) -> None:
+        """Inside a transaction: ``do`` is called once it is stored, before others may write."""
+        if do not in self._committed:
+            self._committed.append(do)
 
     @contextlib.contextmanager
     def reading(self) -> Iterator[apsw.Connection]:
-        """A consistent view of what is committed."""
+        """A consistent view of what is committed; in a transaction, with what it has written."""
+        if self.in_transaction:
+            yield self._writer
+            return
         with self._read_lock, explained(self.path):
             yield self._reader
 
@@ -152,7 +191,7 @@ class Database:
         with contextlib.suppress(apsw.Error):
             self._writer.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
 
-    def _open(self, key: bytes) -> None:
+    def _open(self, key: bytes | bytearray) -> None:
         with explained(self.path):
             self._writer = self._connect(key)
             try:
@@ -162,7 +201,7 @@ class Database:
                 self._writer.close()
                 raise
 
-    def _connect(self, key: bytes) -> apsw.Connection:
+    def _connect(self, key: bytes | bytearray) -> apsw.Connection:
         if self.read_only:
             if not self.path.exists():
                 raise StoreReadOnly(
@@ -192,12 +231,12 @@ class Database:
             raise
         return connection
 
-    def _prepare(self, connection: apsw.Connection, key: bytes) -> None:
+    def _prepare(self, connection: apsw.Connection, key: bytes | bytearray) -> None:
         new = self.path.stat().st_size == 0
         if new:
             connection.pragma("page_size", _PAGE_BYTES)
         # A raw key: the passphrase was stretched when the data key was unwrapped.
-        connection.pragma("cipher", "chacha20")
+        connection.pragma("cipher", self._cipher)
         connection.pragma("key", f"raw:{key.hex()}")
         if new:
             connection.pragma("auto_vacuum", _INCREMENTAL)
@@ -211,7 +250,7 @@ class Database:
             connection.pragma("synchronous", "full")
             connection.pragma("wal_autocheckpoint", _LOG_PAGES)
 
-    def _migrate(self, key: bytes) -> None:
+    def _migrate(self, key: bytes | bytearray) -> None:
         version = int(self._writer.pragma("user_version"))
         if version > VERSION:
             raise NewerStore(
@@ -237,6 +276,26 @@ class Database:
         if self._lock_file is not None:
             os.close(self._lock_file)
             self._lock_file = None
+
+
+@contextlib.contextmanager
+def held(folder: Path) -> Iterator[None]:
+    """Holds the library in ``folder`` as `Database` does, without opening its vault.
+
+    Raises:
+        StoreBusy: another program holds it.
+        StoreReadOnly: its folder cannot be written.
+    """
+    try:
+        descriptor = _take_lock(folder)
+    except OSError as error:
+        raise StoreReadOnly(
+            str(folder), "The library cannot be written.", "Check the rights on its folder."
+        ) from error
+    try:
+        yield
+    finally:
+        os.close(descriptor)
 
 
 @contextlib.contextmanager

@@ -110,7 +110,7 @@ class ContentKeys:
     unwrapped already are known by their wrapped form, not by a number that may be given anew.
     """
 
-    def __init__(self, data_key: bytes) -> None:
+    def __init__(self, data_key: bytes | bytearray) -> None:
         self._wraps = Seal(_derived(data_key, "collection keys"))
         self._opened: dict[bytes, CollectionSeal] = {}
 
@@ -200,7 +200,7 @@ def rewrite_keys(connection: apsw.Connection) -> None:
         connection.executemany(f"INSERT INTO {table} VALUES (?, ?)", rows)
 
 
-def _derived(key: bytes, use: str) -> bytes:
+def _derived(key: bytes | bytearray, use: str) -> bytes:
     return HKDFExpand(SHA256(), _KEY_BYTES, f"muniment content 1\n{use}".encode()).derive(key)
 
 

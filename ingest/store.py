@@ -25,6 +25,7 @@ from ingest.records import (
     Vectors,
 )
 from ingest.sealing import ContentKeys
+from ingest.store_audit import AuditStore
 from ingest.store_chunks import ChunkStore
 from ingest.store_conversations import ConversationStore
 from ingest.store_pages import open_details
@@ -51,13 +52,20 @@ __all__ = [
 ]
 
 
-class Store(ChunkStore, ConversationStore, SheetStore):
+class Store(ChunkStore, ConversationStore, SheetStore, AuditStore):
     """The library's documents in the vault file."""
 
-    def __init__(self, folder: Path, key: bytes, *, read_only: bool = False) -> None:
-        """Opens or creates the vault in ``folder``; see `Database` for the errors."""
+    def __init__(
+        self,
+        folder: Path,
+        key: bytes | bytearray,
+        *,
+        cipher: str = "chacha20",
+        read_only: bool = False,
+    ) -> None:
+        """Opens or creates the vault in ``folder``; see `Database` for ciphers and errors."""
         self.folder = folder
-        self._database = Database(folder, key, read_only=read_only)
+        self._database = Database(folder, key, cipher=cipher, read_only=read_only)
         self._keys = ContentKeys(key)
 
     @property

@@ -12,9 +12,12 @@ from contextlib import closing
 from datetime import date
 from pathlib import Path
 
-from app.core import vault
-from app.core.adding import Adder, document_info
+from app.core import policy, vault
+from app.core.adding import Adder, collection_named, document_info
 from app.core.asking import glossary
+from app.core.audit import Audit
+from app.core.audit_entries import What
+from app.core.audit_export import AuditExporting
 from app.core.events import (
     CollectionInfo,
     DocumentInfo,
@@ -24,12 +27,15 @@ from app.core.events import (
     Progressed,
 )
 from app.core.ingestion import chunks_of, title_of
+from app.core.key_changes import meet_policy, unlocked_key
 from app.core.language_model import LanguageModel
 from app.core.library_index import LibraryIndex
 from app.core.locations import check_new_library
 from app.core.models import Models
+from app.core.page_export import PageExporting
 from app.core.preload import Preload
 from app.core.privacy import make_report, text_of, verdict, write_report
+from app.core.process_guard import wipe
 from app.core.reading_plan import ReadingPlan
 from app.core.snapshots import LibrarySnapshots
 from app.core.table_export import TableExporting
@@ -42,24 +48,32 @@ from ingest.store import Document, Store
 from ingest.types import FileInfo, Passage
 
 
-class Workspace(TableExporting, Transcribing):
+class Workspace(TableExporting, PageExporting, AuditExporting, Transcribing):
     """One open library."""
 
     def __init__(
         self,
         folder: Path,
-        data_key: bytes,
+        data_key: bytearray,
         *,
+        cipher: vault.VaultCipher = "chacha20",
         model_folder: Path | None = None,
         preload: Preload | None = None,
     ) -> None:
+        """``data_key`` is the workspace's from now on: `close` wipes it, and so does a failure."""
         self.folder = folder
-        super().__init__(Store(folder, data_key))
+        self._data_key = data_key
+        try:
+            super().__init__(Store(folder, data_key, cipher=cipher))
+        except BaseException:
+            wipe(data_key)
+            raise
+        self.audit = Audit(folder, data_key, self._store)
         self.snapshots = LibrarySnapshots(folder, data_key, self._store)
         default = preload.embedder if preload else None
         self._models = Models(self._store, model_folder, default)
         self._index = LibraryIndex(self._store, self._models)
-        self._adder = Adder(self._store, self._models, self._index)
+        self._adder = Adder(self._store, self._models, self._index, self.audit)
         self.language = LanguageModel(self._store, self.snapshots)
         self.reading = ReadingPlan(
             self._store,
@@ -74,29 +88,58 @@ class Workspace(TableExporting, Transcribing):
         folder: Path,
         key: vault.KeySource,
         *,
-        create: bool = False,
+        create: bool | vault.NewLibrary = False,
         preload: Preload | None = None,
     ) -> Workspace:
         """Opens the library in ``folder``; with ``create``, makes it when there is none.
+
+        As ``create`` a `vault.NewLibrary` says what a new one gets beside ``key``.
 
         ``preload`` has loaded the default model meanwhile.
 
         Raises:
             StoreError: wrong key, no library, in use elsewhere, newer version; the class says.
+            PolicyError: the computer's policy cannot be read.
+            PolicyForbids: it requires a record that cannot be kept.
         """
-        if create and not vault.has_keys(folder):
+        policy.current()  # nothing is opened, nor tried, under a policy that cannot be read
+        created = bool(create) and not vault.has_keys(folder)
+        if created:
             check_new_library(folder)
+            if isinstance(key, vault.EscrowKey):
+                raise vault.BadKeySource(
+                    str(folder), "A library is not made with an escrow key.", "Give another key."
+                )
             vault.check_new(key, str(folder))
             make_folder(folder)
-            return cls(folder, vault.create_keys(folder, key), preload=preload)
-        return cls(folder, vault.open_keys(folder, key), preload=preload)
+            new = create if isinstance(create, vault.NewLibrary) else None
+            data_key = vault.create_keys(folder, key, new=new)
+        else:
+            data_key = unlocked_key(folder, key)
+        workspace = cls(folder, data_key, cipher=vault.vault_cipher(folder), preload=preload)
+        try:
+            workspace.audit.unlocked(vault.kind_of(key), created=created)
+            meet_policy(folder, data_key, workspace.audit, workspace._store)
+        except BaseException:
+            workspace._let_go()
+            raise
+        return workspace
 
     def close(self) -> None:
-        """Ends every child and lets go of the library; what is under way elsewhere fails."""
+        """Ends every child, lets go of the library and wipes its keys; what is under way fails.
+
+        `app.core.process_guard` says what cannot be wiped.
+        """
+        self.audit.locked()
+        self._let_go()
+
+    def _let_go(self) -> None:
         self.language.close()
         self._adder.close()
         self.close_pages()
         self._store.close()
+        self.snapshots.close()
+        wipe(self._data_key)
 
     def __enter__(self) -> Workspace:
         return self
@@ -114,12 +157,15 @@ class Workspace(TableExporting, Transcribing):
 
     def create_collection(self, name: str) -> CollectionInfo:
         """Makes an empty collection, or returns the one of that name."""
-        made = self._store.add_collection(name)
+        made = collection_named(self._store, self.audit, name)
         return CollectionInfo(made.id, made.name, made.documents, made.pages)
 
     def rename_collection(self, collection_id: int, name: str) -> None:
         """Gives a collection another name."""
-        self._store.rename_collection(collection_id, name)
+        with self._store.together():
+            self._store.rename_collection(collection_id, name)
+            named = self.audit.named(name)
+            self.audit.record(What.COLLECTION_RENAMED, collection=collection_id, **named)
 
     def remove_collection(self, name: str) -> None:
         """Removes a collection with all its documents."""
@@ -127,7 +173,14 @@ class Workspace(TableExporting, Transcribing):
         documents = [document.id for document in self._store.documents(collection.id)]
         # First: interrupted between the two, a document is read again rather than kept for ever.
         self._forget_read(documents)
-        self._store.remove_collection(collection.id)
+        with self._store.together():
+            self._store.remove_collection(collection.id)
+            self.audit.record(
+                What.COLLECTION_REMOVED,
+                collection=collection.id,
+                documents=list(documents),
+                **self.audit.named(name),
+            )
         self._index.remove_collection(collection.id)
 
     @property
@@ -195,7 +248,9 @@ class Workspace(TableExporting, Transcribing):
         document = self._store.document(document_id)
         info = self._document_info(document)
         self._forget_read([document_id])
-        self._store.remove(document_id)
+        with self._store.together():
+            self._store.remove(document_id)
+            self.audit.document(What.DOCUMENT_REMOVED, document)
         self._index.remove(document.collection_id, [document_id])
         self._drop_renderer(document_id)
         yield DocumentRemoved(info)
@@ -215,6 +270,7 @@ class Workspace(TableExporting, Transcribing):
         """The best passages; of some documents, or of files changed between two days."""
         found = self._store.collection(collection)
         chosen = self._chosen(found.id, documents, since, until)
+        self.audit.record(What.SEARCH_MADE, collection=found.id, **self.audit.asked(words))
         return self._searcher(found.id).search(found.id, words, k=k, documents=chosen)
 
     def prepare(self, collection: str) -> None:
@@ -224,12 +280,27 @@ class Workspace(TableExporting, Transcribing):
     # Followed folders
 
     def follow(self, collection: str, folder: str) -> None:
-        """The collection follows a folder from now on; see `app.core.following`."""
-        self._store.follow(self._store.add_collection(collection).id, str(Path(folder).resolve()))
+        """The collection follows a folder from now on; see `app.core.following`.
+
+        Raises:
+            PolicyForbids: this folder may not be followed.
+        """
+        path = Path(folder).resolve()
+        with self.audit.refusals("following a folder"):
+            policy.check_folder(path)
+        with self._store.together():
+            number = collection_named(self._store, self.audit, collection).id
+            self._store.follow(number, str(path))
+            named = self.audit.named(str(path), "folder")
+            self.audit.record(What.FOLDER_FOLLOWED, collection=number, **named)
 
     def unfollow(self, collection: str, folder: str) -> None:
         """It does no longer; its documents stay."""
-        self._store.unfollow(self._store.collection(collection).id, str(Path(folder).resolve()))
+        path, number = str(Path(folder).resolve()), self._store.collection(collection).id
+        with self._store.together():
+            self._store.unfollow(number, path)
+            named = self.audit.named(path, "folder")
+            self.audit.record(What.FOLDER_UNFOLLOWED, collection=number, **named)
 
     def followed(self, collection: str) -> list[str]:
         """The folders that the collection follows."""
@@ -248,7 +319,9 @@ class Workspace(TableExporting, Transcribing):
         Each document changes over on its own, so that an interruption loses nothing: opening
         the library again and searching goes on with those that are left.
         """
-        self._models.use_embedder(folder)
+        with self.audit.refusals("model"):
+            self._models.use_embedder(folder)
+        self.audit.model_changed("embedding", folder)
         self._index.forget()
         yield from self.embed_outdated()
 
@@ -278,8 +351,11 @@ class Workspace(TableExporting, Transcribing):
 
         Raises:
             ModelError: it cannot be loaded; the choice stays as it was.
+            PolicyForbids: this model may not be used.
         """
-        self._models.use_reranker(folder)
+        with self.audit.refusals("model"):
+            self._models.use_reranker(folder)
+        self.audit.model_changed("reranker", folder)
 
     def use_language_model(self, path: Path | None, *, for_now: bool = False) -> ModelFacts | None:
         """Answers are written by the model at ``path`` from now on; None goes without.
@@ -288,8 +364,13 @@ class Workspace(TableExporting, Transcribing):
 
         Raises:
             EngineError: it cannot be loaded; the choice stays as it was.
+            PolicyForbids: this model may not be used.
         """
-        return self.language.use(path, for_now=for_now)
+        with self.audit.refusals("model"):
+            facts = self.language.use(path, for_now=for_now)
+        mark = facts.fingerprint if facts else None
+        self.audit.model_changed("language", path, mark, for_now=for_now)
+        return facts
 
     def language_model(self) -> str:
         """The path of the model that writes, or nothing."""
