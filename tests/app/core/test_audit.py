@@ -362,7 +362,7 @@ def test_a_library_of_the_fourth_format_begins_a_log(tmp_path: Path, key: KeyFil
     folder = tmp_path / "library"
     data_key = create_keys(folder, key)
     with older(folder, data_key, 4) as old:
-        old.add_collection("Matter")
+        old.collection("Matter")
     with Workspace.open(folder, key) as workspace:
         assert kinds(workspace) == [What.LOG_BEGUN, What.LIBRARY_UNLOCKED]
         assert workspace.audit.verify().problems == ()
