@@ -20,6 +20,7 @@ from ingest.naming import check_name
 from ingest.records import (
     Collection,
     Document,
+    FigureRows,
     IndexRows,
     NewDocument,
     PageState,
@@ -28,14 +29,23 @@ from ingest.records import (
     Vectors,
 )
 from ingest.store_conversations import ConversationStore
+from ingest.store_figures import FigureStore
 from ingest.store_pages import PageStore
 from ingest.store_sheets import SheetStore
-from ingest.store_writing import note, put_chunks, put_document, put_parts, utc_now
+from ingest.store_writing import (
+    count_chunks,
+    note,
+    put_chunks,
+    put_document,
+    put_parts,
+    utc_now,
+)
 from ingest.types import Chunk
 
 __all__ = [
     "Collection",
     "Document",
+    "FigureRows",
     "IndexRows",
     "NewDocument",
     "PageState",
@@ -46,7 +56,7 @@ __all__ = [
 ]
 
 
-class Store(PageStore, ConversationStore, SheetStore):
+class Store(PageStore, FigureStore, ConversationStore, SheetStore):
     """The library's documents in the vault file."""
 
     def __init__(self, folder: Path, key: bytes, *, read_only: bool = False) -> None:
@@ -191,6 +201,27 @@ class Store(PageStore, ConversationStore, SheetStore):
                 "UPDATE document SET model = ?, chunk_count = ? WHERE id = ?",
                 (model, len(chunks), document_id),
             )
+
+    def add_chunks(self, document_id: int, chunks: Sequence[Chunk], vectors: Vectors) -> None:
+        """Puts more chunks behind those that a document has.
+
+        Raises:
+            StoreError: the document was removed.
+        """
+        with self._database.writing() as connection:
+            self.document(document_id)  # says so when there is none
+            put_chunks(connection, document_id, chunks, vectors)
+            count_chunks(connection, document_id)
+
+    def remove_chunks(self, document_id: int, chunk_ids: Sequence[int]) -> None:
+        """Removes some of a document's chunks with their vectors."""
+        with self._database.writing() as connection:
+            connection.execute(
+                "DELETE FROM chunk WHERE document_id = ? "
+                "AND id IN (SELECT value FROM json_each(?))",
+                (document_id, json.dumps(list(chunk_ids))),
+            )
+            count_chunks(connection, document_id)
 
     def move(self, document_id: int, path: str, name: str, modified: str) -> Document:
         """Notes that a document's file is now at another path."""

@@ -21,12 +21,13 @@ from app.core.events import (
     FileFailed,
     FileSkipped,
 )
+from app.core.figure_sight import FigureSight
 from app.core.files import expand
 from app.core.ingestion import ReadDocument, embed, read_all
 from app.core.library_index import LibraryIndex
 from app.core.models import Models
 from ingest.embedder import Embedder
-from ingest.errors import IngestError, StoreError
+from ingest.errors import IngestError, ModelError, StoreError
 from ingest.guest.limits import Limits
 from ingest.ocr.pool import OcrPool
 from ingest.source import open_source
@@ -36,10 +37,13 @@ from ingest.store import Document, NewDocument, Store
 class Adder:
     """Adds to one library; one batch at a time."""
 
-    def __init__(self, store: Store, models: Models, index: LibraryIndex) -> None:
+    def __init__(
+        self, store: Store, models: Models, index: LibraryIndex, sight: FigureSight
+    ) -> None:
         self._store = store
         self._models = models
         self._index = index
+        self._sight = sight
         self._ocr: OcrPool | None = None
 
     def close(self) -> None:
@@ -87,8 +91,16 @@ class Adder:
                 for missed in left:
                     counts["failed"] += 1
                     yield FileFailed(missed, f"It was not stored. {error.cause}", error.remedy)
+        unseen: ModelError | None = None
+        if refused is None and not stop.is_set():
+            try:
+                yield from self._sight.catch_up(target.id, stop)
+            except ModelError as error:
+                unseen = error  # what was added is there all the same
         self._index.optimize(target.id)
         yield BatchFinished(**counts)
+        if unseen is not None:
+            raise unseen
         if refused is not None:
             raise refused
 

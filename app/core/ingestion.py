@@ -19,7 +19,7 @@ from app.core.events import ChunksEmbedded, Event, FileFailed, FileStarted, Page
 from ingest.chunker import ChunkSizes, chunk_pages
 from ingest.embedder import Embedder
 from ingest.errors import IngestError, PasswordNeeded
-from ingest.figure_chunks import figure_chunks
+from ingest.figure_chunks import figure_chunks, mute_chunks
 from ingest.reading import FileRead, OcrPool, PageText, page_sizes, read_file
 from ingest.store import NewDocument
 from ingest.types import Chunk, Figure, FileInfo, Page, Reading
@@ -47,12 +47,21 @@ class ReadDocument:
 
 
 def chunks_of(
-    pages: Sequence[Page], figures: Sequence[Figure], title: str, embedder: Embedder
+    pages: Sequence[Page],
+    figures: Sequence[Figure],
+    title: str,
+    embedder: Embedder,
+    *,
+    seen: bool = False,
 ) -> list[Chunk]:
-    """All chunks of a document: those of its text, then those of its figures."""
-    sizes = sizes_for(embedder)
-    text = chunk_pages(pages, title, embedder.count_tokens, sizes)
-    return text + figure_chunks(figures, text, title, embedder.count_tokens, sizes)
+    """All chunks of a document: those of its text, then those of its figures.
+
+    Where figures are ``seen``, also those that nothing is said about.
+    """
+    sizes, count = sizes_for(embedder), embedder.count_tokens
+    text = chunk_pages(pages, title, count, sizes)
+    told = text + figure_chunks(figures, text, title, count, sizes)
+    return told + mute_chunks(figures, told, title, count, sizes) if seen else told
 
 
 def title_of(path: Path, info: FileInfo) -> str:

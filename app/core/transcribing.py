@@ -112,7 +112,7 @@ class Transcribing(PageViewing, ABC):
 
     def _written_down(self, sheet: _Sheet, budget: int) -> str:
         box = Box(0.0, 0.0, sheet.width, sheet.height)
-        png = self.crop_png(sheet.document_id, sheet.page, box, pixels=budget * SIDE**2)
+        png = self.upright_png(sheet.document_id, sheet.page, box, pixels=budget * SIDE**2)
         return "".join(self._told(instructions("transcribe"), Image(png, budget)))
 
 

@@ -23,6 +23,7 @@ from app.core.events import (
     Event,
     Progressed,
 )
+from app.core.figure_sight import FigureSight, FiguresSeen
 from app.core.ingestion import chunks_of, title_of
 from app.core.language_model import LanguageModel
 from app.core.library_index import LibraryIndex
@@ -58,13 +59,16 @@ class Workspace(TableExporting, Transcribing):
         default = preload.embedder if preload else None
         self._models = Models(self._store, model_folder, default)
         self._index = LibraryIndex(self._store, self._models)
-        self._adder = Adder(self._store, self._models, self._index)
+        self._sight = FigureSight(self._store, self._models, self._index)
+        self._adder = Adder(self._store, self._models, self._index, self._sight)
         self.language = LanguageModel(self._store, self.snapshots)
         self.reading = ReadingPlan(
             self._store,
             self.language,
             self.snapshots,
-            lambda document, page, box, pixels: self.crop_png(document, page, box, pixels=pixels),
+            lambda document, page, box, pixels: self.upright_png(
+                document, page, box, pixels=pixels
+            ),
         )
 
     @classmethod
@@ -248,6 +252,7 @@ class Workspace(TableExporting, Transcribing):
                 [stored.figure for stored in self._store.figures(document.id)],
                 title_of(Path(document.path), info),
                 embedder,
+                seen=self._models.sees_figures,
             )
             vectors = embedder.embed([chunk.search_text for chunk in chunks])
             self._store.put_chunks(document.id, chunks, vectors, embedder.model)
@@ -260,6 +265,26 @@ class Workspace(TableExporting, Transcribing):
             ModelError: it cannot be loaded; the choice stays as it was.
         """
         self._models.use_reranker(folder)
+
+    def look_at_figures(self, folder: Path | None) -> Iterator[Event]:
+        """Figures are also found by what they show, seen by the model in ``folder``; None: not.
+
+        Each figure is kept as it is seen, so that an interruption loses nothing: choosing the
+        folder again goes on with those that are left, and so does adding to a collection.
+
+        Raises:
+            ModelError: it cannot be loaded; all stays as it was.
+        """
+        self._sight.use(folder)
+        yield from self._sight.catch_up()
+
+    def figures_seen(self) -> FiguresSeen:
+        """Which model looks at figures, and how far it came.
+
+        Raises:
+            ModelError: it cannot be loaded.
+        """
+        return self._sight.state()
 
     def use_language_model(self, path: Path | None, *, for_now: bool = False) -> ModelFacts | None:
         """Answers are written by the model at ``path`` from now on; None goes without.
@@ -291,7 +316,14 @@ class Workspace(TableExporting, Transcribing):
 
     def _searcher(self, collection_id: int) -> Searcher:
         index, embedder = self._index.of(collection_id)
-        return Searcher(self._store, index, embedder, glossary(), reranker=self._models.reranker)
+        return Searcher(
+            self._store,
+            index,
+            embedder,
+            glossary(),
+            reranker=self._models.reranker,
+            sight=self._index.sight_of(collection_id),
+        )
 
     def _chosen(
         self,
