@@ -35,8 +35,8 @@ class Fusion:
     is that of figures' scores, ``shown_weight`` the same where the question asks to see something;
     there a figure is also raised by ``page_share`` of what the best text of its page is above it.
     ``seen_weight`` is that of the ranking of figures by what they show, ``seen_shown_weight`` the
-    same where the question asks to see something: there it alone can bring a figure among the
-    first, elsewhere it only tells apart what the words have found.
+    same where the question asks to see something, or no text holds any of its words: there it
+    alone brings a figure among the first, elsewhere it only adds to what the words have found.
     """
 
     constant: int = 60
@@ -49,7 +49,7 @@ class Fusion:
     figure_weight: float = 0.9
     shown_weight: float = 1.0
     page_share: float = 0.5
-    seen_weight: float = 0.3
+    seen_weight: float = 0.5
     seen_shown_weight: float = 1.5
 
 
@@ -103,10 +103,8 @@ class Searcher:
         # A few more, so that as many are left when figures are not counted.
         nearest = index.nearest(collection_id, vectors[0], depth + _FIGURES, documents)
         asked = words_to_find(words) or words
-        rankings = [
-            (nearest, fusion.vector_weight),
-            (index.matching(collection_id, asked, depth, documents), fusion.text_weight),
-        ]
+        by_words = index.matching(collection_id, asked, depth, documents)
+        rankings = [(nearest, fusion.vector_weight), (by_words, fusion.text_weight)]
         if wording:
             worded = index.nearest(collection_id, vectors[1], depth + _FIGURES, documents)
             matching = index.matching(collection_id, asked, depth, documents, beside=wording)
@@ -121,7 +119,8 @@ class Searcher:
         }
         if self._sight is not None:
             seen = self._sight.nearest(collection_id, words, _SEEN, documents)
-            weight *= fusion.seen_shown_weight if asks_to_see(words) else fusion.seen_weight
+            alone = asks_to_see(words) or all(hit.figure for hit in by_words)
+            weight *= fusion.seen_shown_weight if alone else fusion.seen_weight
             for chunk, score in fuse([(seen, weight)], fusion):
                 fused[chunk] = fused.get(chunk, 0.0) + score
                 figures.add(chunk)
