@@ -42,12 +42,15 @@ def pack_chunk(chunk: Chunk) -> bytes:
         [line.page, _box(line.box), line.start, line.end, line.source.value, line.confidence]
         for line in chunk.lines
     ]
-    return _pack([chunk.text, list(chunk.heading), lines, chunk.figure])
+    packed = [chunk.text, list(chunk.heading), lines, chunk.figure]
+    return _pack([*packed, chunk.by] if chunk.by else packed)
 
 
 def unpack_chunk(ordinal: int, search_text: str, data: bytes) -> Chunk:
     """The inverse of `pack_chunk`."""
-    text, heading, lines, *figure = _unpack(data)  # older libraries have no figures
+    text, heading, lines, *more = _unpack(data)  # older libraries have no figures
+    figure = more[0] if more else None
+    by = more[1] if len(more) > 1 else ""
     return Chunk(
         ordinal,
         text,
@@ -57,7 +60,8 @@ def unpack_chunk(ordinal: int, search_text: str, data: bytes) -> Chunk:
             ChunkLine(page, Box(*box), start, end, TextSource(source), confidence)
             for page, box, start, end, source, confidence in lines
         ),
-        figure[0] if figure else None,
+        figure,
+        by,
     )
 
 

@@ -251,6 +251,7 @@ class Searcher:
             best.score,
             max(rank.similarity for rank, _ in group),
             figure,
+            chunks[0].chunk.by,
         )
 
 

@@ -202,25 +202,22 @@ class Store(PageStore, FigureStore, ConversationStore, SheetStore):
                 (model, len(chunks), document_id),
             )
 
-    def add_chunks(self, document_id: int, chunks: Sequence[Chunk], vectors: Vectors) -> None:
-        """Puts more chunks behind those that a document has.
+    def replace_chunks(
+        self, document_id: int, older: Sequence[int], chunks: Sequence[Chunk], vectors: Vectors
+    ) -> None:
+        """Puts chunks in place of some of a document's; the others stay as they are.
 
         Raises:
             StoreError: the document was removed.
         """
-        with self._database.writing() as connection:
-            self.document(document_id)  # says so when there is none
-            put_chunks(connection, document_id, chunks, vectors)
-            count_chunks(connection, document_id)
-
-    def remove_chunks(self, document_id: int, chunk_ids: Sequence[int]) -> None:
-        """Removes some of a document's chunks with their vectors."""
+        self.document(document_id)  # says so when there is none
         with self._database.writing() as connection:
             connection.execute(
                 "DELETE FROM chunk WHERE document_id = ? "
                 "AND id IN (SELECT value FROM json_each(?))",
-                (document_id, json.dumps(list(chunk_ids))),
+                (document_id, json.dumps(list(older))),
             )
+            put_chunks(connection, document_id, chunks, vectors)
             count_chunks(connection, document_id)
 
     def move(self, document_id: int, path: str, name: str, modified: str) -> Document:

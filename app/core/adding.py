@@ -155,8 +155,19 @@ class Adder:
             else:
                 yield step
 
-    def _put(self, collection_id: int, new: NewDocument) -> Event:
-        older = self._store.find(collection_id, path=new.path)
+    def put_read(self, collection: str, document: ReadDocument) -> DocumentAdded | DocumentReplaced:
+        """Stores a document that was read elsewhere; the same content gives way to it."""
+        target = self._store.add_collection(collection)
+        for step in embed(document, self._models.embedder):
+            if isinstance(step, NewDocument):
+                known = self._store.find(target.id, content_hash=step.content_hash)
+                return self._put(target.id, step, known)
+        raise AssertionError("embedding ends with the document")
+
+    def _put(
+        self, collection_id: int, new: NewDocument, older: Document | None = None
+    ) -> DocumentAdded | DocumentReplaced:
+        older = older or self._store.find(collection_id, path=new.path)
         stored = self._store.put(collection_id, new, replaces=older.id if older else None)
         self._index.put(collection_id, stored.id)
         info = self._info(stored)

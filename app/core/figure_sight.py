@@ -11,6 +11,8 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from app.core.events import Progressed
 from app.core.ingestion import sizes_for, title_of
 from app.core.library_index import LibraryIndex
@@ -122,7 +124,7 @@ class FigureSight:
             if chunk.figure not in held
         ]
         vectors = embedder.embed([chunk.search_text for chunk in new])
-        self._store.add_chunks(document_id, new, vectors)
+        self._store.replace_chunks(document_id, (), new, vectors)
 
     def _without_mute_figures(self) -> None:
         for collection in self._store.collections():
@@ -133,4 +135,4 @@ class FigureSight:
                 chunks = self._store.document_chunks(document.id) if mute else []
                 gone = [stored.id for stored in chunks if stored.chunk.figure in mute]
                 if gone:
-                    self._store.remove_chunks(document.id, gone)
+                    self._store.replace_chunks(document.id, gone, (), np.empty((0, 0), np.float32))

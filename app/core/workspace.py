@@ -15,8 +15,10 @@ from pathlib import Path
 from app.core import vault
 from app.core.adding import Adder, document_info
 from app.core.asking import glossary
+from app.core.dictating import dictated
 from app.core.events import (
     CollectionInfo,
+    DocumentAdded,
     DocumentInfo,
     DocumentRemoved,
     DocumentReplaced,
@@ -24,7 +26,7 @@ from app.core.events import (
     Progressed,
 )
 from app.core.figure_sight import FigureSight, FiguresSeen
-from app.core.ingestion import chunks_of, title_of
+from app.core.ingestion import chunks_of, chunks_of_readings, title_of
 from app.core.language_model import LanguageModel
 from app.core.library_index import LibraryIndex
 from app.core.locations import check_new_library
@@ -39,6 +41,7 @@ from engine.options import ModelFacts
 from ingest.embedder import Embedder
 from ingest.search import Searcher
 from ingest.store import Document, Store
+from ingest.store_writing import utc_now
 from ingest.types import FileInfo, Passage
 
 
@@ -184,6 +187,34 @@ class Workspace(TableExporting, Transcribing):
         self._drop_renderer(document_id)
         yield DocumentRemoved(info)
 
+    # What models wrote down
+
+    def _take_in(self, document_id: int, page: int) -> None:
+        document = self._store.document(document_id)
+        if document.model != self.embedder.model:
+            return  # its chunks are made anew with the change of model
+        stored = self._store.document_chunks(document_id)
+        older = [s.id for s in stored if s.chunk.by and s.chunk.pages == (page,)]
+        new = chunks_of_readings(
+            self._store.pages(document_id),
+            self._store.model_readings(document_id, page),
+            [s.chunk for s in stored],
+            title_of(Path(document.path), FileInfo("", document.pages, document.title)),
+            self.embedder,
+        )
+        vectors = self.embedder.embed([chunk.search_text for chunk in new])
+        self._store.replace_chunks(document_id, older, new, vectors)
+        self._index.put(document.collection_id, document_id)
+
+    def _keep_dictated(
+        self, path: Path, text: str, by: str, collection: str
+    ) -> DocumentAdded | DocumentReplaced:
+        read = dictated(path.absolute(), text, by, utc_now(), self.embedder)
+        kept = self._adder.put_read(collection, read)
+        self._forget_read([kept.document.id])
+        self._drop_renderer(kept.document.id)
+        return kept
+
     # Asking
 
     def search(
@@ -253,6 +284,7 @@ class Workspace(TableExporting, Transcribing):
                 title_of(Path(document.path), info),
                 embedder,
                 seen=self._models.sees_figures,
+                readings=self._store.model_readings(document.id),
             )
             vectors = embedder.embed([chunk.search_text for chunk in chunks])
             self._store.put_chunks(document.id, chunks, vectors, embedder.model)
