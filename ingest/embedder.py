@@ -140,6 +140,8 @@ class SentenceTransformerEmbedder(Embedder):
             )
         except (OSError, ValueError, KeyError, ImportError) as error:
             raise _damaged(folder, f"sentence-transformers cannot load it ({error})") from error
+        # To a model that also sees, a bare string that is a picture's path or address is a picture.
+        self._sees = bool(self._model.supports("image"))
         self.model = config.model
         self.window = int(self._model.max_seq_length) - 2
         self.dimension = int(self._model.get_embedding_dimension())
@@ -150,7 +152,7 @@ class SentenceTransformerEmbedder(Embedder):
         for start in range(0, len(ordered), _BATCH_TEXTS):
             batch = ordered[start : start + _BATCH_TEXTS]
             vectors[batch] = self._model.encode(
-                [texts[i] for i in batch],
+                [{"text": texts[i]} if self._sees else texts[i] for i in batch],
                 batch_size=32,
                 normalize_embeddings=True,
                 show_progress_bar=False,

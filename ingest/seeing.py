@@ -44,12 +44,10 @@ def look_at(
                 if pixels is not None:
                     seen[number] = pixels
             vectors = dict(zip(seen, embedder.embed_images(list(seen.values())), strict=True))
-            store.put_figure_vectors(
-                document_id,
-                document.content_hash,
-                embedder.model,
-                {number: vectors.get(number) for number in part},
-            )
+            if store.document(document_id).content_hash != document.content_hash:
+                return  # replaced meanwhile: these are figures of what it was
+            kept = {number: vectors.get(number) for number in part}
+            store.put_figure_vectors(document_id, embedder.model, kept)
             yield start + len(part)
 
 

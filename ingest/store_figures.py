@@ -16,7 +16,7 @@ import numpy as np
 from ingest.database import Database
 from ingest.records import FigureRows, Vectors
 
-_KIND = "figures by "
+_SEEN, _NOT_DRAWN = "figures by ", "figures not drawn for "  # and the model's name
 
 
 class FigureStore:
@@ -26,13 +26,14 @@ class FigureStore:
 
     def unseen_figures(self, model: str, collection_id: int | None = None) -> dict[int, list[int]]:
         """The figures that a model has not looked at: their numbers by document."""
-        rows = self._figure_rows(
+        rows = self._select(
             "SELECT f.document_id, f.number FROM document d "
             "JOIN figure f ON f.document_id = d.id "
-            "LEFT JOIN original o ON o.document_id = d.id AND o.kind = ? AND o.piece = f.number "
-            "WHERE o.piece IS NULL AND (? IS NULL OR d.collection_id = ?) "
+            "WHERE (? IS NULL OR d.collection_id = ?) AND NOT EXISTS ("
+            "SELECT 1 FROM original o "
+            "WHERE o.document_id = d.id AND o.kind IN (?, ?) AND o.piece = f.number) "
             "ORDER BY f.document_id, f.number",
-            (_KIND + model, collection_id, collection_id),
+            (collection_id, collection_id, _SEEN + model, _NOT_DRAWN + model),
         )
         unseen: dict[int, list[int]] = {}
         for document_id, number in rows:
@@ -40,48 +41,39 @@ class FigureStore:
         return unseen
 
     def put_figure_vectors(
-        self, document_id: int, content_hash: str, model: str, vectors: Mapping[int, Vectors | None]
+        self, document_id: int, model: str, vectors: Mapping[int, Vectors | None]
     ) -> None:
         """Keeps vectors by the figures' numbers; None notes that a figure cannot be drawn.
 
-        Nothing is kept where the document has been removed, or replaced by another content.
+        Nothing is kept of a figure that is not there.
         """
         with self._database.writing() as connection:
-            connection.executemany(
-                "INSERT OR REPLACE INTO original SELECT d.id, ?, f.number, ? FROM document d "
-                "JOIN figure f ON f.document_id = d.id "
-                "WHERE d.id = ? AND d.content_hash = ? AND f.number = ?",
-                (
-                    (
-                        _KIND + model,
-                        b"" if vector is None else np.asarray(vector, np.float32).tobytes(),
-                        document_id,
-                        content_hash,
-                        number,
-                    )
-                    for number, vector in vectors.items()
-                ),
-            )
+            for number, vector in vectors.items():
+                kind = (_NOT_DRAWN if vector is None else _SEEN) + model
+                data = b"" if vector is None else np.asarray(vector, np.float32).tobytes()
+                connection.execute(
+                    "INSERT OR REPLACE INTO original SELECT document_id, ?, number, ? "
+                    "FROM figure WHERE document_id = ? AND number = ?",
+                    (kind, data, document_id, number),
+                )
 
     def forget_figure_vectors(self, *, but: str = "") -> None:
         """Removes the vectors of every model, ``but`` of one."""
         with self._database.writing() as connection:
-            connection.execute(
-                "DELETE FROM original WHERE substr(kind, 1, ?) = ? AND kind <> ?",
-                (len(_KIND), _KIND, _KIND + but),
-            )
+            for prefix in (_SEEN, _NOT_DRAWN):
+                connection.execute(
+                    "DELETE FROM original WHERE substr(kind, 1, ?) = ? AND kind <> ?",
+                    (len(prefix), prefix, prefix + but),
+                )
 
-    def figure_rows(
-        self, collection_id: int, model: str, *, document_id: int | None = None
-    ) -> FigureRows:
-        """What the index needs of all a collection's figures, or of one document's."""
-        rows = self._figure_rows(
+    def figure_rows(self, collection_id: int, model: str) -> FigureRows:
+        """What the index needs of all a collection's figures."""
+        rows = self._select(
             "SELECT c.id, c.document_id, o.data FROM document d "
             "JOIN chunk c ON c.document_id = d.id AND c.figure IS NOT NULL "
             "JOIN original o ON o.document_id = d.id AND o.kind = ? AND o.piece = c.figure "
-            "WHERE d.collection_id = ? AND (? IS NULL OR d.id = ?) AND length(o.data) > 0 "
-            "ORDER BY c.id",
-            (_KIND + model, collection_id, document_id, document_id),
+            "WHERE d.collection_id = ? ORDER BY c.id",
+            (_SEEN + model, collection_id),
         )
         data = np.frombuffer(b"".join(row[2] for row in rows), np.float32)
         return FigureRows(
@@ -93,7 +85,7 @@ class FigureStore:
     def has_figures(self, collection_id: int) -> bool:
         """Whether a collection has any figure."""
         return bool(
-            self._figure_rows(
+            self._select(
                 "SELECT 1 FROM document d JOIN figure f ON f.document_id = d.id "
                 "WHERE d.collection_id = ? LIMIT 1",
                 (collection_id,),
@@ -102,15 +94,15 @@ class FigureStore:
 
     def count_figures(self, model: str) -> tuple[int, int, int]:
         """All figures of the library; those a model has seen; those it could not be shown."""
-        rows = self._figure_rows(
-            "SELECT count(*), coalesce(sum(length(o.data) > 0), 0), "
-            "coalesce(sum(length(o.data) = 0), 0) FROM figure f LEFT JOIN original o "
-            "ON o.document_id = f.document_id AND o.kind = ? AND o.piece = f.number",
-            (_KIND + model,),
+        rows = self._select(
+            "SELECT (SELECT count(*) FROM figure), "
+            "(SELECT count(*) FROM original WHERE kind = ?), "
+            "(SELECT count(*) FROM original WHERE kind = ?)",
+            (_SEEN + model, _NOT_DRAWN + model),
         )
         total, seen, failed = rows[0]
         return total, seen, failed
 
-    def _figure_rows(self, query: str, values: tuple[Any, ...]) -> list[Any]:
+    def _select(self, query: str, values: tuple[Any, ...]) -> list[Any]:
         with self._database.reading() as connection:
             return connection.execute(query, values).fetchall()

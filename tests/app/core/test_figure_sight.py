@@ -17,10 +17,14 @@ from app.core.events import DocumentAdded, Progressed
 from app.core.figure_sight import FiguresSeen
 from app.core.vault import KeyFile
 from app.core.workspace import Workspace
-from ingest.errors import ModelError
+from ingest.errors import DamagedFile, ModelError
 from ingest.image_embedder import ImageEmbedder, Pixels, Vectors
-from ingest.types import Page, PageImage
+from ingest.rendering import DrawnPage, PageRenderer
+from ingest.store import NewDocument
+from ingest.types import Box, Page, PageImage
 from tests import figure_pages as made
+from tests.ingest.test_upright import lying
+from tests.ingest.test_upright import page as lines_of
 
 COLOURS = {"red": (220, 30, 30), "green": (20, 170, 40), "blue": (30, 60, 210)}
 _AXES = np.array([[1, 0, 0], [0, 1, 0], [0, 0, 1]], np.float32)
@@ -225,3 +229,52 @@ def test_the_change_of_the_text_model_keeps_what_was_seen(
     assert library.documents("Album")[0].chunks == document.chunks
     assert shown(library, "the green picture")[0] == 3
     assert len(senses[0].looked) == 2
+
+
+def test_a_figure_that_cannot_be_drawn_is_noted_and_not_tried_again(
+    library: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_album(tmp_path / "album.pdf", ["red", "green"])
+    add(library, tmp_path / "album.pdf")
+    region = PageRenderer.region
+
+    def failing(self: PageRenderer, page: int, box: Box, pixels: int) -> DrawnPage:
+        if page == 2:
+            raise DamagedFile("album.pdf", "The page cannot be drawn.", "Open it elsewhere.")
+        return region(self, page, box, pixels)
+
+    monkeypatch.setattr(PageRenderer, "region", failing)
+    list(library.look_at_figures(tmp_path / "sense"))
+    assert library.figures_seen() == FiguresSeen("sense", 2, 1, 1)
+    monkeypatch.undo()
+    assert library._store.unseen_figures("sense") == {}
+    assert library._store.unseen_figures("other") == {1: [0, 1]}
+
+
+@pytest.mark.parametrize("quarters", [0, 1, 2, 3])
+def test_a_page_read_sideways_is_shown_upright(library: Workspace, quarters: int) -> None:
+    upright = np.full((400, 600, 3), 255, np.uint8)
+    upright[:40] = COLOURS["red"]  # the top edge
+    laid = np.ascontiguousarray(np.rot90(upright, -quarters))
+    height, width = laid.shape[:2]
+    encoded = io.BytesIO()
+    Image.fromarray(laid).save(encoded, "PNG")
+    document = pymupdf.open()
+    document.new_page(width=width, height=height).insert_image(
+        pymupdf.Rect(0, 0, width, height), stream=encoded.getvalue()
+    )
+    page = Page(1, width, height, tuple(lying(lines_of(9), quarters)))
+    new = NewDocument(
+        "scan.pdf", "", "/scan.pdf", "application/pdf", "hash", 0, "", "", (), [page], [],
+        np.empty((0, 384), np.float32), "model", document.tobytes(), None,
+    )  # fmt: skip
+    number = library._store.put(library._store.add_collection("Scans").id, new).id
+    whole = Box(0, 0, width, height)
+    png = library.upright_png(number, 1, whole, pixels=60_000)
+    with Image.open(io.BytesIO(png)) as shown:
+        pixels = np.asarray(shown.convert("RGB")).astype(int)
+    assert pixels.shape[1] > pixels.shape[0]
+    assert abs(pixels[2].mean(axis=0) - COLOURS["red"]).max() < 12
+    assert pixels[-2].min() > 240
+    if not quarters:
+        assert png == library.crop_png(number, 1, whole, pixels=60_000)
