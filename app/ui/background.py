@@ -59,6 +59,8 @@ LANES = {
     "remove_conversation": KEEPING,
     "export_answer": KEEPING,
     "export_conversation": KEEPING,
+    "privacy_report": KEEPING,
+    "write_privacy_report": KEEPING,
     "search": SHOWING,
     "collections": SHOWING,
     "documents": SHOWING,
