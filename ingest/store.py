@@ -28,6 +28,7 @@ from ingest.records import (
     StoredFigure,
     Vectors,
 )
+from ingest.store_audit import AuditStore
 from ingest.store_conversations import ConversationStore
 from ingest.store_figures import FigureStore
 from ingest.store_pages import PageStore
@@ -56,7 +57,7 @@ __all__ = [
 ]
 
 
-class Store(PageStore, FigureStore, ConversationStore, SheetStore):
+class Store(PageStore, FigureStore, ConversationStore, SheetStore, AuditStore):
     """The library's documents in the vault file."""
 
     def __init__(self, folder: Path, key: bytes, *, read_only: bool = False) -> None:

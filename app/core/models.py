@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from app.core import policy
 from ingest.embedder import Embedder, open_embedder
 from ingest.store import Store
 
@@ -44,6 +45,8 @@ class Models:
                 chosen = self._chosen
                 if chosen is None and (kept := self._store.setting(_MODEL)):
                     chosen = Path(kept)
+                if chosen is not None:
+                    policy.check_model(chosen)
                 self._embedder = self._default() if chosen is None else open_embedder(chosen)
             return self._embedder
 
@@ -53,6 +56,8 @@ class Models:
         Raises:
             ModelError: it cannot be loaded; the choice stays as it was.
         """
+        if folder is not None:
+            policy.check_model(folder)
         embedder = open_embedder(folder)
         self._store.set_setting(_MODEL, str(folder.resolve()) if folder else "")
         with self._lock:
@@ -66,6 +71,7 @@ class Models:
             if folder and self._reranker is None:
                 from ingest.reranker import Reranker
 
+                policy.check_model(Path(folder))
                 self._reranker = Reranker(Path(folder))
             return self._reranker
 
@@ -77,6 +83,8 @@ class Models:
         """
         from ingest.reranker import Reranker
 
+        if folder is not None:
+            policy.check_model(folder)
         reranker = Reranker(folder) if folder else None
         self._store.set_setting(_RERANKER, str(folder.resolve()) if folder else "")
         with self._lock:
@@ -99,6 +107,7 @@ class Models:
             if folder and self._images is None:
                 from ingest.image_embedder import open_image_embedder
 
+                policy.check_model(Path(folder))
                 self._images = open_image_embedder(Path(folder))
             return self._images
 
@@ -110,6 +119,8 @@ class Models:
         """
         from ingest.image_embedder import open_image_embedder
 
+        if folder is not None:
+            policy.check_model(folder)
         images = open_image_embedder(folder) if folder else None
         self._store.set_setting(_IMAGES, str(folder.resolve()) if folder else "")
         with self._lock:
