@@ -13,8 +13,10 @@ import pymupdf
 import pytest
 from PIL import Image
 
+from app.core.audit_entries import What
 from app.core.events import DocumentAdded, Progressed
 from app.core.figure_sight import FiguresSeen
+from app.core.policy import PolicyForbids
 from app.core.vault import KeyFile
 from app.core.workspace import Workspace
 from ingest.errors import DamagedFile, ModelError
@@ -23,6 +25,7 @@ from ingest.rendering import DrawnPage, PageRenderer
 from ingest.store import NewDocument
 from ingest.types import Box, Page, PageImage
 from tests import figure_pages as made
+from tests.app.policed import use_policy
 from tests.ingest.test_upright import lying
 from tests.ingest.test_upright import page as lines_of
 
@@ -275,3 +278,17 @@ def test_a_page_read_sideways_is_shown_upright(library: Workspace, quarters: int
     assert pixels[-2].min() > 240
     if not quarters:
         assert png == library.crop_png(number, 1, whole, pixels=60_000)
+
+
+def test_the_policy_decides_and_the_log_tells(
+    library: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    list(library.look_at_figures(tmp_path / "sense"))
+    last = list(library.audit.entries())[-1]
+    assert last.what == What.MODEL_CHANGED
+    assert (last.detail["kind"], last.detail["model"]) == ("pictures", "sense")
+    use_policy(monkeypatch, tmp_path / "etc" / "policy.toml", "[models]\nallowed = []\n")
+    with pytest.raises(PolicyForbids):
+        list(library.look_at_figures(tmp_path / "other"))
+    assert list(library.audit.entries())[-1].what == What.POLICY_REFUSED
+    list(library.look_at_figures(None))  # going without is nobody's business
