@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+import threading
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -61,6 +62,7 @@ class SentenceTransformerImageEmbedder(ImageEmbedder):
         """Loads the model in ``folder``; see `open_image_embedder`."""
         weights = _weights(folder)
         self._folder = folder
+        self._lock = threading.Lock()
         self._model: Any = _loaded(folder)
         self.model = f"{model_name(folder)}-{_fingerprint(folder, weights)}"
         missing = [kind for kind in ("text", "image") if not self._model.supports(kind)]
@@ -84,13 +86,14 @@ class SentenceTransformerImageEmbedder(ImageEmbedder):
     def _vectors(self, encode: Any, inputs: list[Any]) -> Vectors:
         if not inputs:
             return np.empty((0, self.dimension), np.float32)
-        vectors: Vectors = encode(
-            inputs,
-            batch_size=_BATCH,
-            normalize_embeddings=True,
-            show_progress_bar=False,
-            processing_kwargs=self._how,
-        )
+        with self._lock:  # tokenizers refuse a second thread
+            vectors: Vectors = encode(
+                inputs,
+                batch_size=_BATCH,
+                normalize_embeddings=True,
+                show_progress_bar=False,
+                processing_kwargs=self._how,
+            )
         return vectors
 
     def _tried(self) -> int:
