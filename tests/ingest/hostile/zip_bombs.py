@@ -28,9 +28,7 @@ _BODY = (
 )
 _LAUGHS = (
     '<!DOCTYPE w:document [<!ENTITY a "ha">'
-    + "".join(
-        f'<!ENTITY {b} "{f"&{a};" * 10}">' for a, b in zip("abcdefghi", "bcdefghij", strict=True)
-    )
+    + "".join(f'<!ENTITY {b} "{f"&{a};" * 10}">' for a, b in pairwise("abcdefghij"))
     + "]>"
 )
 _QUADRATIC = f'<!DOCTYPE w:document [<!ENTITY a "{"A" * 100_000}">]>'
