@@ -33,13 +33,24 @@ class Database:
     not wait for an ingest. WAL with ``synchronous=FULL``: what was committed survives a crash.
     """
 
-    def __init__(self, folder: Path, key: bytes, *, read_only: bool = False) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        key: bytes | bytearray,
+        *,
+        cipher: str = "chacha20",
+        read_only: bool = False,
+    ) -> None:
         """Opens ``folder``'s vault, creating and migrating it when it may be written.
+
+        ``cipher`` is a name of SQLite3 Multiple Ciphers, one that authenticates each page:
+        ``chacha20`` or ``sqlcipher``.
 
         Raises:
             StoreBusy, WrongKey, NewerStore, StoreReadOnly, StoreFull, StoreError.
         """
         self.path = folder / FILE_NAME
+        self._cipher = cipher
         self.read_only = read_only or not _writable(folder)
         self._lock_file = None if self.read_only else _take_lock(folder)
         self._write_lock = threading.RLock()
@@ -142,7 +153,7 @@ class Database:
         with contextlib.suppress(apsw.Error):
             self._writer.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
 
-    def _open(self, key: bytes) -> None:
+    def _open(self, key: bytes | bytearray) -> None:
         with explained(self.path):
             self._writer = self._connect(key)
             try:
@@ -152,7 +163,7 @@ class Database:
                 self._writer.close()
                 raise
 
-    def _connect(self, key: bytes) -> apsw.Connection:
+    def _connect(self, key: bytes | bytearray) -> apsw.Connection:
         if self.read_only:
             if not self.path.exists():
                 raise StoreReadOnly(
@@ -182,11 +193,11 @@ class Database:
             raise
         return connection
 
-    def _prepare(self, connection: apsw.Connection, key: bytes) -> None:
+    def _prepare(self, connection: apsw.Connection, key: bytes | bytearray) -> None:
         if self.path.stat().st_size == 0:
             connection.pragma("page_size", _PAGE_BYTES)
         # A raw key: the passphrase was stretched when the data key was unwrapped.
-        connection.pragma("cipher", "chacha20")
+        connection.pragma("cipher", self._cipher)
         connection.pragma("key", f"raw:{key.hex()}")
         connection.set_busy_timeout(5_000)
         connection.pragma("foreign_keys", True)
@@ -219,6 +230,26 @@ class Database:
         if self._lock_file is not None:
             os.close(self._lock_file)
             self._lock_file = None
+
+
+@contextlib.contextmanager
+def held(folder: Path) -> Iterator[None]:
+    """Holds the library in ``folder`` as `Database` does, without opening its vault.
+
+    Raises:
+        StoreBusy: another program holds it.
+        StoreReadOnly: its folder cannot be written.
+    """
+    try:
+        descriptor = _take_lock(folder)
+    except OSError as error:
+        raise StoreReadOnly(
+            str(folder), "The library cannot be written.", "Check the rights on its folder."
+        ) from error
+    try:
+        yield
+    finally:
+        os.close(descriptor)
 
 
 @contextlib.contextmanager

@@ -60,10 +60,17 @@ __all__ = [
 class Store(PageStore, FigureStore, ConversationStore, SheetStore, AuditStore):
     """The library's documents in the vault file."""
 
-    def __init__(self, folder: Path, key: bytes, *, read_only: bool = False) -> None:
-        """Opens or creates the vault in ``folder``; see `Database` for the errors."""
+    def __init__(
+        self,
+        folder: Path,
+        key: bytes | bytearray,
+        *,
+        cipher: str = "chacha20",
+        read_only: bool = False,
+    ) -> None:
+        """Opens or creates the vault in ``folder``; see `Database` for ciphers and errors."""
         self.folder = folder
-        self._database = Database(folder, key, read_only=read_only)
+        self._database = Database(folder, key, cipher=cipher, read_only=read_only)
 
     @property
     def read_only(self) -> bool:

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import typer
-
 from app.cli.options import DEFAULT_COLLECTION
+from app.cli.output import stderr
 from app.cli.program import State
+from app.cli.secrets import (
+    instead_of_keyring,
+    key_for,
+    new_passphrase,
+    offers_recovery_key,
+    patiently,
+    show_recovery_key,
+)
 from app.core import vault
 from app.core.events import DocumentInfo
 from app.core.locations import (
@@ -43,33 +49,41 @@ def open_workspace(*, create: bool = False) -> Iterator[Workspace]:
         raise IngestError(
             str(folder), f"There is no library at {folder} yet.", "`muniment add PATH` makes one."
         )
-    key = vault.key_source_from_environment(folder) or _ask_passphrase(folder, new=new)
     from app.core.workspace import Workspace
 
-    workspace = Workspace.open(folder, key, create=create)
+    if new:
+        workspace = _create(folder)
+    else:
+        key = key_for(folder)
+        try:
+            workspace = patiently(key, lambda source: Workspace.open(folder, source))
+        except vault.KeyringUnusable as error:
+            instead = instead_of_keyring(folder, error)
+            workspace = patiently(instead, lambda source: Workspace.open(folder, source))
     try:
         yield workspace
     finally:
         workspace.close()
 
 
+def _create(folder: Path) -> Workspace:
+    """A new library; at a terminal a recovery key is offered."""
+    from app.core.workspace import Workspace
+
+    key = vault.key_source_from_environment(folder) or new_passphrase(
+        folder, vault.PASSPHRASE_VARIABLE
+    )
+    recovery = vault.new_recovery_key() if offers_recovery_key() else None
+    workspace = Workspace.open(folder, key, create=vault.NewLibrary(recovery=recovery))
+    if recovery is not None:
+        show_recovery_key(recovery)
+    else:
+        stderr.print("It has no recovery key. To make one: muniment keys add recovery")
+    return workspace
+
+
 def _has_vault(folder: Path) -> bool:
     return (folder / VAULT_FILE).exists()
-
-
-def _ask_passphrase(folder: Path, *, new: bool) -> vault.Passphrase:
-    if not sys.stdin.isatty():
-        raise IngestError(
-            str(folder),
-            "No passphrase was given.",
-            "Set MUNIMENT_PASSPHRASE or MUNIMENT_KEY_FILE, or run it in a terminal.",
-        )
-    question = "Passphrase"
-    if new:
-        question = f"New passphrase (at least {vault.LEAST_CHARACTERS} characters)"
-    return vault.Passphrase(
-        typer.prompt(question, hide_input=True, confirmation_prompt=new, err=True)
-    )
 
 
 def chosen_collection(workspace: Workspace, named: str | None) -> str:

@@ -55,7 +55,7 @@ class Verdict:
 class Audit:
     """The log of one open library. Safe to use from several threads."""
 
-    def __init__(self, folder: Path, data_key: bytes, store: Store) -> None:
+    def __init__(self, folder: Path, data_key: bytes | bytearray, store: Store) -> None:
         self._folder = folder
         self._store = store
         self._keys = AuditKeys(data_key)
