@@ -199,7 +199,6 @@ def check_new(source: NewKey, subject: str) -> None:
             f"{length}.",
             "Choose a longer one, best several words.",
         )
-    policy.check_passphrase(source.text, subject)
 
 
 def policy_escrow() -> EscrowPublicKey | None:

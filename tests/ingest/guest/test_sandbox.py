@@ -152,6 +152,6 @@ def test_the_report_notices_what_does_not_hold(tmp_path: Path) -> None:
 
 
 def test_an_unknown_processor_has_no_readers(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(seccomp.platform, "machine", lambda: "vax")
+    monkeypatch.setattr(seccomp.platform, "machine", lambda: "vax")  # type: ignore[attr-defined]
     with pytest.raises(OSError, match="vax"):
         seccomp.this_machine()
