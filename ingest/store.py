@@ -17,6 +17,7 @@ from ingest.records import (
     Collection,
     Details,
     Document,
+    FigureRows,
     IndexRows,
     NewDocument,
     PageState,
@@ -28,6 +29,7 @@ from ingest.sealing import ContentKeys
 from ingest.store_audit import AuditStore
 from ingest.store_chunks import ChunkStore
 from ingest.store_conversations import ConversationStore
+from ingest.store_figures import FigureStore
 from ingest.store_pages import open_details
 from ingest.store_sheets import SheetStore
 from ingest.store_writing import (
@@ -42,6 +44,7 @@ from ingest.store_writing import (
 __all__ = [
     "Collection",
     "Document",
+    "FigureRows",
     "IndexRows",
     "NewDocument",
     "PageState",
@@ -52,7 +55,7 @@ __all__ = [
 ]
 
 
-class Store(ChunkStore, ConversationStore, SheetStore, AuditStore):
+class Store(ChunkStore, FigureStore, ConversationStore, SheetStore, AuditStore):
     """The library's documents in the vault file."""
 
     def __init__(
