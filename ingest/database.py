@@ -22,7 +22,7 @@ from ingest.schema import FILE_NAME, LOCK_NAME, MIGRATIONS, VERSION
 _TOO_LITTLE = 1 << 20
 # A chunk's words and vector fill half a page of 4 KB, and the next ones do not fit into the rest:
 # with these, a vault takes half the room, and half the time to decrypt.
-_PAGE_BYTES = 16_384
+PAGE_BYTES = 16_384
 _LOG_PAGES = 256
 
 
@@ -33,14 +33,30 @@ class Database:
     not wait for an ingest. WAL with ``synchronous=FULL``: what was committed survives a crash.
     """
 
-    def __init__(self, folder: Path, key: bytes, *, read_only: bool = False) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        key: bytes,
+        *,
+        read_only: bool = False,
+        beside: bool = False,
+        name: str = FILE_NAME,
+    ) -> None:
         """Opens ``folder``'s vault, creating and migrating it when it may be written.
+
+        ``beside``: only reads, and also while another program holds the library; what that one
+        commits meanwhile is seen by the next transaction. Nothing is migrated: ``format`` says
+        of which version the file is. ``name``: of a vault that is kept under another one.
 
         Raises:
             StoreBusy, WrongKey, NewerStore, StoreReadOnly, StoreFull, StoreError.
         """
-        self.path = folder / FILE_NAME
-        self.read_only = read_only or not _writable(folder)
+        self.path = folder / name
+        writable = not read_only and _writable(folder)
+        self.read_only = beside or not writable
+        self._beside = beside and writable
+        self._as_it_is = beside
+        self.format = 0
         self._lock_file = None if self.read_only else _take_lock(folder)
         self._write_lock = threading.RLock()
         self._read_lock = threading.RLock()
@@ -97,6 +113,21 @@ class Database:
         with self._read_lock, explained(self.path):
             yield self._reader
 
+    @contextlib.contextmanager
+    def snapshot(self) -> Iterator[apsw.Connection]:
+        """One state of what is committed for all that is read within, whatever others commit.
+
+        For a file that is opened ``beside`` or to be read only, and one thread.
+        """
+        with self._read_lock, explained(self.path):
+            self._reader.execute("BEGIN")
+            try:
+                # SQLite takes the state that it finds with the first read.
+                self._reader.execute("SELECT count(*) FROM sqlite_schema").fetchall()
+                yield self._reader
+            finally:
+                self._reader.execute("ROLLBACK")
+
     def close(self) -> None:
         """Ends the program's hold on the file; what is committed stays."""
         with self._write_lock, self._read_lock:
@@ -106,7 +137,7 @@ class Database:
 
     def _has_log(self) -> bool:
         """Whether transactions wait in a log beside the file, which only a writer can take in."""
-        log = self.path.with_name(FILE_NAME + "-wal")
+        log = self.path.with_name(self.path.name + "-wal")
         return log.exists() and log.stat().st_size > 0
 
     def _shorten_log(self) -> None:
@@ -132,6 +163,9 @@ class Database:
                     "There is no library here.",
                     "Choose a folder that can be written.",
                 )
+            if self._beside:
+                connection = apsw.Connection(str(self.path), flags=apsw.SQLITE_OPEN_READWRITE)
+                return self._prepared(connection, key)
             if self._has_log():
                 raise StoreReadOnly(
                     str(self.path),
@@ -147,6 +181,9 @@ class Database:
                 # SQLite would make it readable by others; its log takes over the same rights.
                 os.close(os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
             connection = apsw.Connection(str(self.path))
+        return self._prepared(connection, key)
+
+    def _prepared(self, connection: apsw.Connection, key: bytes) -> apsw.Connection:
         try:
             self._prepare(connection, key)
         except BaseException:
@@ -156,12 +193,12 @@ class Database:
 
     def _prepare(self, connection: apsw.Connection, key: bytes) -> None:
         if self.path.stat().st_size == 0:
-            connection.pragma("page_size", _PAGE_BYTES)
-        # A raw key: the passphrase was stretched when the data key was unwrapped.
-        connection.pragma("cipher", "chacha20")
-        connection.pragma("key", f"raw:{key.hex()}")
+            connection.pragma("page_size", PAGE_BYTES)
+        use_key(connection, key)
         connection.set_busy_timeout(5_000)
         connection.pragma("foreign_keys", True)
+        if self._beside:
+            connection.pragma("query_only", True)
         if not self.read_only:
             connection.pragma("secure_delete", True)
             connection.pragma("journal_mode", "wal")
@@ -177,7 +214,8 @@ class Database:
                 f"{VERSION}).",
                 "Open it with that version, or update this one. Nothing was changed.",
             )
-        if version == VERSION:
+        self.format = version
+        if version == VERSION or self._as_it_is:
             return
         self._writer.create_scalar_function(
             "ocr_confidence", lambda *lines: confidence_of(lines[0]), 1, deterministic=True
@@ -186,11 +224,19 @@ class Database:
             for _, script in MIGRATIONS[version:]:
                 connection.execute(script)
             connection.pragma("user_version", VERSION)
+        self.format = VERSION
 
     def _release_lock(self) -> None:
         if self._lock_file is not None:
             os.close(self._lock_file)
             self._lock_file = None
+
+
+def use_key(connection: apsw.Connection, key: bytes) -> None:
+    """Makes a new connection read and write with the library's data key, before all else."""
+    # A raw key: the passphrase was stretched when the data key was unwrapped.
+    connection.pragma("cipher", "chacha20")
+    connection.pragma("key", f"raw:{key.hex()}")
 
 
 @contextlib.contextmanager

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
+import apsw
 import numpy as np
 
 from ingest.codec import unpack_chunk
@@ -27,6 +29,7 @@ from ingest.records import (
     StoredFigure,
     Vectors,
 )
+from ingest.schema import FILE_NAME
 from ingest.store_conversations import ConversationStore
 from ingest.store_pages import PageStore
 from ingest.store_sheets import SheetStore
@@ -49,19 +52,40 @@ __all__ = [
 class Store(PageStore, ConversationStore, SheetStore):
     """The library's documents in the vault file."""
 
-    def __init__(self, folder: Path, key: bytes, *, read_only: bool = False) -> None:
-        """Opens or creates the vault in ``folder``; see `Database` for the errors."""
+    def __init__(
+        self,
+        folder: Path,
+        key: bytes,
+        *,
+        read_only: bool = False,
+        beside: bool = False,
+        name: str = FILE_NAME,
+    ) -> None:
+        """Opens or creates the vault in ``folder``; see `Database` for modes and errors."""
         self.folder = folder
-        self._database = Database(folder, key, read_only=read_only)
+        self._database = Database(folder, key, read_only=read_only, beside=beside, name=name)
 
     @property
     def read_only(self) -> bool:
         """Whether nothing can be added or removed here."""
         return self._database.read_only
 
+    @property
+    def format(self) -> int:
+        """The format of the file; older than `ingest.schema.VERSION` only if opened ``beside``."""
+        return self._database.format
+
     def check_writable(self) -> None:
         """Raises `StoreReadOnly` or `StoreFull`, with the reason, when nothing can be added."""
         self._database.check_writable()
+
+    def reading(self) -> AbstractContextManager[apsw.Connection]:
+        """The connection that reads, for who looks at the file rather than at documents."""
+        return self._database.reading()
+
+    def snapshot(self) -> AbstractContextManager[apsw.Connection]:
+        """One state for all that is read within; see `Database.snapshot`."""
+        return self._database.snapshot()
 
     def close(self) -> None:
         """Lets go of the vault file."""

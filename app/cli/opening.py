@@ -37,13 +37,8 @@ def open_workspace(*, create: bool = False) -> Iterator[Workspace]:
     if new:
         check_new_library(folder)  # before a passphrase is asked for
     else:
-        check_is_library(folder)
-    # A vault without keys is another matter: the core says what is wrong with it.
-    if not create and not vault.has_keys(folder) and not _has_vault(folder):
-        raise IngestError(
-            str(folder), f"There is no library at {folder} yet.", "`muniment add PATH` makes one."
-        )
-    key = vault.key_source_from_environment(folder) or _ask_passphrase(folder, new=new)
+        _check_there(folder, create=create)
+    key = key_for(folder, new=new)
     from app.core.workspace import Workspace
 
     workspace = Workspace.open(folder, key, create=create)
@@ -51,6 +46,28 @@ def open_workspace(*, create: bool = False) -> Iterator[Workspace]:
         yield workspace
     finally:
         workspace.close()
+
+
+def closed_library() -> tuple[Path, bytes]:
+    """The library's folder and data key, for what needs no hold on it."""
+    folder = State.library
+    check_library_folder(folder)
+    _check_there(folder)
+    return folder, vault.open_keys(folder, key_for(folder))
+
+
+def key_for(folder: Path, *, new: bool = False) -> vault.KeySource:
+    """What opens the keys in ``folder``: named by the environment, or asked for."""
+    return vault.key_source_from_environment(folder) or _ask_passphrase(folder, new=new)
+
+
+def _check_there(folder: Path, *, create: bool = False) -> None:
+    check_is_library(folder)
+    # A vault without keys is another matter: the core says what is wrong with it.
+    if not create and not vault.has_keys(folder) and not _has_vault(folder):
+        raise IngestError(
+            str(folder), f"There is no library at {folder} yet.", "`muniment add PATH` makes one."
+        )
 
 
 def _has_vault(folder: Path) -> bool:

@@ -11,7 +11,7 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from app.core.private_file import write_whole
+from app.core.private_file import make_private_folder, write_whole
 from app.core.vault_errors import KeysDamaged, KeysMissing
 from ingest.errors import NewerStore, StoreError, StoreFull, StoreReadOnly
 
@@ -110,9 +110,9 @@ def make_folder(folder: Path) -> None:
         StoreReadOnly, StoreFull, StoreError.
     """
     try:
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        make_private_folder(folder)
     except OSError as error:
-        raise _storage_error(folder, error) from error
+        raise storage_error(folder, error) from error
 
 
 def write_private(path: Path, text: str) -> None:
@@ -124,10 +124,11 @@ def write_private(path: Path, text: str) -> None:
     try:
         write_whole(path, text.encode("ascii"))
     except OSError as error:
-        raise _storage_error(path, error) from error
+        raise storage_error(path, error) from error
 
 
-def _storage_error(path: Path, error: OSError) -> StoreError:
+def storage_error(path: Path, error: OSError) -> StoreError:
+    """What the system says against writing ``path``, as an error that says what to do."""
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return StoreFull(str(path), "No space is left on its disk.", "Free some and try again.")
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):

@@ -1,0 +1,151 @@
+"""Commands that keep a library from being lost: backup, restore, check."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from app.cli.opening import closed_library, key_for
+from app.cli.options import EXIT_PARTLY, Json
+from app.cli.output import counted, print_json
+from app.cli.plain import say
+from app.cli.program import app
+from app.cli.progress import Progress
+from app.core.events import BackedUp, Checked, Event, Restored
+from app.core.locations import check_library_folder
+
+_SHOWN = 20
+
+
+@app.command()
+def backup(
+    place: Annotated[
+        Path,
+        typer.Argument(help="A folder to put the backup in, as on a USB stick, or a file's name."),
+    ],
+    verify: Annotated[
+        bool,
+        typer.Option("--verify", help="Read it back from the disk and check it before it counts."),
+    ] = False,
+    json_: Json = False,
+) -> None:
+    """Write an encrypted backup of the library: one file, opened by the library's own keys.
+
+    The library may be in use meanwhile. An older backup of it at the same place gives way once the
+    new one is complete. Models and snapshots are not in it: they can be had again.
+    """
+    from app.core.backup import back_up
+
+    folder, data_key = closed_library()
+    with Progress(quiet=json_) as progress:
+        for event in back_up(folder, data_key, place, verify=verify):
+            progress.show(event)
+            if isinstance(event, BackedUp):
+                done = event
+    if json_:
+        print_json(asdict(done))
+        return
+    size = f"{done.bytes / 1e6:,.1f} MB"
+    say(f"Backed up to {done.path} ({size}{', read back and checked' if verify else ''}).")
+
+
+@app.command()
+def restore(
+    backup_file: Annotated[
+        Path, typer.Argument(metavar="BACKUP", help="A file that `muniment backup` has written.")
+    ],
+    folder: Annotated[Path, typer.Argument(help="Where the library is to be: a new folder.")],
+    json_: Json = False,
+) -> None:
+    """Make a library of a backup, in a new folder, after checking it. Nothing is written over.
+
+    It is opened by what opened the library when the backup was made.
+    """
+    from app.core.restoring import restore as restored
+
+    check_library_folder(folder)
+    found: dict[type[Event], Any] = {}
+    with Progress(quiet=json_) as progress:
+        for event in restored(backup_file, folder, key_for):
+            progress.show(event)
+            found[type(event)] = event
+    done, checked = found[Restored], found[Checked]
+    if json_:
+        print_json({**asdict(done), "check": check_fields(checked)})
+    else:
+        print_check(checked)
+        say(
+            f"Restored {counted(done.documents, 'document')} of {done.made} to {done.folder}. "
+            f"To use it: muniment --library {done.folder}"
+        )
+    if not checked.sound:
+        raise typer.Exit(EXIT_PARTLY)
+
+
+@app.command()
+def check(
+    backup_file: Annotated[
+        Path | None,
+        typer.Argument(metavar="[BACKUP]", help="A backup; the library when left out."),
+    ] = None,
+    json_: Json = False,
+) -> None:
+    """Read the library, or a backup, through: is every document in it whole?
+
+    Nothing is changed, and the library may be in use meanwhile. Exit code 3 when anything is
+    hurt.
+    """
+    from app.core.backup import check_backup
+    from app.core.checking import check_library
+
+    if backup_file is None:
+        events = check_library(*closed_library())
+    else:
+        events = check_backup(backup_file, key_for)
+    with Progress(quiet=json_) as progress:
+        for event in events:
+            progress.show(event)
+            if isinstance(event, Checked):
+                found = event
+    if json_:
+        print_json(check_fields(found))
+    else:
+        print_check(found)
+    if not found.sound:
+        raise typer.Exit(EXIT_PARTLY)
+
+
+def check_fields(found: Checked) -> dict[str, Any]:
+    """The object that ``check --json`` prints."""
+    hurt = [{**asdict(document), "faults": list(document.faults)} for document in found.hurt]
+    return {
+        "subject": found.subject,
+        "sound": found.sound,
+        "documents": found.documents,
+        "hurt": hurt,
+        "faults": list(found.faults),
+        "note": found.note or None,
+    }
+
+
+def print_check(found: Checked) -> None:
+    """What a check found, for a person."""
+    for document in found.hurt[:_SHOWN]:
+        say(f"hurt: {document.name} ({document.collection}): {'; '.join(document.faults)}")
+    if len(found.hurt) > _SHOWN:
+        say(f"hurt: {len(found.hurt) - _SHOWN:,} more; --json names them all")
+    for fault in found.faults:
+        say(f"fault: {fault}")
+    if found.note:
+        say(found.note)
+    if found.sound:
+        say(f"Sound: {counted(found.documents, 'document')}, {found.subject}")
+    else:
+        whole = found.documents - len(found.hurt)
+        say(
+            f"Not sound: {whole:,} of {counted(found.documents, 'document')} are whole, "
+            f"{found.subject}"
+        )
