@@ -246,8 +246,11 @@ def explained(path: Path) -> Iterator[None]:
     try:
         yield
     except apsw.NotADBError as error:
+        # Whoever asks has compared the key with keys.json before.
         raise WrongKey(
-            name, "The key does not open this library.", "Check the passphrase or the key file."
+            name,
+            "The key does not open this file: it is damaged at its start, or of another library.",
+            "Restore the library from a backup, or put back the keys.json that belongs to it.",
         ) from error
     except apsw.FullError as error:
         raise _full(name) from error
@@ -263,7 +266,9 @@ def explained(path: Path) -> Iterator[None]:
         ) from error
     except apsw.CorruptError as error:
         raise StoreError(
-            name, "The library's file is damaged.", "Restore it from a backup."
+            name,
+            "The library's file is damaged.",
+            "See which documents are hurt: muniment check. Restore it from a backup.",
         ) from error
     except apsw.IOError as error:
         if _is_full(path.parent):

@@ -19,6 +19,7 @@ from app.core.locations import (
     check_is_library,
     check_library_folder,
     check_new_library,
+    check_vault,
 )
 from ingest.errors import IngestError
 
@@ -53,7 +54,9 @@ def closed_library() -> tuple[Path, bytes]:
     folder = State.library
     check_library_folder(folder)
     _check_there(folder)
-    return folder, vault.open_keys(folder, key_for(folder))
+    data_key = vault.open_keys(folder, key_for(folder))
+    check_vault(folder)
+    return folder, data_key
 
 
 def key_for(folder: Path, *, new: bool = False) -> vault.KeySource:

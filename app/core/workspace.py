@@ -26,7 +26,12 @@ from app.core.events import (
 from app.core.ingestion import chunks_of, title_of
 from app.core.language_model import LanguageModel
 from app.core.library_index import LibraryIndex
-from app.core.locations import check_new_library
+from app.core.locations import (
+    begin_library,
+    check_new_library,
+    check_vault,
+    library_is_there,
+)
 from app.core.models import Models
 from app.core.preload import Preload
 from app.core.reading_plan import ReadingPlan
@@ -87,8 +92,14 @@ class Workspace(TableExporting, Transcribing):
             check_new_library(folder)
             vault.check_new(key, str(folder))
             make_folder(folder)
-            return cls(folder, vault.create_keys(folder, key), preload=preload)
-        return cls(folder, vault.open_keys(folder, key), preload=preload)
+            begin_library(folder)
+            data_key = vault.create_keys(folder, key)
+        else:
+            data_key = vault.open_keys(folder, key)
+            check_vault(folder)
+        opened = cls(folder, data_key, preload=preload)
+        library_is_there(folder)
+        return opened
 
     def close(self) -> None:
         """Ends every child and lets go of the library; what is under way elsewhere fails."""
