@@ -2,6 +2,9 @@
 
 SQLite checks the form of the file; each page of it carries a code (Poly1305) that is compared
 whenever the page is read. On top of that every document is read through and its file hashed.
+
+After one damaged page a connection reads nothing more: SQLite3 Multiple Ciphers keeps the error.
+So whoever finds a fault goes on with a store that is opened anew.
 """
 
 from __future__ import annotations
@@ -10,7 +13,8 @@ import hashlib
 import json
 import zlib
 from collections.abc import Callable, Iterator
-from typing import Any
+
+import apsw
 
 from ingest.errors import StoreError
 from ingest.store import Document, Store
@@ -18,45 +22,68 @@ from ingest.store import Document, Store
 # What reading a row says that is there but is not what was written.
 _UNREADABLE = (StoreError, ValueError, TypeError, KeyError, IndexError, zlib.error)
 _MOST_FAULTS = 20
+_DAMAGED = "Pages of the file are damaged."
 
 
 def faults_of_file(store: Store) -> list[str]:
     """What is wrong with the file as a database; empty when it is sound."""
-    faults: list[str] = []
-    for pragma, told in (
-        (f"PRAGMA integrity_check({_MOST_FAULTS})", "{}"),
-        ("PRAGMA foreign_key_check", "a row of “{}” belongs to nothing"),
-    ):
-        try:
-            with store.reading() as connection:
-                rows = connection.execute(pragma).fetchall()
-        except StoreError as error:
-            faults.append(error.cause)
-            continue
-        faults += [told.format(row[0]) for row in rows if row != ("ok",)][:_MOST_FAULTS]
-    return list(dict.fromkeys(faults))
-
-
-def all_documents(store: Store) -> tuple[list[Document], list[str]]:
-    """Every document that can be named, and what could not be read of the list."""
-    documents: list[Document] = []
-    faults: list[str] = []
     try:
-        collections = store.collections()
-    except _UNREADABLE as error:
-        return [], [f"The list of collections cannot be read: {_why(error)}"]
-    for collection in collections:
+        with store.reading() as connection:
+            rows = connection.execute(f"PRAGMA integrity_check({_MOST_FAULTS})").fetchall()
+            strays = connection.execute("PRAGMA foreign_key_check").fetchall()
+    except StoreError as error:
+        return [_DAMAGED if isinstance(error.__cause__, apsw.CorruptError) else error.cause]
+    faults = [str(row[0]) for row in rows if row != ("ok",)]
+    if any("get page" in fault or "get the page" in fault for fault in faults):
+        return [_DAMAGED]
+    return faults + [f"A row of “{table}” belongs to nothing." for table in {s[0] for s in strays}]
+
+
+def all_documents(open_: Callable[[], Store]) -> tuple[list[Document], list[str]]:
+    """Every document that can be named, and what could not be read of the list."""
+    store = open_()
+    try:
+        listed = [d for c in store.collections() for d in store.documents(c.id)]
+    except _UNREADABLE:
+        return _one_by_one(open_)
+    return listed, []
+
+
+def _one_by_one(open_: Callable[[], Store]) -> tuple[list[Document], list[str]]:
+    """By their numbers, where the list itself is hurt."""
+    documents: list[Document] = []
+    faults = ["The list of documents is damaged; they were looked for one by one."]
+    store = open_()
+    try:
+        with store.reading() as connection:
+            query = "SELECT seq FROM sqlite_sequence WHERE name = 'document'"
+            last = sum(row[0] for row in connection.execute(query))
+    except StoreError as error:
+        return [], [f"No document can be found: {_why(error)}"]
+    for number in range(1, last + 1):
         try:
-            documents += store.documents(collection.id)
+            document = store.find_document(number)
         except _UNREADABLE as error:
-            faults.append(f"The documents of “{collection.name}” cannot be listed: {_why(error)}")
+            faults.append(f"Document {number} cannot be read: {_why(error)}")
+            store = open_()
+            continue
+        if document is not None:
+            documents.append(document)
     return documents, faults
 
 
 def faults_of_document(store: Store, document: Document) -> list[str]:
     """What is missing of a document or differs from what was added; empty when it is whole."""
-    found = (_fault(look, store, document) for look in (_file, _shown, _pages, _chunks, _figures))
-    return [fault for fault in found if fault]
+    faults: list[str] = []
+    for look, part in _PARTS.items():
+        try:
+            found = look(store, document)
+        except StoreError as error:
+            return [*faults, f"{part} cannot be read: {_why(error)}"]
+        except _UNREADABLE as error:
+            found = f"{part} cannot be read: {_why(error)}"
+        faults += [found] if found else []
+    return faults
 
 
 def faults_of_rest(store: Store) -> list[str]:
@@ -84,13 +111,6 @@ def _rest(store: Store) -> Iterator[str]:
                     zlib.decompress(cell.body)
         except _UNREADABLE as error:
             yield f"Tables of “{collection.name}” cannot be read: {_why(error)}"
-
-
-def _fault(look: Callable[[Store, Document], str], store: Store, document: Document) -> str:
-    try:
-        return look(store, document)
-    except _UNREADABLE as error:
-        return f"{_PARTS[look]} cannot be read: {_why(error)}"
 
 
 def _file(store: Store, document: Document) -> str:
@@ -136,7 +156,7 @@ def _figures(store: Store, document: Document) -> str:
     return "" if store.history(document.id) else "when it was added is not there"
 
 
-_PARTS: dict[Any, str] = {
+_PARTS: dict[Callable[[Store, Document], str], str] = {
     _file: "its file",
     _shown: "its pages' picture",
     _pages: "its pages",
@@ -146,6 +166,6 @@ _PARTS: dict[Any, str] = {
 
 
 def _why(error: BaseException) -> str:
-    if isinstance(error, StoreError):
-        return error.cause
-    return "what is there is not what was written."
+    if isinstance(error.__cause__, apsw.CorruptError):
+        return "it lies on a damaged page."
+    return error.cause if isinstance(error, StoreError) else "it is not what was written."

@@ -345,12 +345,9 @@ def _not_sound(found: Checked) -> StoreError:
 
 def _check_vault(path: Path, data_key: bytes) -> Iterator[Event]:
     """Is the library in it sound?"""
-    store = Store(path.parent, data_key, read_only=True, beside=True, name=path.name)
-    try:
-        with store.snapshot():
-            yield from examine(store, str(path))
-    finally:
-        store.close()
+    yield from examine(
+        lambda: Store(path.parent, data_key, read_only=True, beside=True, name=path.name), str(path)
+    )
 
 
 def _forget_cached(file: IO[bytes]) -> None:

@@ -5,7 +5,8 @@ A generator of `app.core.events`: progress, and `Checked` at the end.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 from app.core.events import Checked, Event, HurtDocument, Progressed
@@ -27,31 +28,62 @@ def check_library(folder: Path, data_key: bytes) -> Iterator[Event]:
     Raises:
         StoreError: it cannot be opened; the class says why.
     """
-    store = Store(folder, data_key, beside=True)
+    yield from examine(lambda: Store(folder, data_key, beside=True), str(folder))
+
+
+class Reopened:
+    """A store that is opened anew after a damaged page; see `ingest.checking`.
+
+    Each time it is one state of the library, so long as nothing is damaged the same one.
+    """
+
+    def __init__(self, open_: Callable[[], Store]) -> None:
+        self._open = open_
+        self._exits = ExitStack()
+        self.store = self.anew()
+
+    def anew(self) -> Store:
+        """The store, opened anew."""
+        self.close()
+        self.store = self._open()
+        self._exits.callback(self.store.close)
+        self._exits.enter_context(self.store.snapshot())
+        return self.store
+
+    def close(self) -> None:
+        """Lets go of the file."""
+        self._exits.close()
+
+
+def examine(open_: Callable[[], Store], subject: str) -> Iterator[Event]:
+    """Checks what the stores hold that ``open_`` opens."""
+    reopened = Reopened(open_)
     try:
-        with store.snapshot():
-            yield from examine(store, str(folder))
+        yield from _examined(reopened, subject)
     finally:
-        store.close()
+        reopened.close()
 
 
-def examine(store: Store, subject: str) -> Iterator[Event]:
-    """Checks what ``store`` holds."""
+def _examined(reopened: Reopened, subject: str) -> Iterator[Event]:
     yield Progressed(CHECKING, 0, 1)
-    faults = faults_of_file(store)
-    if store.format < VERSION:
-        yield Checked(subject, 0, (), tuple(faults), _OLDER.format(store.format, VERSION))
+    faults = faults_of_file(reopened.store)
+    if reopened.store.format < VERSION:
+        older = _OLDER.format(reopened.store.format, VERSION)
+        yield Checked(subject, 0, (), tuple(faults), older)
         return
-    documents, unlisted = all_documents(store)
-    names = _collection_names(store)
+    if faults:
+        reopened.anew()
+    names = _collection_names(reopened.store)
+    documents, unlisted = all_documents(reopened.anew if faults else lambda: reopened.store)
     hurt = []
     for done, document in enumerate(documents, start=1):
-        if found := faults_of_document(store, document):
+        if found := faults_of_document(reopened.store, document):
             collection = names.get(document.collection_id, "")
             hurt.append(HurtDocument(document.id, collection, document.name, tuple(found)))
+            reopened.anew()
         yield Progressed(CHECKING, done, len(documents))
-    faults += unlisted + faults_of_rest(store)
-    yield Checked(subject, len(documents), tuple(hurt), tuple(faults))
+    faults += unlisted + faults_of_rest(reopened.store)
+    yield Checked(subject, len(documents), tuple(hurt), tuple(dict.fromkeys(faults)))
 
 
 def _collection_names(store: Store) -> dict[int, str]:

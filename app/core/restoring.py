@@ -91,16 +91,13 @@ def _checked(partial: Path, path: Path, data_key: bytes) -> Generator[Event, Non
     """Tells what was found, which is no worse than the library was; returns its documents."""
     documents = 0
     try:
-        store = Store(partial, data_key)
+        Store(partial, data_key).close()  # brings an older one up to date
     except StoreError as error:
         raise type(error)(str(path), error.cause, error.remedy) from error
-    try:
-        for event in examine(store, str(path)):
-            yield event
-            if isinstance(event, Checked):
-                documents = event.documents
-    finally:
-        store.close()
+    for event in examine(lambda: Store(partial, data_key, read_only=True), str(path)):
+        yield event
+        if isinstance(event, Checked):
+            documents = event.documents
     (partial / LOCK_NAME).unlink(missing_ok=True)
     return documents
 

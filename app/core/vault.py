@@ -52,6 +52,7 @@ from app.core.vault_file import (
     Argon2Cost,
     KeysFile,
     Protector,
+    check_intact,
     read_keys_file,
     write_keys_file,
     write_private,
@@ -216,6 +217,7 @@ def open_keys(folder: Path, source: KeySource) -> bytes:
             protector.nonce, protector.wrapped, _associated(keys.library, kind)
         )
     except InvalidTag:
+        check_intact(folder)
         raise WrongKey(str(folder), *_WRONG[kind]) from None
     if not hmac.compare_digest(_check_value(keys.library, data_key), keys.check):
         raise KeysDamaged(

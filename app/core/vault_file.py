@@ -7,6 +7,7 @@ the old file or the new one. Knows no cryptography.
 from __future__ import annotations
 
 import errno
+import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -100,7 +101,33 @@ def write_keys_file(folder: Path, keys: KeysFile) -> None:
         StoreReadOnly, StoreFull, StoreError.
     """
     make_folder(folder)
-    write_private(folder / KEYS_FILE, json.dumps(_dump(keys), indent=2) + "\n")
+    record = _dump(keys)
+    record["sum"] = _sum(record)
+    write_private(folder / KEYS_FILE, json.dumps(record, indent=2) + "\n")
+
+
+def check_intact(folder: Path) -> None:
+    """Tells damage from a wrong key, when a key did not open ``folder/keys.json``.
+
+    Its sum is no protection: who changes the file on purpose can change the sum as well.
+
+    Raises:
+        KeysDamaged: the file is not what was written; files without a sum pass.
+    """
+    path = folder / KEYS_FILE
+    record = json.loads(path.read_bytes()[:_MOST_BYTES])
+    if record.get("sum", _sum(record)) != _sum(record):
+        raise KeysDamaged(
+            str(path),
+            "The file is damaged, so no key opens it.",
+            f"Restore {KEYS_FILE} from a backup of this library: muniment restore.",
+        )
+
+
+def _sum(record: dict[str, object]) -> str:
+    """SHA-256 of everything but the sum itself, in hexadecimal."""
+    rest = {name: value for name, value in record.items() if name != "sum"}
+    return hashlib.sha256(json.dumps(rest, sort_keys=True).encode()).hexdigest()
 
 
 def make_folder(folder: Path) -> None:

@@ -82,6 +82,7 @@ def _tried(operation: Interrupted, kind: str, number: int, seed: int) -> dict[st
             failures.append("".join(traceback.format_exception(outcome)))
         else:
             interrupted += outcome
+    print(f"{kind} {operation.name}: {tried} tried, {len(failures)} failed", file=sys.stderr)
     return {
         "kind": kind,
         "operation": operation.name,
