@@ -7,7 +7,7 @@ SHELL := /bin/bash
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: help setup run test lint format bench screenshots samples docs lock clean
+.PHONY: help setup run test lint format proofs bench screenshots samples docs lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -33,6 +33,9 @@ lint: $(READY) ## check style, layers and types
 format: $(READY) ## let ruff put the style right
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
+
+proofs: $(READY) ## prove that nothing leaves: under strace and in a network without an outside
+	@$(BIN)/python -m tests.proofs
 
 bench: $(READY) ## measure parsing, ingest and search beside the bare parts (DIR=folder of PDFs)
 	@$(BIN)/python -m tests.bench $(if $(DIR),--documents "$(DIR)")

@@ -13,7 +13,7 @@ import errno
 import hashlib
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -52,7 +52,7 @@ FAT_LIMIT = (4 << 30) - 1
 
 def back_up(
     folder: Path, data_key: bytes, target: Path, *, verify: bool = False
-) -> Iterator[Event]:
+) -> Generator[Event, None, None]:
     """Writes a backup of the library in ``folder`` to ``target``, a file, or a folder to put it in.
 
     With ``verify`` it is read back from the disk and checked before it counts. Closing the

@@ -22,7 +22,7 @@ from ingest.schema import FILE_NAME, LOCK_NAME
 from ingest.store import Store
 
 
-def restore(path: Path, folder: Path, key_of: KeyOf) -> Iterator[Event]:
+def restore(path: Path, folder: Path, key_of: KeyOf) -> Generator[Event, None, None]:
     """Makes a library in ``folder``, which is missing or empty, of the backup at ``path``.
 
     A backup of an older version is brought up to date. ``key_of`` gets a folder with the backup's

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from app.cli import plain as module
-from app.cli.plain import PlainConsole, escaped, plain, say
+from app.cli.plain import PlainConsole, escaped, say
+from app.core.plain import plain
 from tests.injection.attack import FACT, ORDER
 
 STEERING = "a\x1b[31mred\x07 \x9b2J \u202eabc\u202c \u2066x\u2069 \x7f\r \U000e0041"

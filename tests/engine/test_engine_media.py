@@ -80,7 +80,7 @@ def test_a_hundred_images_are_too_many_before_any_is_read_on(
     model: Model, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     reads = []
-    real = media.read_image
+    real = media.read_image  # type: ignore[attr-defined]
     monkeypatch.setattr(media, "read_image", lambda *args: (reads.append(1), real(*args))[1])
     length = model.session._cache.length
     with pytest.raises(PromptTooLong, match=r"tokens or more, and the context holds 1,024"):

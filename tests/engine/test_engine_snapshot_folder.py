@@ -73,12 +73,12 @@ def test_no_change_to_a_file_gives_other_contents(
     with SnapshotFile(path, KEY) as file:
         for kind, content in written:
             file.append(kind, content)
-    content = bytearray(path.read_bytes())
+    raw = bytearray(path.read_bytes())
     if data.draw(st.booleans()):
-        del content[data.draw(st.integers(0, len(content))) :]
+        del raw[data.draw(st.integers(0, len(raw))) :]
     else:
-        content[data.draw(st.integers(0, len(content) - 1))] ^= data.draw(st.integers(1, 255))
-    path.write_bytes(content)
+        raw[data.draw(st.integers(0, len(raw) - 1))] ^= data.draw(st.integers(1, 255))
+    path.write_bytes(raw)
     try:
         with SnapshotFile(path, KEY) as file:
             for index, record in enumerate(file.records):

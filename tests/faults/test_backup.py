@@ -13,7 +13,6 @@ import pytest
 from fault_library import COLLECTION, ROOT, Program, contents, write_pdf
 from stored import CHEAP, PASSPHRASE, PLANTED, make_library, opened, whole_document
 
-from app.core import backup
 from app.core.backup import back_up, check_backup
 from app.core.backup_file import SUFFIX, read_manifest
 from app.core.checking import check_library
@@ -261,7 +260,7 @@ def test_a_full_stick(
     path = made(folder, data_key, stick)
     before = path.read_bytes()
     usage = shutil.disk_usage(stick)
-    monkeypatch.setattr(backup.shutil, "disk_usage", lambda _: usage._replace(free=1_000_000))
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage._replace(free=1_000_000))
     with pytest.raises(StoreFull, match="1 MB are free"):
         list(back_up(folder, data_key, stick))
     with pytest.raises(StoreFull, match="are free"):

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from ingest.guest.draw import draw_page, draw_region
+from ingest.guest.draw import Drawing, draw_page, draw_region
 from ingest.rendering import PageRenderer
 from ingest.types import Box
 from tests import figure_pages as made
@@ -16,12 +16,8 @@ from tests import figure_pages as made
 CROP = (60.0, 150.0, 460.0, 640.0)
 
 
-def pixels_of(drawing: object) -> np.ndarray:
-    return np.frombuffer(drawing.pixels, np.uint8).reshape(  # type: ignore[attr-defined]
-        drawing.height,
-        drawing.width,
-        3,  # type: ignore[attr-defined]
-    )
+def pixels_of(drawing: Drawing) -> np.ndarray:
+    return np.frombuffer(drawing.pixels, np.uint8).reshape(drawing.height, drawing.width, 3)
 
 
 @pytest.mark.parametrize("rotation", [0, 90, 180, 270])

@@ -292,7 +292,7 @@ def test_a_library_of_the_first_format_is_brought_up_to_date(tmp_path: Path) -> 
             page = new_document().pages[0]
             connection.execute(
                 "INSERT INTO page VALUES (?, 1, 100.0, 200.0, '', ?)",
-                (document_id, store_writing.pack_lines(page.lines)),
+                (document_id, store_writing.pack_lines(page.lines)),  # type: ignore[attr-defined]
             )
     store = Store(tmp_path, KEY)
     assert store._read("PRAGMA user_version")[0][0] == VERSION == 4

@@ -78,7 +78,7 @@ def test_a_disk_that_refuses_is_told(
         raise OSError(number, os.strerror(number))
 
     (tmp_path / "a.md").write_text("old")
-    monkeypatch.setattr(private_file.os, "fsync", refuse)
+    monkeypatch.setattr(private_file.os, "fsync", refuse)  # type: ignore[attr-defined]
     with pytest.raises(ExportError, match=said) as caught:
         write_file(tmp_path / "a.md", b"new", replace=True)
     assert caught.value.remedy
@@ -108,5 +108,5 @@ def test_places_that_do_harm_are_refused(workspace: Workspace, tmp_path: Path) -
 
 
 def test_formats_go_by_the_ending_of_the_name() -> None:
-    assert format_of(Path("A.PDF")) is Format.PDF
-    assert {format_of(Path(f"a{form}")) for form in Format} == set(Format)
+    assert format_of(Path("A.PDF"), Format, "for answers") is Format.PDF
+    assert {format_of(Path(f"a{form}"), Format, "for answers") for form in Format} == set(Format)

@@ -6,6 +6,7 @@ import json
 import pickle
 import zlib
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -59,7 +60,7 @@ def test_odd_texts_come_back(text: str) -> None:
 
 
 def test_a_record_of_before_a_field_was_added_takes_its_default() -> None:
-    value = unpacked(encode(record()))
+    value: Any = unpacked(encode(record()))
     del value["record"]["raw"], value["record"]["earlier"]
     del value["record"]["answer"]["cautions"]
     value["record"]["of a later version"] = 1

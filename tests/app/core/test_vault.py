@@ -300,7 +300,7 @@ def test_a_full_or_read_only_disk_keeps_the_old_keys(
     def refuse(_: int) -> None:
         raise OSError(number, os.strerror(number))
 
-    monkeypatch.setattr(private_file.os, "fsync", refuse)
+    monkeypatch.setattr(private_file.os, "fsync", refuse)  # type: ignore[attr-defined]
     with pytest.raises(expected):
         add_protector(tmp_path, key, Passphrase("another one"), cost=CHEAP)
     monkeypatch.undo()

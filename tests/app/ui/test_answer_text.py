@@ -37,7 +37,7 @@ def links(document: QTextDocument) -> list[str]:
     """The links that Qt itself sees in a document."""
     found, block = [], document.begin()
     while block.isValid():
-        for part in block:
+        for part in block:  # type: ignore[attr-defined]
             if href := part.fragment().charFormat().anchorHref():
                 found.append(href)
         block = block.next()

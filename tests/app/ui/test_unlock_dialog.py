@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QWidget
 from pytestqt.qtbot import QtBot
 
 from app.core.vault import Argon2Cost, KeyFile, Passphrase, create_keys
@@ -89,7 +90,7 @@ def test_damaged_keys_are_told(qtbot: QtBot, tmp_path: Path) -> None:
 
 
 def test_a_long_reason_does_not_squeeze_the_rest(dialog: UnlockDialog) -> None:
-    seen = [dialog.headline, dialog.explanation, dialog.rule, dialog.accept_button]
+    seen: list[QWidget] = [dialog.headline, dialog.explanation, dialog.rule, dialog.accept_button]
     before = [widget.height() for widget in seen]
     for length in (1, 4):
         words = "The passphrase does not open the library. " * length

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from typing import Any
 
 import docx
 import pytest
@@ -104,7 +105,7 @@ def test_the_rendition_tells_of_it() -> None:
     assert made.warnings == (f"It holds text that cannot be seen: “{SECRET}”",)
 
 
-def run(document: docx.document.Document, style: str = "") -> object:
+def run(document: docx.document.Document, style: str = "") -> Any:
     return document.add_paragraph("Seen. ", style=style or None).add_run(SECRET)
 
 
@@ -114,7 +115,7 @@ def read(document: docx.document.Document) -> Draft:
     return word.read(data.getvalue(), "a.docx")
 
 
-def shade(properties: object) -> None:
+def shade(properties: Any) -> None:
     element = OxmlElement("w:shd")
     element.set(qn("w:fill"), "203060")
     properties.append(element)
