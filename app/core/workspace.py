@@ -15,6 +15,8 @@ from pathlib import Path
 from app.core import vault
 from app.core.adding import Adder, document_info
 from app.core.asking import glossary
+from app.core.backup import back_up
+from app.core.checking import check_library
 from app.core.events import (
     CollectionInfo,
     DocumentInfo,
@@ -58,6 +60,7 @@ class Workspace(TableExporting, Transcribing):
         preload: Preload | None = None,
     ) -> None:
         self.folder = folder
+        self._data_key = data_key
         super().__init__(Store(folder, data_key))
         self.snapshots = LibrarySnapshots(folder, data_key, self._store)
         default = preload.embedder if preload else None
@@ -225,6 +228,16 @@ class Workspace(TableExporting, Transcribing):
     def followed(self, collection: str) -> list[str]:
         """The folders that the collection follows."""
         return self._store.followed(self._store.collection(collection).id)
+
+    # Against loss
+
+    def back_up(self, target: Path, *, verify: bool = False) -> Iterator[Event]:
+        """Writes a backup of one state of the library; see `app.core.backup`."""
+        yield from back_up(self.folder, self._data_key, target, verify=verify)
+
+    def check(self) -> Iterator[Event]:
+        """Reads the library through and says what is hurt; see `app.core.checking`."""
+        yield from check_library(self.folder, self._data_key)
 
     # The embedding model and the index
 

@@ -39,6 +39,7 @@ from app.ui.messages import (
 _CLOSE_SECONDS = 0.5
 
 WRITING, ASKING, SHOWING, KEEPING = "writing", "asking", "showing", "keeping"
+SAVING = "saving"  # takes long, and nothing has to wait for it
 
 # Every method the window may call, and the lane it waits in.
 LANES = {
@@ -59,6 +60,8 @@ LANES = {
     "remove_conversation": KEEPING,
     "export_answer": KEEPING,
     "export_conversation": KEEPING,
+    "back_up": SAVING,
+    "check": SAVING,
     "search": SHOWING,
     "collections": SHOWING,
     "documents": SHOWING,
