@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
@@ -14,7 +15,7 @@ from app.cli.output import counted, print_json
 from app.cli.plain import say
 from app.cli.program import app
 from app.cli.progress import Progress
-from app.core.events import BackedUp, Checked, Event, Restored
+from app.core.events import BackedUp, Checked, Event, HurtDocument, Rescued, Restored
 from app.core.locations import check_library_folder
 
 _SHOWN = 20
@@ -91,6 +92,14 @@ def check(
         Path | None,
         typer.Argument(metavar="[BACKUP]", help="A backup; the library when left out."),
     ] = None,
+    rescue: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FOLDER",
+            help="Put every document that is whole into a new library in this folder; "
+            "conversations and tables stay behind.",
+        ),
+    ] = None,
     json_: Json = False,
 ) -> None:
     """Read the library, or a backup, through: is every document in it whole?
@@ -98,6 +107,11 @@ def check(
     Nothing is changed, and the library may be in use meanwhile. Exit code 3 when anything is
     hurt.
     """
+    if rescue is not None:
+        if backup_file is not None:
+            raise typer.BadParameter("A backup is restored first: muniment restore.")
+        _rescue(rescue, json_=json_)
+        return
     from app.core.backup import check_backup
     from app.core.checking import check_library
 
@@ -118,14 +132,38 @@ def check(
         raise typer.Exit(EXIT_PARTLY)
 
 
+def _rescue(to: Path, *, json_: bool) -> None:
+    from app.core.rescuing import rescue
+
+    folder, data_key = closed_library()
+    with Progress(quiet=json_) as progress:
+        for event in rescue(folder, data_key, to):
+            progress.show(event)
+            if isinstance(event, Rescued):
+                done = event
+    if json_:
+        print_json({**asdict(done), "left": _hurt_fields(done.left)})
+    else:
+        _print_hurt(done.left, done.faults)
+        say(
+            f"{counted(done.documents, 'document')} put into {done.folder}, "
+            f"{len(done.left):,} left. To use it: muniment --library {done.folder}"
+        )
+    if done.left or done.faults:
+        raise typer.Exit(EXIT_PARTLY)
+
+
+def _hurt_fields(hurt: Sequence[HurtDocument]) -> list[dict[str, Any]]:
+    return [{**asdict(document), "faults": list(document.faults)} for document in hurt]
+
+
 def check_fields(found: Checked) -> dict[str, Any]:
     """The object that ``check --json`` prints."""
-    hurt = [{**asdict(document), "faults": list(document.faults)} for document in found.hurt]
     return {
         "subject": found.subject,
         "sound": found.sound,
         "documents": found.documents,
-        "hurt": hurt,
+        "hurt": _hurt_fields(found.hurt),
         "faults": list(found.faults),
         "note": found.note or None,
     }
@@ -133,19 +171,21 @@ def check_fields(found: Checked) -> dict[str, Any]:
 
 def print_check(found: Checked) -> None:
     """What a check found, for a person."""
-    for document in found.hurt[:_SHOWN]:
-        say(f"hurt: {document.name} ({document.collection}): {'; '.join(document.faults)}")
-    if len(found.hurt) > _SHOWN:
-        say(f"hurt: {len(found.hurt) - _SHOWN:,} more; --json names them all")
-    for fault in found.faults:
-        say(f"fault: {fault}")
+    _print_hurt(found.hurt, found.faults)
     if found.note:
         say(found.note)
+    documents = counted(found.documents, "document")
     if found.sound:
-        say(f"Sound: {counted(found.documents, 'document')}, {found.subject}")
+        say(f"Sound: {documents}, {found.subject}")
     else:
         whole = found.documents - len(found.hurt)
-        say(
-            f"Not sound: {whole:,} of {counted(found.documents, 'document')} are whole, "
-            f"{found.subject}"
-        )
+        say(f"Not sound: {whole:,} of {documents} are whole, {found.subject}")
+
+
+def _print_hurt(hurt: Sequence[HurtDocument], faults: Sequence[str]) -> None:
+    for document in hurt[:_SHOWN]:
+        say(f"hurt: {document.name} ({document.collection}): {'; '.join(document.faults)}")
+    if len(hurt) > _SHOWN:
+        say(f"hurt: {len(hurt) - _SHOWN:,} more; --json names them all")
+    for fault in faults:
+        say(f"fault: {fault}")

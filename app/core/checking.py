@@ -73,7 +73,7 @@ def _examined(reopened: Reopened, subject: str) -> Iterator[Event]:
         return
     if faults:
         reopened.anew()
-    names = _collection_names(reopened.store)
+    names = collection_names(reopened.store)
     documents, unlisted = all_documents(reopened.anew if faults else lambda: reopened.store)
     hurt = []
     for done, document in enumerate(documents, start=1):
@@ -86,7 +86,8 @@ def _examined(reopened: Reopened, subject: str) -> Iterator[Event]:
     yield Checked(subject, len(documents), tuple(hurt), tuple(dict.fromkeys(faults)))
 
 
-def _collection_names(store: Store) -> dict[int, str]:
+def collection_names(store: Store) -> dict[int, str]:
+    """The names of collections by number; none, where they cannot be read."""
     try:
         return {collection.id: collection.name for collection in store.collections()}
     except StoreError:

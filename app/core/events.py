@@ -228,6 +228,16 @@ class Restored:
 
 
 @dataclass(frozen=True, slots=True)
+class Rescued:
+    """What was whole in a hurt library is a library in ``folder`` now; ``left`` was not."""
+
+    folder: str
+    documents: int
+    left: tuple[HurtDocument, ...]
+    faults: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class PageTranscribed:
     """A model has written down a page in so many lines; ``by`` names it."""
 
@@ -351,6 +361,7 @@ Event = (
     | Checked
     | BackedUp
     | Restored
+    | Rescued
     | PageTranscribed
     | ModeChosen
     | PassagesFound

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Generator, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from app.core.backup import KeyOf, check_file_size, check_room, copied_vault, key_of_backup
@@ -35,6 +36,20 @@ def restore(path: Path, folder: Path, key_of: KeyOf) -> Generator[Event, None, N
     check_empty(folder)
     manifest = read_manifest(path)
     data_key = key_of_backup(path, manifest, key_of)
+    with new_library(folder) as partial:
+        yield from _fill(partial, path, manifest)
+        documents = yield from _checked(partial, path, data_key)
+    yield Restored(str(folder), manifest.vault_bytes, manifest.made, documents)
+
+
+@contextmanager
+def new_library(folder: Path) -> Iterator[Path]:
+    """A folder to put a library's files in; at the end it becomes ``folder``, whole or not at all.
+
+    Raises:
+        StoreError: there is something in ``folder``, or it cannot be written.
+    """
+    check_empty(folder)
     # abspath, as the folder's name is what the person gave.
     place = Path(os.path.abspath(folder))  # noqa: PTH100
     make_folder(place.parent)
@@ -44,8 +59,8 @@ def restore(path: Path, folder: Path, key_of: KeyOf) -> Generator[Event, None, N
         try:
             make_private_folder(partial)
             with held(partial):
-                yield from _fill(partial, path, manifest)
-                documents = yield from _checked(partial, path, data_key)
+                yield partial
+                (partial / LOCK_NAME).unlink(missing_ok=True)
                 unmark(partial)
                 sync_folder(partial)
                 _take_name(partial, place)
@@ -53,7 +68,6 @@ def restore(path: Path, folder: Path, key_of: KeyOf) -> Generator[Event, None, N
             raise storage_error(place, error) from error
     finally:
         remove(partial)
-    yield Restored(str(place), manifest.vault_bytes, manifest.made, documents)
 
 
 def check_empty(folder: Path) -> None:
@@ -98,7 +112,6 @@ def _checked(partial: Path, path: Path, data_key: bytes) -> Generator[Event, Non
         yield event
         if isinstance(event, Checked):
             documents = event.documents
-    (partial / LOCK_NAME).unlink(missing_ok=True)
     return documents
 
 

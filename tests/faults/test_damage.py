@@ -17,8 +17,9 @@ from scene import Scene
 from stored import PASSPHRASE, make_library, opened, whole_document
 
 from app.core.checking import check_library
-from app.core.events import Checked
+from app.core.events import Checked, Rescued
 from app.core.locations import check_vault
+from app.core.rescuing import rescue
 from app.core.vault import KeysDamaged, KeysMissing, open_keys
 from app.core.workspace import Workspace
 from ingest.errors import StoreError, WrongKey
@@ -131,6 +132,29 @@ def test_which_document_is_hurt(tmp_path: Path) -> None:
         seen |= {document.name for document in checked.hurt}
         content[page * 16384 + 99] ^= 1
     assert len(seen) > 3
+
+
+def test_what_is_whole_is_rescued(tmp_path: Path) -> None:
+    folder, to = tmp_path / "library", tmp_path / "rescued"
+    data_key = make_library(folder, NAMES, size=200_000)
+    whole = documents(folder, data_key, set())
+    vault = folder / FILE_NAME
+    content = bytearray(vault.read_bytes())
+    for page in (60, 75):
+        content[page * 16384 + 99] ^= 1
+    vault.write_bytes(content)
+    *_, checked = check_library(folder, data_key)
+    *_, done = rescue(folder, data_key, to)
+    assert isinstance(checked, Checked) and isinstance(done, Rescued)
+    assert done.left == checked.hurt and len(done.left) == 2
+    hurt = {document.name for document in done.left}
+    found = documents(to, open_keys(to, PASSPHRASE), set())
+    assert found.keys() == set(NAMES) - hurt
+    assert all(document.same(whole[name]) for name, document in found.items())
+    *_, again = check_library(to, data_key)
+    assert isinstance(again, Checked) and again.sound
+    with pytest.raises(StoreError, match="not empty"):
+        list(rescue(folder, data_key, to))
 
 
 def test_a_missing_or_empty_vault_is_not_begun_anew(tmp_path: Path) -> None:

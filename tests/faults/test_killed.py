@@ -35,7 +35,7 @@ SEED = int(os.environ.get("MUNIMENT_FAULT_SEED", "0")) or random.SystemRandom().
 def test_adding(scene: Scene) -> None:
     scene.put_files("first")
     complete = scene.add(scene.copy(scene.base, 0))
-    for number, kill in enumerate(points("add", complete, EVERY or 11), start=1):
+    for number, kill in enumerate(points("add", complete, EVERY or 5), start=1):
         library = scene.copy(scene.base, number)
         check_death(scene.add(library, kill), kill)
         found = contents(library, scene.key)
@@ -52,7 +52,7 @@ def test_adding(scene: Scene) -> None:
 def test_replacing(scene: Scene) -> None:
     scene.put_files("second")
     complete = scene.add(scene.copy(scene.full, 0))
-    for number, kill in enumerate(points("replace", complete, EVERY or 11), start=1):
+    for number, kill in enumerate(points("replace", complete, EVERY or 5), start=1):
         library = scene.copy(scene.full, number)
         check_death(scene.add(library, kill), kill)
         found = contents(library, scene.key)
@@ -70,7 +70,7 @@ def test_replacing(scene: Scene) -> None:
 def test_removing(scene: Scene) -> None:
     rest = {name: document for name, document in scene.first.items() if name != REMOVED}
     complete = scene.remove(scene.copy(scene.full, 0))
-    for number, kill in enumerate(points("remove", complete, EVERY or 28), start=1):
+    for number, kill in enumerate(points("remove", complete, EVERY or 8), start=1):
         library = scene.copy(scene.full, number)
         check_death(scene.remove(library, kill), kill)
         found = contents(library, scene.key)
