@@ -36,6 +36,7 @@ from app.core.locations import (
 )
 from app.core.models import Models
 from app.core.preload import Preload
+from app.core.privacy import make_report, text_of, verdict, write_report
 from app.core.reading_plan import ReadingPlan
 from app.core.snapshots import LibrarySnapshots
 from app.core.table_export import TableExporting
@@ -306,6 +307,21 @@ class Workspace(TableExporting, Transcribing):
     def use_index(self, uri: str) -> None:
         """Keeps the search index at ``uri`` (an encrypted volume), or in memory when empty."""
         self._index.move_to(uri)
+
+    # What protects it
+
+    def privacy_report(self) -> tuple[str, str]:
+        """The privacy report in one sentence, and whole; tries to reach the network."""
+        report = make_report(self.folder)
+        return verdict(report), text_of(report)
+
+    def write_privacy_report(self, path: Path, *, replace: bool = False) -> None:
+        """Writes the privacy report to ``path``: PDF, JSON or text.
+
+        Raises:
+            ExportError: the file cannot be written; the error says why.
+        """
+        write_report(make_report(self.folder), path, replace=replace)
 
     def _forget_read(self, documents: Sequence[int]) -> None:
         """What models have read of some documents leaves memory and disk."""

@@ -62,6 +62,8 @@ LANES = {
     "export_conversation": KEEPING,
     "back_up": SAVING,
     "check": SAVING,
+    "privacy_report": KEEPING,
+    "write_privacy_report": KEEPING,
     "search": SHOWING,
     "collections": SHOWING,
     "documents": SHOWING,

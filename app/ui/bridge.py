@@ -113,6 +113,11 @@ class Bridge(QObject):
         """Whether the library is open and requests go out at once."""
         return self._is_open
 
+    @property
+    def busy(self) -> bool:
+        """Whether something was asked that is not answered yet."""
+        return bool(self._pending)
+
     def start(self) -> None:
         """Starts the process, which loads what it needs while nothing is asked of it yet."""
         if self._reader is None:
@@ -169,10 +174,16 @@ class Bridge(QObject):
                 return
         self._send(Cancel(request))
 
+    def drop(self, request: int) -> None:
+        """Whoever asked is gone; what comes of it is let go."""
+        if request in self._pending:
+            self._pending[request] = _Handlers(None, None, None, lambda _failure: None)
+
     def close(self) -> None:
         """Closes the library and ends the process; waits for it, so call it last."""
         self._closing = True
         self._is_open = False
+        self._order = None  # it holds the key
         if self._reader is None:
             return
         self._send(Close())

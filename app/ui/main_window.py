@@ -6,9 +6,10 @@ It joins the panels with one another; what they show comes from their view model
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtGui import QAction, QCloseEvent, QGuiApplication, QKeySequence
+from PySide6.QtGui import QAction, QActionGroup, QCloseEvent, QGuiApplication, QKeySequence
 from PySide6.QtWidgets import QApplication, QMainWindow, QMenu, QSplitter, QVBoxLayout, QWidget
 
 from app.core.answers import Citation, Scope
@@ -25,7 +26,8 @@ from app.ui.messages import Failure
 from app.ui.page_model import PageModel, Place
 from app.ui.page_panel import PagePanel
 from app.ui.passage_list import SearchModel
-from app.ui.settings import Settings
+from app.ui.privacy_dialog import PrivacyDialog
+from app.ui.settings import LOCK_MINUTES, Settings
 from app.ui.widgets import refresh_icons
 from ingest.types import Passage
 
@@ -34,6 +36,8 @@ class MainWindow(QMainWindow):
     """Three panels on one bridge."""
 
     closed = Signal()
+    lock_wanted = Signal()
+    lock_minutes_chosen = Signal(int)
 
     def __init__(self, bridge: Bridge, settings: Settings) -> None:
         super().__init__()
@@ -133,6 +137,10 @@ class MainWindow(QMainWindow):
         self._command(library, "&Back up the library…", self.back_up)
         self._command(library, "Chec&k the library", self.backup_model.check)
         library.addSeparator()
+        self._command(library, "&Lock", self.lock_wanted.emit, "Ctrl+Shift+L")
+        self._add_lock_choice(library)
+        self._command(library, "&Privacy report…", self.show_privacy)
+        library.addSeparator()
         self._command(library, "&Quit", self.close, "Ctrl+Q")
         go = bar.addMenu("&Go")
         self._command(go, "&Find in this collection", self.library.focus_search, "Ctrl+F")
@@ -164,6 +172,21 @@ class MainWindow(QMainWindow):
         self._command(page, "Zoom &in", lambda: view.zoom_by(1), "Ctrl++", "Ctrl+=")
         self._command(page, "Zoom &out", lambda: view.zoom_by(-1), "Ctrl+-")
         self._command(page, "Fit to &width", view.fit_width, "Ctrl+0")
+
+    def _add_lock_choice(self, library: QMenu) -> None:
+        """After how long without use the library is locked."""
+        menu = library.addMenu("Lock when &idle")
+        group = QActionGroup(menu)
+        for minutes in LOCK_MINUTES:
+            action = QAction(f"After {minutes} minutes" if minutes else "Never", group)
+            action.setCheckable(True)
+            action.setChecked(minutes == self._settings.lock_minutes)
+            action.triggered.connect(partial(self.lock_minutes_chosen.emit, minutes))
+            menu.addAction(action)
+
+    def show_privacy(self) -> None:
+        """Makes the privacy report in the background process and shows it."""
+        PrivacyDialog(self._bridge, self).open()
 
     def _command(self, menu: QMenu, name: str, run: Callable[[], object], *shortcuts: str) -> None:
         action = QAction(name, self)

@@ -1,4 +1,4 @@
-"""What the window remembers between starts: sizes, and nothing that tells of a document."""
+"""What the window remembers between starts: nothing that tells of a document."""
 
 from __future__ import annotations
 
@@ -13,8 +13,12 @@ def settings_file() -> Path:
     return Path(place) / "muniment" / "window.ini"
 
 
+LOCK_MINUTES = (5, 15, 30, 60, 0)  # to choose from; 0 is never
+_DEFAULT_LOCK = 15
+
+
 class Settings:
-    """Sizes of the window and its panels, in a file of their own."""
+    """Sizes of the window and its panels, and when it locks, in a file of their own."""
 
     def __init__(self, file: Path) -> None:
         self._store = QSettings(str(file), QSettings.Format.IniFormat)
@@ -27,3 +31,16 @@ class Settings:
     def save(self, name: str, value: QByteArray) -> None:
         """Keeps bytes under a name."""
         self._store.setValue(f"window/{name}", value)
+
+    @property
+    def lock_minutes(self) -> int:
+        """After how many minutes without use the library is locked; 0 is never."""
+        try:
+            kept = int(str(self._store.value("lock/minutes", _DEFAULT_LOCK)))
+        except ValueError:
+            return _DEFAULT_LOCK
+        return kept if kept in LOCK_MINUTES else _DEFAULT_LOCK
+
+    @lock_minutes.setter
+    def lock_minutes(self, minutes: int) -> None:
+        self._store.setValue("lock/minutes", minutes)

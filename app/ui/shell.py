@@ -10,11 +10,12 @@ from PySide6.QtCore import QObject
 from PySide6.QtWidgets import QApplication
 
 from app.core.vault import KeySource, has_keys
-from app.ui import icons, style
-from app.ui.bridge import Bridge
+from app.ui import background, icons, style
+from app.ui.bridge import Bridge, Target
 from app.ui.failures import failure_of
 from app.ui.main_window import MainWindow
 from app.ui.messages import Failure, Open
+from app.ui.session import IdleWatch, SessionWatch, ask_for_session_messages
 from app.ui.settings import Settings, settings_file
 from app.ui.unlock_dialog import UnlockDialog
 
@@ -32,21 +33,65 @@ def make_application() -> QApplication:
 
 
 class Shell(QObject):
-    """Runs one library in one window."""
+    """Runs one library in one window.
+
+    Locking ends the background process with its children, where the data key and all text is,
+    and makes bridge and window anew, so that nothing of the old ones is shown or kept. Python
+    and Qt give freed memory back without wiping it: see docs/security.md.
+    """
 
     def __init__(
-        self, application: QApplication, folder: Path, bridge: Bridge | None = None
+        self,
+        application: QApplication,
+        folder: Path,
+        bridge: Bridge | None = None,
+        target: Target = background.main,
     ) -> None:
         super().__init__()
         self._application = application
         self._folder = folder
-        self.bridge = bridge or Bridge(parent=self)
-        self.window = MainWindow(self.bridge, Settings(settings_file()))
+        self._target = target
+        self._settings = Settings(settings_file())
         self.dialog: UnlockDialog | None = None
         self._exit_code = 0
-        self.bridge.opened.connect(self._on_opened)
-        self.bridge.open_failed.connect(self._on_open_failed)
-        self.window.closed.connect(application.quit)
+        self._join(bridge or Bridge(target, parent=self))
+        self.idle = IdleWatch(self._settings.lock_minutes, lambda: self.bridge.busy, parent=self)
+        self.idle.idle.connect(lambda: self.lock("Nobody has used it for a while."))
+        self.session = SessionWatch(self)
+        self.session.left.connect(self.lock)
+
+    def _join(self, bridge: Bridge) -> None:
+        self.bridge = bridge
+        self.window = MainWindow(bridge, self._settings)
+        bridge.opened.connect(self._on_opened)
+        bridge.open_failed.connect(self._on_open_failed)
+        self.window.closed.connect(self._application.quit)
+        self.window.lock_wanted.connect(self.lock)
+        self.window.lock_minutes_chosen.connect(self._set_lock_minutes)
+        ask_for_session_messages(int(self.window.winId()))
+
+    def lock(self, why: str = "") -> None:
+        """Closes the library and asks for its key again; ``why`` is told."""
+        if self.dialog is not None or not self.window.isVisible():
+            return
+        window, bridge = self.window, self.bridge
+        window.closed.disconnect(self._application.quit)
+        window.close()
+        for modal in self._application.topLevelWidgets():
+            if modal is not window and modal.isVisible():
+                modal.close()  # an open question would show what it is about
+        self._application.clipboard().clear()
+        bridge.close()
+        self._join(Bridge(self._target, parent=self))
+        for old in (window, bridge):
+            old.deleteLater()
+        self.bridge.start()  # it loads while the person types
+        dialog = self._ask()
+        dialog.tell(f"{why} The library is locked.".strip())
+
+    def _set_lock_minutes(self, minutes: int) -> None:
+        self._settings.lock_minutes = minutes
+        self.idle.minutes = minutes
 
     def run(self, key: KeySource | None) -> int:
         """Opens the library with a key that is known, or asks for one; returns the exit code."""

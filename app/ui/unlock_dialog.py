@@ -56,6 +56,9 @@ class UnlockDialog(QDialog):
         layout.addLayout(self._make_folder_row())
         layout.addLayout(self._make_kinds())
         layout.addWidget(self._make_pages())
+        self.news = TextLabel(tone="muted")
+        self.news.hide()
+        layout.addWidget(self.news)
         self.problem = TextLabel(tone="bad")
         self.problem.hide()
         layout.addWidget(self.problem)
@@ -110,6 +113,12 @@ class UnlockDialog(QDialog):
         self._show_problem(f"{failure.cause} {failure.remedy}")
         self.passphrase.selectAll()
         self.passphrase.setFocus()
+
+    def tell(self, text: str) -> None:
+        """Says why the dialog is there, when that is not the person's own doing."""
+        self.news.setText(text)
+        self.news.show()
+        self._fit()
 
     def _show_problem(self, text: str) -> None:
         self.problem.setText(text)

@@ -48,7 +48,9 @@ def _make_model(folder: Path) -> None:
     sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "engine"))
     # Builds with torch and transformers; the program itself is not running yet.
     from tiny_media import write_seeing
+    from transformers.utils import logging
 
+    logging.disable_progress_bar()
     write_seeing(folder, "e2b")
     config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
     # Room for a whole document; rotary positions have no weights.
