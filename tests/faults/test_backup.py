@@ -19,6 +19,7 @@ from app.core.checking import check_library
 from app.core.events import BackedUp, Checked, Progressed, Restored
 from app.core.restoring import restore
 from app.core.vault import KeySource, Passphrase, create_keys
+from app.core.workspace import Workspace
 from ingest.errors import StoreBusy, StoreError, StoreFull, WrongKey
 from ingest.schema import FILE_NAME, VERSION
 from ingest.store import Store
@@ -134,6 +135,19 @@ def test_while_another_program_holds_the_library(
         other.communicate()
     (path,) = stick.iterdir()
     list(restore(path, stick / "new", key_of))
+
+
+def test_the_open_library_of_the_window(library: tuple[Path, bytes], stick: Path) -> None:
+    """What the window calls; the library stays open and usable."""
+    folder, data_key = library
+    with Workspace.open(folder, PASSPHRASE) as workspace:
+        *_, done = workspace.back_up(stick, verify=True)
+        *_, checked = workspace.check()
+        assert isinstance(done, BackedUp) and done.verified
+        assert isinstance(checked, Checked) and checked.sound
+        assert [d.name for d in workspace.documents("Matter")] == ["a.pdf", "b.pdf"]
+    list(restore(Path(done.path), stick / "new", key_of))
+    assert names(stick / "new", data_key) == ["a.pdf", "b.pdf"]
 
 
 def test_nothing_readable_at_any_moment(library: tuple[Path, bytes], stick: Path) -> None:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import shutil
@@ -224,3 +225,22 @@ def test_the_commands_on_damaged_libraries(scene: Scene, tmp_path: Path) -> None
             note = f"{what}, {command}, seed {SEED}: {done['stderr']}"
             assert done["code"] in (0, 1, 3) and "Traceback" not in done["stderr"], note
             assert done["code"] != 1 or done["stderr"].strip(), note
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the driver forks")
+def test_a_person_finds_and_rescues_what_is_whole(scene: Scene, tmp_path: Path) -> None:
+    library, rescued = tmp_path / "library", tmp_path / "rescued"
+    shutil.copytree(scene.full, library)
+    vault = library / FILE_NAME
+    content = bytearray(vault.read_bytes())
+    content[len(content) * 3 // 4] ^= 1  # most of it is the file of bundle.pdf
+    vault.write_bytes(content)
+    done = scene.driver.run(library, "check")
+    assert done["code"] == 3
+    assert "hurt: bundle.pdf (Matter): its file cannot be read" in done["stdout"]
+    assert "4 of 5 documents are whole" in done["stdout"]
+    told = json.loads(scene.driver.run(library, "check", "--json")["stdout"])
+    assert not told["sound"] and [document["name"] for document in told["hurt"]] == ["bundle.pdf"]
+    done = scene.driver.run(library, "check", "--rescue", str(rescued))
+    assert done["code"] == 3 and "4 documents put into" in done["stdout"]
+    assert "Sound: 4 documents" in scene.driver.run(rescued, "check")["stdout"]
