@@ -177,21 +177,22 @@ def check_file_size(path: Path, size: int, what: str) -> None:
     """Says so when the disk takes no file of ``size`` bytes; ``path`` is an empty file on it.
 
     Raises:
-        StoreFull: it is formatted as FAT, or files are limited in size.
+        StoreFull: it is formatted as FAT32, or files are limited in size.
     """
+    if size <= FAT_LIMIT:
+        return
     try:
         with path.open("r+b") as file:
-            # Takes no room; a file system that cannot hold such a file refuses at once.
+            # Without a byte being written; FAT refuses at once.
             file.truncate(size)
             file.truncate(0)
     except OSError as error:
         if error.errno != errno.EFBIG:
             raise storage_error(path, error) from error
-        fat = " It is probably formatted as FAT32, which holds none over 4 GB."
         raise StoreFull(
             str(path.parent),
-            f"{what} is one file of {_megabytes(size)}, and this disk takes no file of that size."
-            + (fat if size > FAT_LIMIT else ""),
+            f"{what} is one file of {_megabytes(size)}, and this disk takes no file of that size: "
+            "it is probably formatted as FAT32, which holds none over 4 GB.",
             "Use a disk formatted as exFAT, NTFS or ext4. Nothing was changed.",
         ) from error
 

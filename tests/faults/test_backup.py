@@ -13,6 +13,7 @@ import pytest
 from fault_library import COLLECTION, ROOT, Program, contents, write_pdf
 from stored import CHEAP, PASSPHRASE, PLANTED, make_library, opened, whole_document
 
+from app.core import backup
 from app.core.backup import back_up, check_backup
 from app.core.backup_file import SUFFIX, read_manifest
 from app.core.checking import check_library
@@ -283,12 +284,15 @@ def test_a_full_stick(
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs RLIMIT_FSIZE")
-def test_a_disk_that_takes_no_large_file(library: tuple[Path, bytes], stick: Path) -> None:
+def test_a_disk_that_takes_no_large_file(
+    library: tuple[Path, bytes], stick: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """RLIMIT_FSIZE says what FAT32 says of 4 GB: the file is too large."""
     import resource
 
     folder, data_key = library
     path = made(folder, data_key, stick / "old")
+    monkeypatch.setattr(backup, "FAT_LIMIT", 100_000)
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, before[1]))
     try:
