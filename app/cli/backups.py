@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
+from contextlib import closing
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
@@ -10,8 +11,8 @@ from typing import Annotated, Any
 import typer
 
 from app.cli.opening import closed_library, key_for
-from app.cli.options import EXIT_PARTLY, Json
-from app.cli.output import counted, print_json
+from app.cli.options import EXIT_INTERRUPTED, EXIT_PARTLY, Json
+from app.cli.output import counted, print_json, stderr
 from app.cli.plain import say
 from app.cli.program import app
 from app.cli.progress import Progress
@@ -41,11 +42,7 @@ def backup(
     from app.core.backup import back_up
 
     folder, data_key = closed_library()
-    with Progress(quiet=json_) as progress:
-        for event in back_up(folder, data_key, place, verify=verify):
-            progress.show(event)
-            if isinstance(event, BackedUp):
-                done = event
+    done = _told(back_up(folder, data_key, place, verify=verify), json_=json_)[BackedUp]
     if json_:
         print_json(asdict(done))
         return
@@ -68,11 +65,7 @@ def restore(
     from app.core.restoring import restore as restored
 
     check_library_folder(folder)
-    found: dict[type[Event], Any] = {}
-    with Progress(quiet=json_) as progress:
-        for event in restored(backup_file, folder, key_for):
-            progress.show(event)
-            found[type(event)] = event
+    found = _told(restored(backup_file, folder, key_for), json_=json_)
     done, checked = found[Restored], found[Checked]
     if json_:
         print_json({**asdict(done), "check": check_fields(checked)})
@@ -119,11 +112,7 @@ def check(
         events = check_library(*closed_library())
     else:
         events = check_backup(backup_file, key_for)
-    with Progress(quiet=json_) as progress:
-        for event in events:
-            progress.show(event)
-            if isinstance(event, Checked):
-                found = event
+    found = _told(events, json_=json_)[Checked]
     if json_:
         print_json(check_fields(found))
     else:
@@ -132,15 +121,25 @@ def check(
         raise typer.Exit(EXIT_PARTLY)
 
 
+def _told(events: Generator[Event, None, None], *, json_: bool) -> dict[type[Event], Any]:
+    """Shows the events as they come; gives the last of each kind."""
+    found: dict[type[Event], Any] = {}
+    try:
+        with Progress(quiet=json_) as progress, closing(events):
+            for event in events:
+                progress.show(event)
+                found[type(event)] = event
+    except KeyboardInterrupt:
+        stderr.print("Stopped. Everything is as it was.")
+        raise typer.Exit(EXIT_INTERRUPTED) from None
+    return found
+
+
 def _rescue(to: Path, *, json_: bool) -> None:
     from app.core.rescuing import rescue
 
     folder, data_key = closed_library()
-    with Progress(quiet=json_) as progress:
-        for event in rescue(folder, data_key, to):
-            progress.show(event)
-            if isinstance(event, Rescued):
-                done = event
+    done = _told(rescue(folder, data_key, to), json_=json_)[Rescued]
     if json_:
         print_json({**asdict(done), "left": _hurt_fields(done.left)})
     else:

@@ -87,7 +87,7 @@ def back_up(
     yield BackedUp(str(path), path.stat().st_size, made, replaced, verify)
 
 
-def check_backup(path: Path, key_of: KeyOf) -> Iterator[Event]:
+def check_backup(path: Path, key_of: KeyOf) -> Generator[Event, None, None]:
     """Reads a backup through: is it what was written, and is the library in it sound?
 
     ``key_of`` gets a folder with the backup's ``keys.json`` and says what opens it.

@@ -5,7 +5,7 @@ A generator of `app.core.events`: progress, and `Checked` at the end.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -22,7 +22,7 @@ _OLDER = (
 )
 
 
-def check_library(folder: Path, data_key: bytes) -> Iterator[Event]:
+def check_library(folder: Path, data_key: bytes) -> Generator[Event, None, None]:
     """Checks a library, also while another program has it open.
 
     Raises:
