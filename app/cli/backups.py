@@ -175,7 +175,7 @@ def print_check(found: Checked) -> None:
         say(found.note)
     documents = counted(found.documents, "document")
     if found.sound:
-        say(f"Sound: {documents}, {found.subject}")
+        say(f"Sound: {'the file' if found.note else documents}, {found.subject}")
     else:
         whole = found.documents - len(found.hurt)
         say(f"Not sound: {whole:,} of {documents} are whole, {found.subject}")

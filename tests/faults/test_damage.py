@@ -10,6 +10,7 @@ import os
 import random
 import shutil
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -133,6 +134,17 @@ def test_which_document_is_hurt(tmp_path: Path) -> None:
         seen |= {document.name for document in checked.hurt}
         content[page * 16384 + 99] ^= 1
     assert len(seen) > 3
+
+
+def test_gaps_in_the_numbers_of_passages_are_no_damage(tmp_path: Path) -> None:
+    """Furniture that is left out leaves them."""
+    data_key = make_library(tmp_path / "library")
+    new = whole_document("gaps.pdf")
+    new.chunks[-1] = replace(new.chunks[-1], ordinal=7)
+    with opened(tmp_path / "library", data_key) as store:
+        store.put(store.collection("Matter").id, new)
+    *_, checked = check_library(tmp_path / "library", data_key)
+    assert isinstance(checked, Checked) and checked.sound, checked
 
 
 def test_what_is_whole_is_rescued(tmp_path: Path) -> None:
