@@ -76,7 +76,7 @@ def read_header(path: Path) -> tuple[dict[str, Entry], dict[str, str]]:
         header = json.loads(text)
         notes = header.pop("__metadata__", None) or {}
         entries = {n: _entry(path, n, given, 8 + length) for n, given in header.items()}
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise DamagedModel(str(path), f"Its header is damaged ({error}).", COPY_AGAIN) from error
     end = max((entry.first + entry.nbytes for entry in entries.values()), default=0)
     if end > size:
@@ -104,7 +104,7 @@ def _entry(path: Path, name: str, given: Any, start: int) -> Entry:
     first, last = (int(n) for n in given["data_offsets"])
     if kind in BITS and last - first != -(-math.prod(shape) * BITS[kind] // 8):
         raise ValueError(f"{name} has {last - first} bytes, which is not its shape {list(shape)}")
-    if first < 0 or min(shape, default=0) < 0:
+    if not 0 <= first <= last or min(shape, default=0) < 0:
         raise ValueError(f"{name} lies outside of the file")
     return Entry(path, name, kind, shape, start + first, last - first)
 
@@ -133,7 +133,14 @@ class SafetensorsFolder:
         try:
             listed = json.loads(index.read_text(encoding="utf-8"))["weight_map"]
             files = {str(name): self.folder / str(file) for name, file in listed.items()}
-        except (OSError, ValueError, KeyError, AttributeError, TypeError) as error:
+        except (
+            OSError,
+            ValueError,
+            LookupError,
+            AttributeError,
+            TypeError,
+            RecursionError,
+        ) as error:
             raise DamagedModel(
                 str(index), f"The list of tensors cannot be read ({error}).", COPY_AGAIN
             ) from error

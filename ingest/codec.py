@@ -1,12 +1,18 @@
-"""Pages, chunks and figures as bytes: zlib over JSON, coordinates to a hundredth point."""
+"""Pages, chunks and figures as bytes: zlib over JSON, coordinates to a hundredth point.
+
+What cannot be unpacked raises `StoreError`. The vault is authenticated page by page, so that is
+damage in memory or a program's mistake, and no more is checked here than what unpacking needs.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import json
 import zlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
+from ingest.errors import StoreError
 from ingest.types import (
     Box,
     Chunk,
@@ -28,12 +34,14 @@ def pack_lines(lines: tuple[Line, ...]) -> bytes:
 
 def unpack_lines(data: bytes) -> tuple[Line, ...]:
     """The inverse of `pack_lines`, coordinates rounded."""
-    return _read_lines(_unpack(data))
+    with _told():
+        return _read_lines(_unpack(data))
 
 
 def confidence_of(data: bytes) -> float | None:
     """The mean OCR confidence of packed lines; see `ingest.types.mean_confidence`."""
-    return mean_confidence(unpack_lines(data))
+    with _told():
+        return mean_confidence(unpack_lines(data))
 
 
 def pack_chunk(chunk: Chunk) -> bytes:
@@ -47,18 +55,19 @@ def pack_chunk(chunk: Chunk) -> bytes:
 
 def unpack_chunk(ordinal: int, search_text: str, data: bytes) -> Chunk:
     """The inverse of `pack_chunk`."""
-    text, heading, lines, *figure = _unpack(data)  # older libraries have no figures
-    return Chunk(
-        ordinal,
-        text,
-        search_text,
-        tuple(heading),
-        tuple(
-            ChunkLine(page, Box(*box), start, end, TextSource(source), confidence)
-            for page, box, start, end, source, confidence in lines
-        ),
-        figure[0] if figure else None,
-    )
+    with _told():
+        text, heading, lines, *figure = _unpack(data)  # older libraries have no figures
+        return Chunk(
+            ordinal,
+            text,
+            search_text,
+            tuple(heading),
+            tuple(
+                ChunkLine(page, Box(*box), start, end, TextSource(source), confidence)
+                for page, box, start, end, source, confidence in lines
+            ),
+            figure[0] if figure else None,
+        )
 
 
 def pack_figure(figure: Figure) -> bytes:
@@ -78,18 +87,32 @@ def pack_figure(figure: Figure) -> bytes:
 
 def unpack_figure(page: int, box: Box, kind: str, data: bytes) -> Figure:
     """The inverse of `pack_figure`."""
-    label, caption, inside, around, references, places = _unpack(data)
-    return Figure(
-        page,
-        box,
-        FigureKind(kind),
-        label,
-        caption,
-        _read_lines(inside),
-        around,
-        tuple(references),
-        tuple(PageBox(number, Box(*sides)) for number, sides in places),
-    )
+    with _told():
+        label, caption, inside, around, references, places = _unpack(data)
+        return Figure(
+            page,
+            box,
+            FigureKind(kind),
+            label,
+            caption,
+            _read_lines(inside),
+            around,
+            tuple(references),
+            tuple(PageBox(number, Box(*sides)) for number, sides in places),
+        )
+
+
+@contextlib.contextmanager
+def _told() -> Iterator[None]:
+    """Errors of unpacking as one that says what to do."""
+    try:
+        yield
+    except (zlib.error, ValueError, TypeError, KeyError, RecursionError, ArithmeticError) as error:
+        raise StoreError(
+            "A stored page",
+            f"What was kept of it cannot be read ({error}).",
+            "Add its document again; restore the library from a backup if others are damaged too.",
+        ) from error
 
 
 def _lines(lines: Iterable[Line]) -> list[list[Any]]:

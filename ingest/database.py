@@ -9,7 +9,7 @@ import contextlib
 import os
 import shutil
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import apsw
@@ -61,6 +61,8 @@ class Database:
         self._write_lock = threading.RLock()
         self._read_lock = threading.RLock()
         self._full: StoreFull | None = None
+        self._in_transaction = 0  # the thread that is in one
+        self._committed: list[Callable[[], None]] = []
         try:
             try:
                 self._open(key)
@@ -92,24 +94,50 @@ class Database:
 
     @contextlib.contextmanager
     def writing(self) -> Iterator[apsw.Connection]:
-        """One transaction: all of it is stored, or nothing."""
+        """One transaction: all of it is stored, or nothing. One inside another is part of it."""
         self.check_writable()
-        with self._write_lock, explained(self.path):
-            self._writer.execute("BEGIN IMMEDIATE")
-            try:
+        with self._write_lock:
+            if self._in_transaction:
                 yield self._writer
-                self._writer.execute("COMMIT")
-            except BaseException as error:
-                # A full disk may have rolled back already.
-                if self._writer.in_transaction:
-                    self._writer.execute("ROLLBACK")
-                if isinstance(error, apsw.FullError):
-                    self._shorten_log()
-                raise
+                return
+            with explained(self.path):
+                yield from self._transaction()
+            while self._committed:
+                self._committed.pop(0)()
+
+    def _transaction(self) -> Iterator[apsw.Connection]:
+        self._writer.execute("BEGIN IMMEDIATE")
+        self._in_transaction = threading.get_ident()
+        try:
+            yield self._writer
+            self._writer.execute("COMMIT")
+        except BaseException as error:
+            self._committed.clear()
+            # A full disk may have rolled back already.
+            if self._writer.in_transaction:
+                self._writer.execute("ROLLBACK")
+            if isinstance(error, apsw.FullError):
+                self._shorten_log()
+            raise
+        finally:
+            self._in_transaction = 0
+
+    @property
+    def in_transaction(self) -> bool:
+        """Whether this thread is in a transaction."""
+        return self._in_transaction == threading.get_ident()
+
+    def when_committed(self, do: Callable[[], None]) -> None:
+        """Inside a transaction: ``do`` is called once it is stored, before others may write."""
+        if do not in self._committed:
+            self._committed.append(do)
 
     @contextlib.contextmanager
     def reading(self) -> Iterator[apsw.Connection]:
-        """A consistent view of what is committed."""
+        """A consistent view of what is committed; in a transaction, with what it has written."""
+        if self.in_transaction:
+            yield self._writer
+            return
         with self._read_lock, explained(self.path):
             yield self._reader
 

@@ -204,7 +204,8 @@ class _Reading:
 
     def _pages(self, guest: Guest, info: FileInfo) -> Iterator[Page | PageImage]:
         """The pages as the guest sends them; every number once and in order."""
-        body_limit = max(self._limits.max_pixels * 3, self._limits.max_rendition_bytes)
+        body_limit = self._limits.max_pixels * 3
+        lines = characters = 0
         for number in range(1, info.page_count + 1):
             header, body = self._receive(guest, body_limit)
             page: Page | PageImage
@@ -216,6 +217,15 @@ class _Reading:
                 raise wire.WireError("kind")
             if page.number != number:
                 raise wire.WireError("page order")
+            text = page if isinstance(page, Page) else page.fallback
+            if text is not None:
+                lines += len(text.lines)
+                characters += sum(len(line.text) for line in text.lines)
+            if (
+                lines > self._limits.max_document_lines
+                or characters > self._limits.max_document_text
+            ):
+                raise self._too_much_text()
             yield page
         header, body = self._receive(guest, self._limits.max_rendition_bytes)
         if header.get("kind") != "done" or (body and not body.startswith(b"%PDF-")):
@@ -235,6 +245,14 @@ class _Reading:
             str(self._source.path),
             "Reading it took longer than a file may take.",
             "Split it into smaller files, or print it to a new PDF.",
+        )
+
+    def _too_much_text(self) -> LimitExceeded:
+        lines, characters = self._limits.max_document_lines, self._limits.max_document_text
+        return LimitExceeded(
+            str(self._source.path),
+            f"It has more text than a file may ({lines:,} lines, {characters:,} characters).",
+            "Split it into smaller files.",
         )
 
     def _crashed(self, error: GuestDied) -> DamagedFile:
@@ -277,7 +295,7 @@ def _in_order(
 ) -> Iterator[_Finished]:
     """Pages with where their text came from; a few are OCRed while later ones are parsed."""
     waiting: deque[tuple[PageImage, Future[Page]] | Page] = deque()
-    in_flight = 0
+    in_flight = pixels = 0
     try:
         for page in pages:
             if isinstance(page, Page):
@@ -287,11 +305,20 @@ def _in_order(
             else:
                 waiting.append((page, ocr.submit(page)))
                 in_flight += 1
+                pixels += page.pixels.size // 3
             while waiting and (
-                in_flight >= _OCR_IN_FLIGHT or len(waiting) > _WAITING_PAGES or _ready(waiting[0])
+                in_flight >= _OCR_IN_FLIGHT
+                or pixels > limits.max_pixels
+                or len(waiting) > _WAITING_PAGES
+                or _ready(waiting[0])
             ):
-                in_flight -= not isinstance(waiting[0], Page)
-                yield _finished(waiting.popleft(), limits)
+                first = waiting.popleft()
+                if not isinstance(first, Page):
+                    in_flight -= 1
+                    pixels -= first[0].pixels.size // 3
+                yield _finished(first, limits)
+                # The last of its pixels goes before the next page's come.
+                del first
         while waiting:
             yield _finished(waiting.popleft(), limits)
     finally:

@@ -177,6 +177,31 @@ MIGRATIONS: tuple[tuple[str, str], ...] = (
         CREATE INDEX cell_by_document ON cell (document_id);
         """,
     ),
+    (
+        "audit log",
+        # Entries are only ever added, one after the other; app.core.audit_chain says what a mark
+        # is. INSERT OR REPLACE deletes without asking the second trigger, hence the third.
+        """
+        CREATE TABLE audit (
+            number INTEGER PRIMARY KEY,
+            time TEXT NOT NULL,
+            user TEXT NOT NULL,
+            what TEXT NOT NULL,
+            detail TEXT NOT NULL,
+            mark BLOB NOT NULL
+        ) STRICT;
+        CREATE TRIGGER audit_is_not_edited BEFORE UPDATE ON audit BEGIN
+            SELECT RAISE(ABORT, 'entries of the audit log are not changed');
+        END;
+        CREATE TRIGGER audit_is_not_cut BEFORE DELETE ON audit BEGIN
+            SELECT RAISE(ABORT, 'entries of the audit log are not removed');
+        END;
+        CREATE TRIGGER audit_is_added_to_at_its_end BEFORE INSERT ON audit
+        WHEN NEW.number IS NOT (SELECT coalesce(max(number), 0) + 1 FROM audit) BEGIN
+            SELECT RAISE(ABORT, 'entries of the audit log are added at its end');
+        END;
+        """,
+    ),
 )
 
 VERSION = len(MIGRATIONS)

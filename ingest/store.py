@@ -30,6 +30,7 @@ from ingest.records import (
     Vectors,
 )
 from ingest.schema import FILE_NAME
+from ingest.store_audit import AuditStore
 from ingest.store_conversations import ConversationStore
 from ingest.store_pages import PageStore
 from ingest.store_sheets import SheetStore
@@ -49,7 +50,7 @@ __all__ = [
 ]
 
 
-class Store(PageStore, ConversationStore, SheetStore):
+class Store(PageStore, ConversationStore, SheetStore, AuditStore):
     """The library's documents in the vault file."""
 
     def __init__(

@@ -48,7 +48,7 @@ def literal_pattern(literal: str) -> re.Pattern[str]:
     [True, False, False]
     """
     parts = _literal_parts(literal)
-    if len(parts) == 1 and parts[0].isdigit():
+    if len(parts) == 1 and parts[0].isdecimal():
         groups = re.sub(r"(?<=\d)(?=(?:\d{3})+\Z)", "[,.'\u2019\u00a0\u202f ]?", parts[0])
         return re.compile(rf"(?<![^\W_])(?<!\d[.,]){groups}(?![^\W_]|[.,]\d)")
     whole = r"[\W_]{0,3}".join(map(re.escape, parts))
@@ -59,7 +59,7 @@ def literal_words(literal: str) -> list[list[str]]:
     """The ways in which the content words of a text may hold a literal, each all of its words."""
     parts = _literal_parts(literal)
     ways = [content_words(literal), content_words(" ".join(parts)), content_words("".join(parts))]
-    if len(parts) == 1 and parts[0].isdigit() and len(parts[0]) > 3:
+    if len(parts) == 1 and parts[0].isdecimal() and len(parts[0]) > 3:
         ways.append([f"{int(parts[0]):,}"])
     return [way for n, way in enumerate(ways) if way and way not in ways[:n]]
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from app.core import offline
+from app.core import offline, policy_place
 
 PACKAGES = ("app", "engine", "ingest")
 FOLDERS = {
@@ -58,6 +58,8 @@ def own_folders(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPa
         monkeypatch.delenv(variable, raising=False)
     for variable, value in offline.SWITCHES.items():
         monkeypatch.setenv(variable, value)
+    # Whatever the policy of this computer is, tests in this process run without one.
+    monkeypatch.setattr(policy_place, "FILE", root / "no policy")
     return root / "home"
 
 

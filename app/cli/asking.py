@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from datetime import date
 from enum import StrEnum
@@ -13,11 +12,13 @@ import typer
 
 from app.cli.opening import chosen_collection, document_number, open_workspace
 from app.cli.options import (
+    DATE,
     AnyCollection,
     Json,
     OneCollection,
     OnlyDocuments,
     Region,
+    day,
     region_box,
 )
 from app.cli.output import (
@@ -51,7 +52,6 @@ class AskMode(StrEnum):
     WHOLE = "whole"
 
 
-_DATE = "YYYY-MM-DD"
 _MOST_PIXELS = 60_000_000
 
 
@@ -59,16 +59,6 @@ def _not_empty(text: str) -> str:
     if not text.strip():
         raise typer.BadParameter("It is empty. Put words between the quotation marks.")
     return text
-
-
-def _day(text: str) -> date:
-    try:
-        # fromisoformat alone takes other forms as well.
-        if re.fullmatch(r"\d{4}-\d\d-\d\d", text):
-            return date.fromisoformat(text)
-    except ValueError:
-        pass
-    raise typer.BadParameter(f"“{text}” is no such date. Write the date as {_DATE}.")
 
 
 @app.command()
@@ -80,16 +70,16 @@ def search(
     since: Annotated[
         date | None,
         typer.Option(
-            parser=_day,
-            metavar=_DATE,
+            parser=day,
+            metavar=DATE,
             help="Only files last changed on this day or later, as YYYY-MM-DD.",
         ),
     ] = None,
     until: Annotated[
         date | None,
         typer.Option(
-            parser=_day,
-            metavar=_DATE,
+            parser=day,
+            metavar=DATE,
             help="Only files last changed on this day or earlier, as YYYY-MM-DD.",
         ),
     ] = None,
@@ -223,19 +213,18 @@ def show(
         number = document_number(workspace, document, collection)
         info = workspace.document(number)
         marked = workspace.mark(number, page, highlight) if highlight.strip() else Marked()
-        if box is None:
-            data = workspace.page_png(number, page, dpi=dpi, boxes=marked.boxes)
-        else:
-            pixels = max(round(area(box) * (dpi / 72.0) ** 2), 1)
-            data = workspace.crop_png(number, page, box, pixels=min(pixels, _MOST_PIXELS))
+        pixels = 1 if box is None else max(round(area(box) * (dpi / 72.0) ** 2), 1)
+        workspace.export_page(
+            number,
+            page,
+            png,
+            dpi=dpi,
+            boxes=marked.boxes,
+            region=box,
+            pixels=min(pixels, _MOST_PIXELS),
+        )
         figures = workspace.figures(number, page)
         confidence = workspace.page_confidence(number, page)
-    try:
-        png.write_bytes(data)
-    except OSError as error:
-        raise IngestError(
-            str(png), f"It cannot be written ({error.strerror}).", "Choose another place."
-        ) from error
     if json_:
         boxes = [box_fields(page, box) for box in marked.boxes]
         print_json(

@@ -16,10 +16,13 @@ from app.cli.output import counted, print_json, stderr
 from app.cli.plain import say
 from app.cli.program import app
 from app.cli.progress import Progress
+from app.core import audit, policy
 from app.core.events import BackedUp, Checked, Event, HurtDocument, Rescued, Restored
 from app.core.locations import check_library_folder
+from ingest.errors import StoreBusy, StoreReadOnly
 
 _SHOWN = 20
+_UNRECORDED = "The audit log says nothing of this backup:"
 
 
 @app.command()
@@ -42,6 +45,7 @@ def backup(
     from app.core.backup import back_up
 
     folder, data_key = closed_library()
+    _record(folder, data_key, place)
     done = _told(back_up(folder, data_key, place, verify=verify), json_=json_)[BackedUp]
     if json_:
         print_json(asdict(done))
@@ -119,6 +123,26 @@ def check(
         print_check(found)
     if not found.sound:
         raise typer.Exit(EXIT_PARTLY)
+
+
+def _record(folder: Path, data_key: bytes, place: Path) -> None:
+    """Puts the backup into the audit log, where nobody else holds the library."""
+    try:
+        with audit.opened(folder, data_key) as log:
+            log.backed_up(place)
+    except StoreBusy as error:
+        if policy.current().audit_required:
+            raise policy.PolicyForbids(
+                error.subject,
+                "The policy of this computer requires that everything is recorded, and another "
+                "program holds the library.",
+                "Back it up there: Library, Back up the library.",
+            ) from error
+        stderr.print(
+            "The audit log says nothing of this backup: another program holds the library."
+        )
+    except StoreReadOnly:
+        stderr.print("The audit log says nothing of this backup: the library can only be read.")
 
 
 def _told(events: Generator[Event, None, None], *, json_: bool) -> dict[type[Event], Any]:

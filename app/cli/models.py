@@ -182,6 +182,7 @@ def plan(
 @models.command()
 def info(model: AModel, json_: Json = False) -> None:
     """Say what a model is."""
+    from engine.fingerprint import fingerprint
     from engine.info import inspect_model
 
     found, stored = inspect_model(model), stored_kv(model)
@@ -190,6 +191,7 @@ def info(model: AModel, json_: Json = False) -> None:
         "towers": list(found.towers),
         "kv": name_in_use(stored),
         "kv_note": stored.note or None,
+        "fingerprint": fingerprint(model),
     }
     if json_:
         print_json(fields)

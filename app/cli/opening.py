@@ -13,6 +13,7 @@ import typer
 from app.cli.options import DEFAULT_COLLECTION
 from app.cli.program import State
 from app.core import vault
+from app.core.audit import unlock_failed
 from app.core.events import DocumentInfo
 from app.core.locations import (
     VAULT_FILE,
@@ -21,7 +22,7 @@ from app.core.locations import (
     check_new_library,
     check_vault,
 )
-from ingest.errors import IngestError
+from ingest.errors import IngestError, WrongKey
 
 if TYPE_CHECKING:  # loaded when first needed: the window's process never needs it
     from app.core.workspace import Workspace
@@ -54,7 +55,13 @@ def closed_library() -> tuple[Path, bytes]:
     folder = State.library
     check_library_folder(folder)
     _check_there(folder)
-    data_key = vault.open_keys(folder, key_for(folder))
+    key = key_for(folder)
+    try:
+        data_key = vault.open_keys(folder, key)
+    except (WrongKey, vault.BadKeySource, vault.KeysMissing) as error:
+        if vault.has_keys(folder):
+            unlock_failed(folder, vault.kind_of(key), error)
+        raise
     check_vault(folder)
     return folder, data_key
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import re
+from datetime import date
 from typing import Annotated
 
 import typer
@@ -12,6 +14,7 @@ from ingest.types import Box
 
 EXIT_FAILED, EXIT_USAGE, EXIT_PARTLY, EXIT_INTERRUPTED = 1, 2, 3, 130
 DEFAULT_COLLECTION = "Documents"
+DATE = "YYYY-MM-DD"
 
 
 def region_box(region: str) -> Box | None:
@@ -27,6 +30,17 @@ def region_box(region: str) -> Box | None:
             f"“{region}” is no region. Write four numbers, such as 72,90.5,300,240."
         )
     return Box(*sides)
+
+
+def day(text: str) -> date:
+    """A day of the command line; wrong usage when it is none."""
+    try:
+        # fromisoformat alone takes other forms as well.
+        if re.fullmatch(r"\d{4}-\d\d-\d\d", text):
+            return date.fromisoformat(text)
+    except ValueError:
+        pass
+    raise typer.BadParameter(f"“{text}” is no such date. Write the date as {DATE}.")
 
 
 def new_name(name: str | None) -> str | None:

@@ -13,6 +13,7 @@ import typer
 from app.cli.options import EXIT_FAILED
 from app.cli.output import error_fields, print_error, print_json
 from app.cli.plain import say
+from app.core import policy
 from app.core.locations import check_library_folder, default_library
 from engine.errors import EngineError
 from ingest.errors import IngestError
@@ -28,6 +29,10 @@ app = typer.Typer(
 )
 # What typer raises for wrong usage; typer names only its subclass.
 UsageError = cast("type[Exception]", typer.BadParameter.__bases__[0])
+
+
+# They say what is wrong with the policy; the window shows it where the library would open.
+_WITHOUT_POLICY = ("policy", "doctor", None)
 
 
 class State:
@@ -57,6 +62,8 @@ def _start(
 ) -> None:
     """Without a command, opens the window."""
     State.library = library or default_library()
+    if context.invoked_subcommand not in _WITHOUT_POLICY:
+        policy.current()  # nothing goes on under a policy that cannot be read
     if context.invoked_subcommand is None:
         check_library_folder(State.library)
         displays = ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM")

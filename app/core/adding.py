@@ -6,10 +6,12 @@ Knows the store and the index, nothing of how files are read.
 from __future__ import annotations
 
 import threading
-from collections.abc import Collection, Generator, Iterator, Sequence
+from collections.abc import Container, Generator, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 
+from app.core.audit import Audit
+from app.core.audit_entries import What
 from app.core.events import (
     BatchFinished,
     DocumentAdded,
@@ -30,14 +32,15 @@ from ingest.errors import IngestError, StoreError
 from ingest.guest.limits import Limits
 from ingest.ocr.pool import OcrPool
 from ingest.source import open_source
-from ingest.store import Document, NewDocument, Store
+from ingest.store import Collection, Document, NewDocument, Store
 
 
 class Adder:
     """Adds to one library; one batch at a time."""
 
-    def __init__(self, store: Store, models: Models, index: LibraryIndex) -> None:
+    def __init__(self, store: Store, models: Models, index: LibraryIndex, audit: Audit) -> None:
         self._store = store
+        self._audit = audit
         self._models = models
         self._index = index
         self._ocr: OcrPool | None = None
@@ -57,7 +60,7 @@ class Adder:
     ) -> Generator[Event, None, None]:
         """See `Workspace.add`."""
         self._store.check_writable()
-        target = self._store.add_collection(collection)
+        target = collection_named(self._store, self._audit, collection)
         sizes = {document.bytes for document in self._store.documents(target.id)}
         counts = {"added": 0, "replaced": 0, "unchanged": 0, "moved": 0, "failed": 0, "skipped": 0}
         unread: list[Path] = []
@@ -92,7 +95,7 @@ class Adder:
         if refused is not None:
             raise refused
 
-    def _recognise(self, collection_id: int, path: Path, sizes: Collection[int]) -> Event | None:
+    def _recognise(self, collection_id: int, path: Path, sizes: Container[int]) -> Event | None:
         """What needs no reading: unchanged, moved, or unreachable. None when it must be read."""
         try:
             with open_source(path, Limits()) as source:
@@ -109,7 +112,9 @@ class Adder:
             return None
         if document.path == str(path) or Path(document.path).exists():
             return DocumentUnchanged(str(path), self._info(document))
-        moved = self._store.move(document.id, str(path), path.name, document.modified)
+        with self._store.together():
+            moved = self._store.move(document.id, str(path), path.name, document.modified)
+            self._audit.document(What.DOCUMENT_MOVED, moved)
         return DocumentMoved(str(path), self._info(moved), document.path)
 
     def _add_unread(
@@ -145,7 +150,9 @@ class Adder:
 
     def _put(self, collection_id: int, new: NewDocument) -> Event:
         older = self._store.find(collection_id, path=new.path)
-        stored = self._store.put(collection_id, new, replaces=older.id if older else None)
+        with self._store.together():
+            stored = self._store.put(collection_id, new, replaces=older.id if older else None)
+            self._audit.document(What.DOCUMENT_REPLACED if older else What.DOCUMENT_ADDED, stored)
         self._index.put(collection_id, stored.id)
         info = self._info(stored)
         return DocumentReplaced(new.path, info) if older else DocumentAdded(new.path, info)
@@ -153,6 +160,20 @@ class Adder:
     def _info(self, document: Document) -> DocumentInfo:
         names = {c.id: c.name for c in self._store.collections()}
         return document_info(document, names[document.collection_id])
+
+
+def collection_named(store: Store, audit: Audit, name: str) -> Collection:
+    """The collection of that name; made, and recorded, where there is none.
+
+    Raises:
+        StoreError: none may be called so.
+    """
+    if any(known.name == name for known in store.collections()):
+        return store.collection(name)
+    with store.together():
+        made = store.add_collection(name)
+        audit.record(What.COLLECTION_CREATED, collection=made.id, **audit.named(name))
+    return made
 
 
 def document_info(document: Document, collection: str) -> DocumentInfo:

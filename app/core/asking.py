@@ -13,6 +13,7 @@ from dataclasses import replace
 
 from app.core.answerer import Answerer, Draft, Task, drafted
 from app.core.answers import Mode, Scope, Searched, UnreadablePage
+from app.core.audit_entries import What
 from app.core.choosing import needs_whole
 from app.core.conversations import ConversationKeeping
 from app.core.crops import crops_of
@@ -88,6 +89,7 @@ class Asking(PageViewing, ConversationKeeping, ABC):
             tuple(self.reading.turn(record) for record in earlier),
             keep and not self._store.read_only,
         )
+        self._record_question(asked)
         answerer = self._written(writing)
         if scope is not None:
             yield from self._ask_about(asked, scope, answerer)
@@ -117,6 +119,7 @@ class Asking(PageViewing, ConversationKeeping, ABC):
             tuple(self.reading.turn(kept) for kept in earlier),
             keep=False,
         )
+        self._record_question(asked)
         turn = self.reading.turn(record)
         mode = record.answer.mode
         owner = ""
@@ -143,6 +146,15 @@ class Asking(PageViewing, ConversationKeeping, ABC):
         yield plan.chosen
         draft = yield from drafted(answerer, task)
         yield self._answered(asked, plan, draft, answerer, scope=record.scope)
+
+    def _record_question(self, asked: Asked) -> None:
+        self.audit.record(
+            What.QUESTION_ASKED,
+            collection=asked.collection.id,
+            documents=None if asked.documents is None else list(asked.documents),
+            conversation=asked.conversation,
+            **self.audit.asked(asked.question),
+        )
 
     def _written(self, writing: WritingSettings) -> WrittenAnswerer | None:
         """What writes with the library's model; None without one."""

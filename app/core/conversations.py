@@ -14,6 +14,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from app.core.answers import UnreadablePage
+from app.core.audit import Audit
+from app.core.audit_entries import What
 from app.core.record_codec import decode, encode
 from app.core.records import (
     AnswerRecord,
@@ -36,6 +38,7 @@ class ConversationKeeping:
     """Keeps the conversations of one store."""
 
     _store: Store
+    audit: Audit
 
     def keep_answer(self, record: AnswerRecord, conversation: int | None = None) -> Kept:
         """Keeps an answer at the end of a conversation; None begins one in its collection.
@@ -82,7 +85,7 @@ class ConversationKeeping:
         Raises:
             StoreError: there is no such conversation, or a record cannot be read.
         """
-        exchanges = self.exchanges(conversation_id)
+        exchanges = self._exchanges(conversation_id)
         return tuple(e.record for e in exchanges if e.record is not None)
 
     def exchanges(self, conversation_id: int) -> tuple[Exchange, ...]:
@@ -91,7 +94,9 @@ class ConversationKeeping:
         Raises:
             StoreError: there is no such conversation, or a record cannot be read.
         """
-        return tuple(self._exchange(stored) for stored in self._store.exchanges(conversation_id))
+        found = self._exchanges(conversation_id)
+        self.audit.record(What.CONVERSATION_READ, conversation=conversation_id)
+        return found
 
     def exchange(self, record_id: int) -> Exchange:
         """One exchange by the number of its record.
@@ -135,7 +140,9 @@ class ConversationKeeping:
         Raises:
             StoreError: there is none of that number.
         """
-        self._store.remove_conversation(conversation_id)
+        with self._store.together():
+            self._store.remove_conversation(conversation_id)
+            self.audit.record(What.CONVERSATION_REMOVED, conversation=conversation_id)
 
     def search_conversations(
         self, words: str, collection: str | None = None
@@ -149,6 +156,7 @@ class ConversationKeeping:
         if not wanted:
             return []
         names = [collection] if collection else [c.name for c in self._store.collections()]
+        self.audit.record(What.CONVERSATION_SEARCHED, **self.audit.asked(words))
         found = [hit for name in names for hit in self._search_one(name, wanted)]
         return sorted(found, key=lambda hit: hit.conversation.changed, reverse=True)
 
@@ -167,6 +175,9 @@ class ConversationKeeping:
             elif _holds(info.title, wanted):
                 found.append(ConversationFound(info, 0, 0, info.title))
         return found
+
+    def _exchanges(self, conversation_id: int) -> tuple[Exchange, ...]:
+        return tuple(self._exchange(stored) for stored in self._store.exchanges(conversation_id))
 
     def _exchange(self, stored: StoredExchange) -> Exchange:
         number, conversation, ordinal, made, body = stored

@@ -9,9 +9,10 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from app.core import offline, vault
+from app.core import offline, policy, policy_place, vault
 from app.core.locations import check_is_library, check_library_folder
 from ingest.errors import IngestError
+from ingest.guest.guest import GuestError
 
 
 def examine(library: Path) -> list[dict[str, Any]]:
@@ -19,9 +20,11 @@ def examine(library: Path) -> list[dict[str, Any]]:
     checks: list[tuple[str, Callable[[], str]]] = [
         ("program", _program),
         ("offline guard", _guard),
+        ("policy", _policy),
         ("embedding model", _embedding),
         ("OCR", _ocr),
         ("reader", _reader),
+        ("reader's limits", _sandbox),
         ("library", lambda: _library(library)),
         ("answering", _answering),
     ]
@@ -29,7 +32,7 @@ def examine(library: Path) -> list[dict[str, Any]]:
     for name, check in checks:
         try:
             findings.append({"name": name, "ok": True, "detail": check()})
-        except (IngestError, offline.OfflineError, ImportError, OSError) as error:
+        except (IngestError, GuestError, offline.OfflineError, ImportError, OSError) as error:
             findings.append({"name": name, "ok": False, "detail": str(error)})
     return findings
 
@@ -46,6 +49,13 @@ def _guard() -> str:
     if state.kernel_filter:
         return "the kernel refuses network sockets to this program and its children (tried)"
     return f"Python refuses network sockets; {state.reason}"
+
+
+def _policy() -> str:
+    changed = policy.changed_settings(policy.current())
+    if not changed:
+        return "none is set on this computer"
+    return f"{policy_place.place()} sets {', '.join(changed)}; see `muniment policy explain`"
 
 
 def _embedding() -> str:
@@ -73,6 +83,15 @@ def _reader() -> str:
 
     sizes = page_sizes(_ONE_PAGE)
     return f"a guest process read a test page of {sizes[0][0]:.0f} by {sizes[0][1]:.0f} points"
+
+
+def _sandbox() -> str:
+    from ingest.guest.sandbox import sandbox_report
+
+    report = sandbox_report()
+    if report.tried and not report.holds:
+        raise offline.OfflineError(report.sentence())
+    return report.sentence()
 
 
 def _library(library: Path) -> str:

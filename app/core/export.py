@@ -13,6 +13,8 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TypeVar
 
+from app.core import policy
+from app.core.audit_entries import What
 from app.core.conversations import ConversationKeeping
 from app.core.exporting.answer_paper import paper_of_answer, paper_of_conversation
 from app.core.exporting.paper import Paper
@@ -132,11 +134,13 @@ class Exporting(ConversationKeeping):
 
         Raises:
             StoreError: there is no such answer, or it went with a document.
+            PolicyForbids: nothing may be exported.
             ExportError: the file cannot be written; the error says why.
         """
         form = self._checked(path, replace)
         self.record(record_id)  # says so when it went with a document
         paper = paper_of_answer(self.exchange(record_id), with_record=with_record)
+        self._record_export("answer", record_id, path)
         write_file(path, written(paper, form), replace=replace)
 
     def export_conversation(
@@ -147,6 +151,7 @@ class Exporting(ConversationKeeping):
         info = self.conversation_info(conversation_id)
         exchanges = self.exchanges(conversation_id)
         paper = paper_of_conversation(info, exchanges, with_record=with_record)
+        self._record_export("conversation", conversation_id, path)
         write_file(path, written(paper, form), replace=replace)
 
     def _checked(self, path: Path, replace: bool) -> Format:
@@ -154,7 +159,18 @@ class Exporting(ConversationKeeping):
         self._check_place(path, replace)
         return form
 
+    def _record_export(self, of: str, number: int, path: Path) -> None:
+        """The log has it before the file is there."""
+        named = self.audit.named(str(path.absolute()), "file")
+        form = path.suffix.casefold()
+        self.audit.record(What.EXPORT_WRITTEN, of=of, number=number, format=form, **named)
+
     def _check_place(self, path: Path, replace: bool) -> None:
+        with self.audit.refusals("export"):
+            policy.check_export()
+        self._check_folder(path, replace)
+
+    def _check_folder(self, path: Path, replace: bool) -> None:
         check_target(path, replace=replace)
         folder = path.parent.resolve()
         if folder.is_relative_to(self.folder.resolve()):

@@ -12,7 +12,8 @@ import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from app.core.events import Event
+from app.core import policy
+from app.core.events import Event, FileSkipped
 from app.core.files import SUFFIXES
 from app.core.watching import Change, ChangeKind, FolderWatcher, KnownFile
 from app.core.workspace import Workspace
@@ -26,6 +27,7 @@ class Following:
         self._stop = threading.Event()
         self._before: set[str] = set()
         self._told: set[str] = set()
+        self._forbidden: list[FileSkipped] = []
 
     def stop(self) -> None:
         """Ends `events` soon; safe from any thread."""
@@ -34,6 +36,7 @@ class Following:
     def events(self, *, once: bool = False) -> Iterator[Event]:
         """Follows until stopped; with ``once``, catches up with the folders and ends."""
         watcher = self._watcher()
+        yield from self._forbidden
         if not once:
             for batch in watcher.changes(self._stop):
                 yield from self._carry_out(batch)
@@ -55,7 +58,7 @@ class Following:
         folders: dict[str, list[Path]] = {}
         known: dict[str, list[KnownFile]] = {}
         for collection in self._workspace.collections():
-            followed = self._workspace.followed(collection.name)
+            followed = self._allowed(self._workspace.followed(collection.name))
             if not followed:
                 continue
             folders[collection.name] = [Path(folder) for folder in followed]
@@ -70,6 +73,18 @@ class Following:
                 if any(root in Path(file.path).parents for root in roots)
             }
         return FolderWatcher(folders, known, suffixes=SUFFIXES)
+
+    def _allowed(self, folders: Sequence[str]) -> list[str]:
+        """Those that the policy lets be followed; of the others it is told why not."""
+        allowed = []
+        for folder in folders:
+            try:
+                policy.check_folder(Path(folder))
+            except policy.PolicyForbids as error:
+                self._forbidden.append(FileSkipped(folder, f"{error.cause} {error.remedy}"))
+            else:
+                allowed.append(folder)
+        return allowed
 
     def _carry_out(self, batch: Sequence[Change]) -> Iterator[Event]:
         for collection in sorted({change.collection for change in batch}):

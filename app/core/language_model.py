@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 from pathlib import Path
 
+from app.core import policy
 from app.core.measuring import tables_folder
 from app.core.snapshots import LibrarySnapshots
 from engine import Engine
@@ -77,6 +78,7 @@ class LanguageModel:
 
         Raises:
             ModelError: no model is chosen, or it is no longer where it was.
+            PolicyForbids: this model may not, or no longer, be used.
         """
         path = self.path
         if path is None:
@@ -89,6 +91,7 @@ class LanguageModel:
                 "The library's language model is no longer there.",
                 "Choose another (muniment models use MODEL) or go without (muniment models use).",
             )
+        policy.check_model(path)
         with self._lock:
             if self._engine is None or self._running != path:
                 if self._engine is not None:

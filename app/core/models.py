@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from app.core import policy
 from ingest.embedder import Embedder, open_embedder
 from ingest.store import Store
 
@@ -41,6 +42,8 @@ class Models:
                 chosen = self._chosen
                 if chosen is None and (kept := self._store.setting(_MODEL)):
                     chosen = Path(kept)
+                if chosen is not None:
+                    policy.check_model(chosen)
                 self._embedder = self._default() if chosen is None else open_embedder(chosen)
             return self._embedder
 
@@ -50,6 +53,8 @@ class Models:
         Raises:
             ModelError: it cannot be loaded; the choice stays as it was.
         """
+        if folder is not None:
+            policy.check_model(folder)
         embedder = open_embedder(folder)
         self._store.set_setting(_MODEL, str(folder.resolve()) if folder else "")
         with self._lock:
@@ -63,6 +68,7 @@ class Models:
             if folder and self._reranker is None:
                 from ingest.reranker import Reranker
 
+                policy.check_model(Path(folder))
                 self._reranker = Reranker(Path(folder))
             return self._reranker
 
@@ -74,6 +80,8 @@ class Models:
         """
         from ingest.reranker import Reranker
 
+        if folder is not None:
+            policy.check_model(folder)
         reranker = Reranker(folder) if folder else None
         self._store.set_setting(_RERANKER, str(folder.resolve()) if folder else "")
         with self._lock:

@@ -11,6 +11,7 @@ from collections import OrderedDict
 from collections.abc import Sequence
 
 from app.core.answers import Scope
+from app.core.audit import Audit
 from app.core.events import PageImageData
 from app.core.marking import Marked, mark, matching_pages
 from app.core.scoped import check_scope
@@ -24,6 +25,8 @@ _OPEN_PAGES = 3
 
 class PageViewing:
     """Shows the documents of one store."""
+
+    audit: Audit
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -47,7 +50,9 @@ class PageViewing:
 
     def render_page(self, document_id: int, page: int, *, dpi: float) -> PageImageData:
         """A page as pixels, drawn in a guest."""
-        drawn = self._renderer(document_id, page).render(page, dpi)
+        renderer = self._renderer(document_id, page)
+        self.audit.viewed(document_id, page)
+        drawn = renderer.render(page, dpi)
         return PageImageData(drawn.width, drawn.height, drawn.dpi, drawn.pixels)
 
     def mark(self, document_id: int, page: int, words: str) -> Marked:
@@ -98,7 +103,9 @@ class PageViewing:
 
     def readings(self, document_id: int, page: int) -> list[Reading]:
         """Every reading of a page: the file's own text, OCR, a model's."""
-        return self._store.readings(document_id, page)
+        found = self._store.readings(document_id, page)
+        self.audit.viewed(document_id, page)
+        return found
 
     def page_png(
         self, document_id: int, page: int, *, dpi: float = 150, boxes: Sequence[Box] = ()

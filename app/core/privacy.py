@@ -23,6 +23,7 @@ from platform import platform
 from typing import Any
 
 from app.core import offline, vault
+from app.core.audit_files import HEAD_FILE, PENDING_FILE
 from app.core.components import Component, components, cyclonedx, watched
 from app.core.export import check_target, format_of, write_file
 from app.core.locations import data_folder
@@ -216,6 +217,8 @@ def _library_part(entry: Path) -> str:
         f"{FILE_NAME}-shm": "where pages lie in the file before this; no content",
         LOCK_NAME: "which process holds the library; no content",
         vault.KEYS_FILE: "the wrapped data key and how it was wrapped; nothing secret",
+        HEAD_FILE: "how long the audit log is, sealed; no content",
+        PENDING_FILE: "attempts to unlock that failed: when, and by which user; no content",
         "snapshots": "what a model has read, each file encrypted (AES-256-GCM)",
     }
     return known.get(entry.name, "")

@@ -11,6 +11,7 @@ from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from app.core import audit
 from app.core.backup import KeyOf, check_file_size, check_room, copied_vault, key_of_backup
 from app.core.backup_file import Manifest, read_keys, read_manifest
 from app.core.checking import examine
@@ -39,6 +40,8 @@ def restore(path: Path, folder: Path, key_of: KeyOf) -> Generator[Event, None, N
     with new_library(folder) as partial:
         yield from _fill(partial, path, manifest)
         documents = yield from _checked(partial, path, data_key)
+        with audit.opened(partial, data_key) as log:
+            log.restored(path)
     yield Restored(str(folder), manifest.vault_bytes, manifest.made, documents)
 
 

@@ -53,4 +53,6 @@ class TableExporting(Exporting, TableKeeping, ABC):
         """
         form = format_of(path, TableFormat, "for tables")
         self._check_place(path, replace)
-        write_file(path, table_file(self.table(table_id), form), replace=replace)
+        data = table_file(self.table(table_id), form)
+        self._record_export("table", table_id, path)
+        write_file(path, data, replace=replace)

@@ -16,6 +16,7 @@ from typing import NamedTuple
 
 from app.core.answers import Mode
 from app.core.asking import Asking
+from app.core.audit_entries import What
 from app.core.conversations import title_of_question
 from app.core.events import Answered, Progressed, PromptProgress, TextWritten
 from app.core.presets import TableError, preset
@@ -185,6 +186,7 @@ class TableKeeping(Asking, ABC):
             )
             for document in self._documents(stored)
         )
+        self.audit.record(What.TABLE_READ, table=table_id)
         return Table(info, rows)
 
     def remove_table(self, table_id: int) -> None:
@@ -193,7 +195,9 @@ class TableKeeping(Asking, ABC):
         Raises:
             StoreError: there is none of that number.
         """
-        self._store.remove_sheet(table_id)
+        with self._store.together():
+            self._store.remove_sheet(table_id)
+            self.audit.record(What.TABLE_REMOVED, table=table_id)
 
     def _answer_cell(
         self, info: TableInfo, document: Document, field: int

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from rapidfuzz import fuzz
 
+from app.core.audit_entries import What
 from app.core.crops import DOUBTFUL
 from app.core.dictation import pieces
 from app.core.events import Event, PageTranscribed, Progressed, TextWritten
@@ -81,7 +82,9 @@ class Transcribing(PageViewing, ABC):
             written = self._written_down(sheet, budget)
             lines_read = placed(written, sheet)
             reading = Reading(page, TextSource.MODEL, lines_read, facts.name, utc_now())
-            self._store.put_reading(document_id, reading)
+            with self._store.together():
+                self._store.put_reading(document_id, reading)
+                self.audit.record(What.PAGE_TRANSCRIBED, document=document_id, page=page)
             yield PageTranscribed(document_id, page, len(reading.lines), facts.name)
         yield Progressed(f"{name}: pages written down", len(wanted), len(wanted))
 

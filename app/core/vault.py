@@ -79,6 +79,7 @@ __all__ = [
     "create_keys",
     "has_keys",
     "key_source_from_environment",
+    "kind_of",
     "open_keys",
     "protectors",
 ]
@@ -273,6 +274,11 @@ _WRONG = {
         "Open it with another of its protectors and add the keyring again.",
     ),
 }
+
+
+def kind_of(source: KeySource) -> str:
+    """The kind of protector that a key belongs to, as `protectors` names it."""
+    return _kind(source)
 
 
 def _kind(source: KeySource) -> str:

@@ -12,9 +12,12 @@ from contextlib import closing
 from datetime import date
 from pathlib import Path
 
-from app.core import vault
-from app.core.adding import Adder, document_info
+from app.core import policy, vault
+from app.core.adding import Adder, collection_named, document_info
 from app.core.asking import glossary
+from app.core.audit import Audit, unlock_failed
+from app.core.audit_entries import What
+from app.core.audit_export import AuditExporting
 from app.core.backup import back_up
 from app.core.checking import check_library
 from app.core.events import (
@@ -35,6 +38,7 @@ from app.core.locations import (
     library_is_there,
 )
 from app.core.models import Models
+from app.core.page_export import PageExporting
 from app.core.preload import Preload
 from app.core.privacy import make_report, text_of, verdict, write_report
 from app.core.reading_plan import ReadingPlan
@@ -44,12 +48,13 @@ from app.core.transcribing import Transcribing
 from app.core.vault_file import make_folder
 from engine.options import ModelFacts
 from ingest.embedder import Embedder
+from ingest.errors import WrongKey
 from ingest.search import Searcher
 from ingest.store import Document, Store
 from ingest.types import FileInfo, Passage
 
 
-class Workspace(TableExporting, Transcribing):
+class Workspace(TableExporting, PageExporting, AuditExporting, Transcribing):
     """One open library."""
 
     def __init__(
@@ -63,11 +68,12 @@ class Workspace(TableExporting, Transcribing):
         self.folder = folder
         self._data_key = data_key
         super().__init__(Store(folder, data_key))
+        self.audit = Audit(folder, data_key, self._store)
         self.snapshots = LibrarySnapshots(folder, data_key, self._store)
         default = preload.embedder if preload else None
         self._models = Models(self._store, model_folder, default)
         self._index = LibraryIndex(self._store, self._models)
-        self._adder = Adder(self._store, self._models, self._index)
+        self._adder = Adder(self._store, self._models, self._index, self.audit)
         self.language = LanguageModel(self._store, self.snapshots)
         self.reading = ReadingPlan(
             self._store,
@@ -91,22 +97,42 @@ class Workspace(TableExporting, Transcribing):
 
         Raises:
             StoreError: wrong key, no library, in use elsewhere, newer version; the class says.
+            PolicyError: the computer's policy cannot be read.
+            PolicyForbids: it asks for another passphrase, or for a record that cannot be kept.
         """
-        if create and not vault.has_keys(folder):
+        policy.current()  # nothing is opened, nor tried, under a policy that cannot be read
+        created = create and not vault.has_keys(folder)
+        if created:
             check_new_library(folder)
             vault.check_new(key, str(folder))
+            if isinstance(key, vault.Passphrase):
+                policy.check_passphrase(key.text, str(folder))
             make_folder(folder)
             begin_library(folder)
             data_key = vault.create_keys(folder, key)
         else:
-            data_key = vault.open_keys(folder, key)
+            try:
+                data_key = vault.open_keys(folder, key)
+            except (WrongKey, vault.BadKeySource, vault.KeysMissing) as error:
+                if vault.has_keys(folder):
+                    unlock_failed(folder, vault.kind_of(key), error)
+                raise
             check_vault(folder)
-        opened = cls(folder, data_key, preload=preload)
+        workspace = cls(folder, data_key, preload=preload)
         library_is_there(folder)
-        return opened
+        try:
+            workspace.audit.unlocked(vault.kind_of(key), created=created)
+        except BaseException:
+            workspace._let_go()
+            raise
+        return workspace
 
     def close(self) -> None:
         """Ends every child and lets go of the library; what is under way elsewhere fails."""
+        self.audit.locked()
+        self._let_go()
+
+    def _let_go(self) -> None:
         self.language.close()
         self._adder.close()
         self.close_pages()
@@ -128,12 +154,15 @@ class Workspace(TableExporting, Transcribing):
 
     def create_collection(self, name: str) -> CollectionInfo:
         """Makes an empty collection, or returns the one of that name."""
-        made = self._store.add_collection(name)
+        made = collection_named(self._store, self.audit, name)
         return CollectionInfo(made.id, made.name, made.documents, made.pages)
 
     def rename_collection(self, collection_id: int, name: str) -> None:
         """Gives a collection another name."""
-        self._store.rename_collection(collection_id, name)
+        with self._store.together():
+            self._store.rename_collection(collection_id, name)
+            named = self.audit.named(name)
+            self.audit.record(What.COLLECTION_RENAMED, collection=collection_id, **named)
 
     def remove_collection(self, name: str) -> None:
         """Removes a collection with all its documents."""
@@ -141,7 +170,14 @@ class Workspace(TableExporting, Transcribing):
         documents = [document.id for document in self._store.documents(collection.id)]
         # First: interrupted between the two, a document is read again rather than kept for ever.
         self._forget_read(documents)
-        self._store.remove_collection(collection.id)
+        with self._store.together():
+            self._store.remove_collection(collection.id)
+            self.audit.record(
+                What.COLLECTION_REMOVED,
+                collection=collection.id,
+                documents=list(documents),
+                **self.audit.named(name),
+            )
         self._index.remove_collection(collection.id)
 
     def documents(self, collection: str) -> list[DocumentInfo]:
@@ -190,7 +226,9 @@ class Workspace(TableExporting, Transcribing):
         document = self._store.document(document_id)
         info = self._document_info(document)
         self._forget_read([document_id])
-        self._store.remove(document_id)
+        with self._store.together():
+            self._store.remove(document_id)
+            self.audit.document(What.DOCUMENT_REMOVED, document)
         self._index.remove(document.collection_id, [document_id])
         self._drop_renderer(document_id)
         yield DocumentRemoved(info)
@@ -210,6 +248,7 @@ class Workspace(TableExporting, Transcribing):
         """The best passages; of some documents, or of files changed between two days."""
         found = self._store.collection(collection)
         chosen = self._chosen(found.id, documents, since, until)
+        self.audit.record(What.SEARCH_MADE, collection=found.id, **self.audit.asked(words))
         return self._searcher(found.id).search(found.id, words, k=k, documents=chosen)
 
     def prepare(self, collection: str) -> None:
@@ -219,12 +258,27 @@ class Workspace(TableExporting, Transcribing):
     # Followed folders
 
     def follow(self, collection: str, folder: str) -> None:
-        """The collection follows a folder from now on; see `app.core.following`."""
-        self._store.follow(self._store.add_collection(collection).id, str(Path(folder).resolve()))
+        """The collection follows a folder from now on; see `app.core.following`.
+
+        Raises:
+            PolicyForbids: this folder may not be followed.
+        """
+        path = Path(folder).resolve()
+        with self.audit.refusals("following a folder"):
+            policy.check_folder(path)
+        with self._store.together():
+            number = collection_named(self._store, self.audit, collection).id
+            self._store.follow(number, str(path))
+            named = self.audit.named(str(path), "folder")
+            self.audit.record(What.FOLDER_FOLLOWED, collection=number, **named)
 
     def unfollow(self, collection: str, folder: str) -> None:
         """It does no longer; its documents stay."""
-        self._store.unfollow(self._store.collection(collection).id, str(Path(folder).resolve()))
+        path, number = str(Path(folder).resolve()), self._store.collection(collection).id
+        with self._store.together():
+            self._store.unfollow(number, path)
+            named = self.audit.named(path, "folder")
+            self.audit.record(What.FOLDER_UNFOLLOWED, collection=number, **named)
 
     def followed(self, collection: str) -> list[str]:
         """The folders that the collection follows."""
@@ -234,6 +288,7 @@ class Workspace(TableExporting, Transcribing):
 
     def back_up(self, target: Path, *, verify: bool = False) -> Iterator[Event]:
         """Writes a backup of one state of the library; see `app.core.backup`."""
+        self.audit.backed_up(target)
         yield from back_up(self.folder, self._data_key, target, verify=verify)
 
     def check(self) -> Iterator[Event]:
@@ -253,7 +308,9 @@ class Workspace(TableExporting, Transcribing):
         Each document changes over on its own, so that an interruption loses nothing: opening
         the library again and searching goes on with those that are left.
         """
-        self._models.use_embedder(folder)
+        with self.audit.refusals("model"):
+            self._models.use_embedder(folder)
+        self.audit.model_changed("embedding", folder)
         self._index.forget()
         yield from self.embed_outdated()
 
@@ -283,8 +340,11 @@ class Workspace(TableExporting, Transcribing):
 
         Raises:
             ModelError: it cannot be loaded; the choice stays as it was.
+            PolicyForbids: this model may not be used.
         """
-        self._models.use_reranker(folder)
+        with self.audit.refusals("model"):
+            self._models.use_reranker(folder)
+        self.audit.model_changed("reranker", folder)
 
     def use_language_model(self, path: Path | None, *, for_now: bool = False) -> ModelFacts | None:
         """Answers are written by the model at ``path`` from now on; None goes without.
@@ -293,8 +353,13 @@ class Workspace(TableExporting, Transcribing):
 
         Raises:
             EngineError: it cannot be loaded; the choice stays as it was.
+            PolicyForbids: this model may not be used.
         """
-        return self.language.use(path, for_now=for_now)
+        with self.audit.refusals("model"):
+            facts = self.language.use(path, for_now=for_now)
+        mark = facts.fingerprint if facts else None
+        self.audit.model_changed("language", path, mark, for_now=for_now)
+        return facts
 
     def language_model(self) -> str:
         """The path of the model that writes, or nothing."""

@@ -26,6 +26,7 @@ from app.ui.answer_words import (
 )
 from app.ui.citation_row import CitationRow
 from app.ui.exchange import Exchange
+from app.ui.forbidden import forbid
 from app.ui.scope_chip import scope_words
 from app.ui.text import tip
 from app.ui.widgets import TextLabel
@@ -66,6 +67,7 @@ class AnswerCard(QFrame):
         self._layout.addLayout(self._notes)
         self._rows: dict[int, CitationRow] = {}
         self._finished = False
+        self._no_export = ""
         self.refresh()
 
     def refresh(self) -> None:
@@ -156,7 +158,15 @@ class AnswerCard(QFrame):
         self.foot = Actions(made_of(self.exchange), can_export=answer.record > 0)
         self.foot.copy_wanted.connect(self.copy_answer)
         self.foot.export_wanted.connect(lambda: self.export_wanted.emit(self.exchange))
+        if self._no_export:
+            forbid(self.foot.export, self._no_export)
         self._layout.addWidget(self.foot)
+
+    def forbid_export(self, why: str) -> None:
+        """The computer's policy does not allow it."""
+        self._no_export = why
+        if self.foot is not None:
+            forbid(self.foot.export, why)
 
     def _note(self, icon: str, role: str, words: str) -> None:
         self._notes.addWidget(Note(icon, role, words))

@@ -7,6 +7,7 @@ from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QHBoxLayout, QMenu, QToolButton, QWidget
 
 from app.ui import style
+from app.ui.forbidden import forbid
 from app.ui.widgets import ElidedLabel, IconButton
 
 
@@ -45,8 +46,14 @@ class ConversationHead(QWidget):
             action = QAction(name, menu)
             action.triggered.connect(signal)
             menu.addAction(action)
+            if signal is self.export_wanted:
+                self.export_action = action
         self.more_button.setMenu(menu)
         row.addWidget(self.more_button)
+
+    def forbid_export(self, why: str) -> None:
+        """The computer's policy does not allow it."""
+        forbid(self.export_action, why)
 
     def show_conversation(self, title: str, *, kept: bool, begun: bool) -> None:
         """Names it; what is not kept can be neither exported nor renamed."""

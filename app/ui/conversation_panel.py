@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from PySide6.QtCore import QEvent, QObject, Qt, QTimer, Signal
 from PySide6.QtWidgets import QFrame, QScrollArea, QStackedWidget, QVBoxLayout, QWidget
 
@@ -30,6 +32,7 @@ class ConversationPanel(QFrame):
         self.setAccessibleName("Conversation")
         self._model = model
         self._cards: dict[Exchange, AnswerCard] = {}
+        self._no_export = ""
         self.asking = AskingArea(model)
         self.field, self.chip = self.asking.field, self.asking.chip
         self.ask_button, self.stop_button = self.asking.ask_button, self.asking.stop_button
@@ -59,6 +62,16 @@ class ConversationPanel(QFrame):
     def focus_question(self) -> None:
         """Puts the cursor into the question field."""
         self.asking.focus_question()
+
+    def show_policy(self, reasons: Mapping[str, str]) -> None:
+        """Greys out what the computer's policy forbids; see `app.core.policy`."""
+        self._no_export = reasons.get("export", "")
+        if self._no_export:
+            self.head.forbid_export(self._no_export)
+            for card in self.cards():
+                card.forbid_export(self._no_export)
+        if "model" in reasons:
+            self.asking.writer.forbid(reasons["model"])
 
     def set_ready(self, documents: int) -> None:
         """Says in the empty panel what can be done now."""
@@ -181,6 +194,8 @@ class ConversationPanel(QFrame):
 
     def _on_started(self, exchange: Exchange) -> None:
         card = AnswerCard(exchange)
+        if self._no_export:
+            card.forbid_export(self._no_export)
         card.citation_chosen.connect(lambda citation: self._choose(card, citation))
         card.copied.connect(lambda: self._tell("Copied with its footnotes."))
         card.export_wanted.connect(self._export)

@@ -12,6 +12,7 @@ from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QAction, QActionGroup, QCloseEvent, QGuiApplication, QKeySequence
 from PySide6.QtWidgets import QApplication, QMainWindow, QMenu, QSplitter, QVBoxLayout, QWidget
 
+from app.core import policy
 from app.core.answers import Citation, Scope
 from app.core.events import DocumentInfo
 from app.ui import dialogs, icons, style
@@ -20,6 +21,8 @@ from app.ui.banner import Banner
 from app.ui.bridge import Bridge
 from app.ui.conversation_model import ConversationModel
 from app.ui.conversation_panel import ConversationPanel
+from app.ui.failures import failure_of
+from app.ui.forbidden import forbid
 from app.ui.library_model import LibraryModel
 from app.ui.library_panel import LibraryPanel
 from app.ui.messages import Failure
@@ -54,6 +57,8 @@ class MainWindow(QMainWindow):
         self.conversation = ConversationPanel(self.conversation_model)
         self.pages = PagePanel(self.page_model)
         self.banner = Banner()
+        self._lock_choices: dict[int, QAction] = {}
+        self._governed: list[tuple[str, QAction]] = []  # what a policy may forbid
         self._lay_out()
         self._make_menus()
         self._connect()
@@ -61,6 +66,7 @@ class MainWindow(QMainWindow):
 
     def load(self) -> None:
         """Asks for what the library holds; the bridge sends it on when the library is open."""
+        self._show_policy()
         self.library_model.load()
         self.conversation_model.writer.load()
         self.conversation.focus_question()
@@ -132,7 +138,7 @@ class MainWindow(QMainWindow):
         library.addSeparator()
         self._command(library, "Re&name the collection…", self.library.rename_collection)
         self._command(library, "Re&move the collection…", self.library.remove_collection)
-        self._command(library, "&Followed folders…", self.library.show_followed)
+        self._command(library, "&Followed folders…", self.library.show_followed, governed="follow")
         library.addSeparator()
         self._command(library, "&Back up the library…", self.back_up)
         self._command(library, "Chec&k the library", self.backup_model.check)
@@ -154,12 +160,14 @@ class MainWindow(QMainWindow):
         self._command(talk, "&Stop answering", self.conversation_model.stop, "Ctrl+.")
         talk.addSeparator()
         self._command(talk, "&Copy the last answer", panel.copy_last, "Ctrl+Shift+C")
-        self._command(talk, "&Export the conversation…", panel.export_conversation, "Ctrl+E")
+        export = panel.export_conversation
+        self._command(talk, "&Export the conversation…", export, "Ctrl+E", governed="export")
         self._command(talk, "&Rename the conversation…", panel.rename_conversation)
         self._command(talk, "Re&move the conversation…", panel.remove_conversation)
         talk.addSeparator()
-        self._command(talk, "Choose a &model…", writer.choose)
-        self._command(talk, "Choose a model &file (GGUF)…", writer.choose_file)
+        self._command(talk, "Choose a &model…", writer.choose, governed="model")
+        choose_file = writer.choose_file
+        self._command(talk, "Choose a model &file (GGUF)…", choose_file, governed="model")
         self._command(talk, "&Go without a model", writer.go_without)
         page = bar.addMenu("&Page")
         view = self.pages.view
@@ -183,16 +191,42 @@ class MainWindow(QMainWindow):
             action.setChecked(minutes == self._settings.lock_minutes)
             action.triggered.connect(partial(self.lock_minutes_chosen.emit, minutes))
             menu.addAction(action)
+            self._lock_choices[minutes] = action
 
     def show_privacy(self) -> None:
         """Makes the privacy report in the background process and shows it."""
         PrivacyDialog(self._bridge, self).open()
 
-    def _command(self, menu: QMenu, name: str, run: Callable[[], object], *shortcuts: str) -> None:
+    def _show_policy(self) -> None:
+        """Greys out what the computer's policy forbids."""
+        try:
+            reasons = policy.forbidden_actions()
+            most = policy.current().idle_minutes
+        except policy.PolicyError as error:
+            self.show_failure(failure_of(error, "policy"))
+            return
+        for name, action in self._governed:
+            if name in reasons:
+                forbid(action, reasons[name])
+        for minutes, action in self._lock_choices.items():
+            if most is not None and policy.idle_minutes(minutes) != minutes:
+                forbid(action, f"The policy of this computer locks after {most} minutes at most.")
+        self.conversation.show_policy(reasons)
+
+    def _command(
+        self,
+        menu: QMenu,
+        name: str,
+        run: Callable[[], object],
+        *shortcuts: str,
+        governed: str = "",
+    ) -> None:
         action = QAction(name, self)
         action.setShortcuts([QKeySequence(keys) for keys in shortcuts])
         action.triggered.connect(lambda: run())
         menu.addAction(action)
+        if governed:
+            self._governed.append((governed, action))
 
     def _connect(self) -> None:
         self.library.document_chosen.connect(self.show_document)

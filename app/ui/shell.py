@@ -9,6 +9,7 @@ from types import TracebackType
 from PySide6.QtCore import QObject
 from PySide6.QtWidgets import QApplication
 
+from app.core import policy
 from app.core.vault import KeySource, has_keys
 from app.ui import background, icons, style
 from app.ui.bridge import Bridge, Target
@@ -56,6 +57,7 @@ class Shell(QObject):
         self._exit_code = 0
         self._join(bridge or Bridge(target, parent=self))
         self.idle = IdleWatch(self._settings.lock_minutes, lambda: self.bridge.busy, parent=self)
+        self._apply_lock_minutes()
         self.idle.idle.connect(lambda: self.lock("Nobody has used it for a while."))
         self.session = SessionWatch(self)
         self.session.left.connect(self.lock)
@@ -91,7 +93,16 @@ class Shell(QObject):
 
     def _set_lock_minutes(self, minutes: int) -> None:
         self._settings.lock_minutes = minutes
-        self.idle.minutes = minutes
+        self._apply_lock_minutes()
+
+    def _apply_lock_minutes(self) -> None:
+        """As the person chose, and at most what the computer's policy says."""
+        chosen = self._settings.lock_minutes
+        try:
+            self.idle.minutes = policy.idle_minutes(chosen)
+        except policy.PolicyError as error:  # no library opens under it, and this one soon locks
+            self.idle.minutes = 1
+            self.window.show_failure(failure_of(error, "policy"))
 
     def run(self, key: KeySource | None) -> int:
         """Opens the library with a key that is known, or asks for one; returns the exit code."""
@@ -131,6 +142,7 @@ class Shell(QObject):
         return self.dialog
 
     def _on_opened(self) -> None:
+        self._apply_lock_minutes()
         if self.dialog is not None:
             self.dialog.rejected.disconnect(self._application.quit)
             self.dialog.close()

@@ -16,6 +16,7 @@ from PySide6.QtWidgets import (
 
 from app.ui import dialogs, style
 from app.ui.answer_words import NO_MODEL
+from app.ui.forbidden import forbid
 from app.ui.widgets import ElidedLabel, IconButton, TextLabel
 from app.ui.writer_model import WriterModel
 
@@ -26,6 +27,7 @@ class WriterFoot(QWidget):
     def __init__(self, model: WriterModel) -> None:
         super().__init__()
         self._model = model
+        self._forbidden = False
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(style.TIGHT)
@@ -56,6 +58,12 @@ class WriterFoot(QWidget):
         column.addWidget(self.bar)
         model.changed.connect(self._show)
         self._show()
+
+    def forbid(self, why: str) -> None:
+        """The computer's policy allows no model."""
+        self._forbidden = True
+        for action in (self.choose_action, self.file_action):
+            forbid(action, why)
 
     def choose(self) -> None:
         """Asks for a model's folder and uses it."""
@@ -97,8 +105,8 @@ class WriterFoot(QWidget):
         self.bar.setVisible(bool(model.doing))
         self.stop.setVisible(bool(model.doing))
         free = not model.doing
-        self.choose_action.setEnabled(free)
-        self.file_action.setEnabled(free)
+        self.choose_action.setEnabled(free and not self._forbidden)
+        self.file_action.setEnabled(free and not self._forbidden)
         self.without_action.setEnabled(free and model.in_use)
         failure = model.failure
         self.failure.setVisible(failure is not None)

@@ -99,7 +99,9 @@ _PACKAGES = (
     ("META-INF/container.xml", "It is an e-book (EPUB)."),
 )
 _HTML = re.compile(
-    rb"\A\s*(<\?xml[^>]*>\s*)?(<!--.*?-->\s*)*<(!doctype\s+html|html|head|body)\b", re.I | re.S
+    rb"\A\s*+(?:<\?xml[^>]*>\s*+)?(?:<!--(?:[^-]|-(?!->))*+-->\s*+)*+"
+    rb"<(!doctype\s+html|html|head|body)\b",
+    re.I,
 )
 _EML_FIELD = re.compile(rb"[!-9;-~]+:[ \t]?[^\r\n]*(\r?\n[ \t][^\r\n]*)*\r?\n")
 _EML_NAMES = (b"from:", b"received:", b"message-id:", b"mime-version:", b"return-path:")

@@ -67,9 +67,13 @@ def read(data: bytes, name: str) -> Draft:
         cause = f"Its parts are broken ({type(error).__name__})."
         remedy = "Open it in Word or LibreOffice, save it again, and add that file."
         raise DamagedFile(name, cause, remedy) from error
+    body = getattr(document.element, "body", None)
+    if body is None:
+        cause = "Its main part is no Word document."
+        raise DamagedFile(name, cause, "Open it in Word or LibreOffice, and save it again.")
     facts = document.core_properties
     sight = Sight.of(document)
-    blocks = list(_Walker(document, sight).blocks(document.element.body))
+    blocks = list(_Walker(document, sight).blocks(body))
     blocks += _notes(document, sight)
     first = blocks[0] if blocks else None
     return Draft(
@@ -126,7 +130,7 @@ class _Walker:
         for row in _children(element, "tr"):
             cells: list[str] = []
             for cell in _children(row, "tc"):
-                span = int(_value(cell, "tcPr/gridSpan") or 1)
+                span = _number(_value(cell, "tcPr/gridSpan"), 1)
                 if cell.find(f"{W}tcPr/{W}vMerge") is not None and _continues(cell):
                     cells.append("")
                 else:
@@ -236,7 +240,8 @@ def _outline(element: Any, style: Any) -> int:
         value = next(
             filter(None, (_value(up.element, "pPr/outlineLvl") for up in _ancestry(style))), ""
         )
-    return int(value) + 1 if value.isdigit() and int(value) < 6 else 0
+    level = _number(value, 6)
+    return level + 1 if level < 6 else 0
 
 
 def _ancestry(style: Any) -> Iterator[Any]:
@@ -255,7 +260,7 @@ def _looks_like_header(table: Any) -> bool:
     """True when the table's style singles out the first row, and the row is set in bold."""
     look = table.find(f"{W}tblPr/{W}tblLook")
     first = look is not None and (
-        look.get(f"{W}firstRow") == "1" or int(look.get(f"{W}val") or "0", 16) & 0x20 != 0
+        look.get(f"{W}firstRow") == "1" or _number(look.get(f"{W}val") or "", 0, 16) & 0x20 != 0
     )
     row = table.find(f"{W}tr")
     if row is None:
@@ -272,6 +277,12 @@ def _children(element: Any, name: str) -> Iterator[Any]:
             yield child
         elif child.tag in _WRAPPERS:
             yield from _children(child, name)
+
+
+def _number(text: str, default: int, base: int = 10) -> int:
+    """A whole number that is not negative; ``default`` where the file has something else."""
+    digits = "[0-9A-Fa-f]{1,8}" if base == 16 else "[0-9]{1,8}"
+    return int(text, base) if re.fullmatch(digits, text) else default
 
 
 def _value(element: Any, path: str) -> str:

@@ -89,7 +89,7 @@ class Sight:
     def _is_tiny(self, sources: list[Any]) -> bool:
         size = _first(sources, "sz")
         value = "" if size is None else size.get(f"{W}val") or ""
-        return value.isdigit() and int(value) < _TINY
+        return value.isdecimal() and len(value) < 9 and int(value) < _TINY
 
     def _is_white(self, sources: list[Any], run: Any) -> bool:
         colour = _first(sources, "color")

@@ -31,6 +31,7 @@ _INLINE = re.compile(
 _SPACES = re.compile(r"[ \t\r\n\f]+")
 _NO_TEXT = (Comment, Declaration, Doctype)
 _MAX_DEPTH = 200
+_MAX_SPANNED = 100  # columns up to which cells are widened as they ask
 
 
 def read(data: bytes) -> Draft:
@@ -155,7 +156,7 @@ class _Walker:
         for item in node.children:
             if not isinstance(item, Tag) or self._sieve.drops(item):
                 continue
-            if item.name in ("ul", "ol"):
+            if item.name in ("ul", "ol") and depth < _MAX_DEPTH:
                 yield from self._list(item, depth + 1, level + 1)
                 continue
             marker = "•"
@@ -207,10 +208,14 @@ class _Walker:
             yield Table(grid, header)
 
     def _cells(self, row: list[Tag]) -> Iterator[str]:
+        columns = 0
         for cell in row:
             yield self._sieve.inline(cell)
-            for _ in range(min(_integer(cell.get("colspan"), 1), 50) - 1):
+            columns += 1
+            span = _integer(cell.get("colspan"), 1)
+            for _ in range(min(span - 1, _MAX_SPANNED - columns)):
                 yield ""
+                columns += 1
 
     def _flush(self) -> Iterator[Block]:
         text = _tidy("".join(self._text))

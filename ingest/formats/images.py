@@ -58,9 +58,9 @@ def render(data: bytes, kind: Kind, name: str, limits: Limits) -> Rendition:
             frames = getattr(image, "n_frames", 1)
             if kind is not Kind.TIFF and frames > 1:
                 notes.append(f"Only the first of {frames} frames of the animation was read.")
-            for number, frame in enumerate(_frames(image, kind), start=1):
-                if number > limits.max_pages:
-                    raise _too_many(name, frames, limits)
+            if kind is Kind.TIFF and frames > limits.max_pages:
+                raise _too_many(name, frames, limits)
+            for frame in _frames(image, kind):
                 _check_size(frame, name, limits)
                 _add_page(document, _picture(frame, data, kind, notes))
     except (UnidentifiedImageError, OSError, SyntaxError, EOFError, ValueError) as error:

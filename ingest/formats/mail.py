@@ -7,6 +7,7 @@ import email.policy
 import email.utils
 from dataclasses import replace
 from email.message import EmailMessage
+from typing import Any
 
 from ingest.formats import html, text
 from ingest.formats.blocks import Block, Draft, Heading, ListItem, Paragraph
@@ -15,9 +16,27 @@ from ingest.formats.detect import Kind
 _SHOWN = ("From", "To", "Cc", "Bcc", "Reply-To", "Date", "Subject")
 
 
+class _Lenient(email.policy.EmailPolicy):
+    """Headers as the standard policy parses them; of one that it gives up on, the first part.
+
+    It raises various errors on broken parameters, which would cost the whole message.
+    """
+
+    def header_fetch_parse(self, name: str, value: str) -> Any:
+        for shorter in (value, value.partition(";")[0]):
+            try:
+                return super().header_fetch_parse(name, shorter)
+            except (ValueError, AttributeError, TypeError, LookupError, RecursionError):
+                continue
+        return super().header_fetch_parse(name, "")
+
+
+_POLICY = _Lenient()
+
+
 def read(data: bytes) -> Draft:
     """The draft of one message. Attachments are named, not opened."""
-    message = email.message_from_bytes(data, policy=email.policy.default)
+    message = email.message_from_bytes(data, policy=_POLICY)
     if not isinstance(message, EmailMessage):
         raise TypeError("the policy makes EmailMessage objects")
     subject = _field(message, "Subject")

@@ -77,7 +77,8 @@ def blocks(text: str) -> list[Block]:
     """Paragraphs; stretches whose columns are made of spaces become tables, or stay as they are."""
     found: list[Block] = []
     text = text.replace("\r\n", "\n").replace("\r", "\n").replace("\f", "\n\n")
-    for stretch in re.split(r"\n[ \t]*\n\s*?(?=[^\n])", text):
+    # Without the newlines at its end, as many as there may be, every match below is found at once.
+    for stretch in re.split(r"\n[ \t]*\n+(?=[^\n])", text.rstrip("\n")):
         lines = [line.rstrip() for line in stretch.strip("\n").split("\n")]
         if not any(lines):
             continue

@@ -15,6 +15,7 @@ class Channel:
     def __init__(self, reading: int, writing: int) -> None:
         self._reading = reading
         self._writing = writing
+        self._sending = False
 
     def receive(self, max_body: int) -> tuple[Header, bytes]:
         """The next frame.
@@ -31,8 +32,15 @@ class Channel:
         Raises:
             BrokenPipeError: the parent has closed.
         """
+        self._sending = True
         self._write(memoryview(encode(header, len(body))))
         self._write(memoryview(body))
+        self._sending = False
+
+    def last_words(self, frame: bytes) -> None:
+        """Writes one frame before the process ends, unless that would garble one under way."""
+        if not self._sending:
+            self._write(memoryview(frame))
 
     def _read(self, count: int) -> bytearray:
         buffer = bytearray(count)

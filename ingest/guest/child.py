@@ -1,14 +1,17 @@
 """The first and last function of every guest: take the request, give up all powers, do the job.
 
 The request is trusted, it comes from the parent; the file's bytes are not. A job is named as
-``module:function`` and gets a `Task`. Whatever goes wrong inside leaves as an ``error`` frame;
-what cannot leave that way (a crash, a kill) the parent sees as the end of the stream.
+``module:function`` and gets a `Task`; its module's ``warm_up``, if there is one, loads what could
+not be loaded later (the fork server has called it already). Whatever goes wrong inside leaves as
+an ``error`` frame; what cannot leave that way (a crash, a kill) the parent sees as the end of the
+stream.
 """
 
 from __future__ import annotations
 
 import importlib
 import os
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -16,7 +19,8 @@ from typing import Any
 from ingest.errors import ReadError
 from ingest.guest.channel import Channel
 from ingest.guest.frames import EndOfFrames, Header
-from ingest.guest.hardening import harden
+from ingest.guest.hardening import Measures, harden
+from ingest.guest.last_words import forbidden_call
 from ingest.guest.limits import Limits
 
 
@@ -28,6 +32,7 @@ class Task:
     data: bytes
     request: dict[str, Any]
     limits: Limits
+    measures: Measures
 
 
 Job = Callable[[Task], None]
@@ -43,10 +48,10 @@ def serve(channel: Channel, file: int | None) -> None:
     job = _resolve(request["job"])
     try:
         size = len(data) if file is None else os.fstat(file).st_size
-        harden(limits, size)
+        measures = harden(limits, size, lambda call: channel.last_words(forbidden_call(call)))
         if file is not None:
             data = _read_all(file, size)
-        job(Task(channel, data, request, limits))
+        job(Task(channel, data, request, limits, measures))
     except (BrokenPipeError, ConnectionResetError, EndOfFrames):
         return
     except Exception as error:  # noqa: BLE001 - every failure of a guest is told to the parent
@@ -55,7 +60,10 @@ def serve(channel: Channel, file: int | None) -> None:
 
 def _resolve(name: str) -> Job:
     module, _, function = name.partition(":")
-    job: Job = getattr(importlib.import_module(module), function)
+    loaded = importlib.import_module(module)
+    if sys.platform == "linux" and hasattr(loaded, "warm_up"):
+        loaded.warm_up()
+    job: Job = getattr(loaded, function)
     return job
 
 
@@ -79,6 +87,10 @@ def _describe(error: Exception) -> Header:
         name = "LimitExceeded"
         cause = "Reading it needs more memory than a file may use."
         remedy = "Split it into smaller files."
+    elif isinstance(error, RecursionError):
+        name = "LimitExceeded"
+        cause = "Its parts lie deeper within one another than a reader follows."
+        remedy = "Open it in the program that made it, and save it as PDF."
     else:
         name = "DamagedFile"
         cause = f"The reader gave up on it ({type(error).__name__}: {str(error)[:200]})."

@@ -10,6 +10,8 @@ import numpy as np
 import numpy.typing as npt
 import pymupdf
 
+from ingest.guest.wire import MAX_SIDE
+
 _ROUNDED = 0.001  # of a pixel, which MuPDF takes for none
 _MARKER = (255, 232, 92)  # multiplied with the page: black stays black, white becomes yellow
 
@@ -36,7 +38,8 @@ def visible_sizes(document: pymupdf.Document) -> list[list[float]]:
     for number in range(document.page_count):
         try:
             shown = document[number].rect
-            sizes.append([shown.width, shown.height])
+            # What is larger than any page may be cannot be drawn either.
+            sizes.append([min(shown.width, MAX_SIDE), min(shown.height, MAX_SIDE)])
         except (RuntimeError, ValueError, pymupdf.mupdf.FzErrorBase):
             sizes.append([0.0, 0.0])  # a page that cannot be loaded cannot be drawn either
     return sizes

@@ -17,6 +17,9 @@ from typing import Any
 
 MAGIC = b"MUN1"
 MAX_HEADER = 64 << 20
+# JSON of many small values takes twenty times its length in memory. A page of as many lines and as
+# much text as a page may have stays below this.
+MAX_VALUES = 4_000_000
 _PREFIX = struct.Struct(">4sIQ")
 PREFIX_BYTES = _PREFIX.size
 
@@ -53,8 +56,11 @@ def decode(read: Callable[[int], bytes | bytearray], max_body: int) -> tuple[Hea
         raise FrameError(f"a header of {header_length} bytes is too long")
     if body_length > max_body:
         raise FrameError(f"a body of {body_length} bytes is too long")
+    text = bytes(read(header_length))
+    if sum(map(text.count, (b",", b"[", b"{"))) > MAX_VALUES:
+        raise FrameError("a header with too many values")
     try:
-        header = json.loads(bytes(read(header_length)), parse_constant=_refuse_constant)
+        header = json.loads(text, parse_constant=_refuse_constant)
     except (ValueError, RecursionError) as error:
         raise FrameError("the header is no JSON") from error
     if not isinstance(header, dict):

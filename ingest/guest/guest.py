@@ -17,6 +17,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 
 from ingest.guest.frames import EndOfFrames, Header, decode, encode
+from ingest.guest.limits import FORBIDDEN_CALL
 from ingest.guest.server import REPORT
 
 _PATIENCE = 2.0
@@ -152,7 +153,7 @@ class ForkedGuest(Guest):
             return GuestDied("it ended without a word")
         if os.WIFSIGNALED(status):
             return _died_by(os.WTERMSIG(status))
-        return GuestDied(f"it ended with status {os.WEXITSTATUS(status)}")
+        return _ended_with(os.WEXITSTATUS(status))
 
     def _learn_pid(self, seconds: float) -> int | None:
         if self._pid is None:
@@ -233,7 +234,13 @@ class SpawnedGuest(Guest):
 
     def _died(self) -> GuestDied:
         status = self._process.wait()
-        return _died_by(-status) if status < 0 else GuestDied(f"it ended with status {status}")
+        return _died_by(-status) if status < 0 else _ended_with(status)
+
+
+def _ended_with(status: int) -> GuestDied:
+    if status == FORBIDDEN_CALL:
+        return GuestDied("it was ended for a system call that no reader may make")
+    return GuestDied(f"it ended with status {status}")
 
 
 def _died_by(number: int) -> GuestDied:

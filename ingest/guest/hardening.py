@@ -1,8 +1,9 @@
 """What a child gives up before it looks at the first byte of a file.
 
 Resource limits everywhere Unix has them; on Linux also no new privileges, no core dumps and no
-tracing (the process holds a person's document), death with the parent, and the deny-list of
-``syscalls``. On Windows the spawned child has its own clean process and nothing more yet.
+tracing (the process holds a person's document), death with the parent, Landlock where the kernel
+has it, and the list of system calls (``syscalls``). On Windows the spawned child has its own clean
+process and nothing more yet. `Measures` says what is in force.
 """
 
 from __future__ import annotations
@@ -11,14 +12,16 @@ import ctypes
 import os
 import signal
 import sys
+from collections.abc import Callable
+from dataclasses import dataclass
 
 from ingest.guest.limits import Limits
 
 if sys.platform != "win32":
     # Loaded before the fork, like everything here: a guest's time is a file's time.
     import resource
-
-    from ingest.guest import syscalls
+if sys.platform == "linux":
+    from ingest.guest import landlock, seccomp
 
 _PR_SET_PDEATHSIG = 1
 _PR_SET_DUMPABLE = 4
@@ -34,21 +37,46 @@ def clean_environment() -> dict[str, str]:
     return kept | dict.fromkeys(single, "1")
 
 
-def harden(limits: Limits, file_bytes: int) -> None:
-    """Limits this process for good.
+@dataclass(frozen=True, slots=True)
+class Measures:
+    """What holds a guest. ``missing`` are whole sentences about what could not be used."""
+
+    limits: bool
+    system_calls: bool
+    landlock: int
+    missing: tuple[str, ...] = ()
+
+
+def harden(limits: Limits, file_bytes: int, last_words: Callable[[int], None]) -> Measures:
+    """Limits this process for good; ``last_words`` is told a forbidden system call's number.
 
     Raises:
-        OSError: the system refuses one of the measures. The guest must not go on then.
+        OSError: the system refuses one of the measures. The guest must not go on then. Landlock
+            alone may be missing: all that it refuses the list of system calls refuses as well.
     """
     if sys.platform == "win32":
-        return
+        return Measures(False, False, 0, ("On Windows readers have no limits yet.",))
     if sys.platform == "linux":
         # When memory runs out on the whole machine, let it be the guest that goes.
         _write("/proc/self/oom_score_adj", b"500")
     _limit_resources(limits, file_bytes)
-    if sys.platform == "linux":
-        prctl(_PR_SET_DUMPABLE, 0)
-        syscalls.deny()
+    if sys.platform != "linux":
+        return Measures(True, False, 0, ("System calls are filtered on Linux only.",))
+    return close_in(last_words)
+
+
+def close_in(last_words: Callable[[int], None]) -> Measures:
+    """All but the resource limits, for processes that have loaded what they need (Linux).
+
+    Raises:
+        OSError: as `harden` does.
+    """
+    prctl(_PR_SET_DUMPABLE, 0)
+    seccomp.no_new_privileges()
+    missing = landlock.restrict()
+    version = 0 if missing else landlock.abi()
+    seccomp.apply(last_words)
+    return Measures(True, True, version, (f"{missing}.",) if missing else ())
 
 
 def die_with_parent() -> None:

@@ -5,6 +5,8 @@ Importing this module loads every reader, which is what the fork server is for.
 
 from __future__ import annotations
 
+import functools
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from itertools import chain
@@ -22,7 +24,9 @@ from ingest.guest import wire
 from ingest.guest.child import Task
 from ingest.guest.draw import draw_page, draw_region, visible_sizes
 from ingest.guest.limits import Limits
+from ingest.guest.loading import load_all
 from ingest.guest.passwords import unlock
+from ingest.pdf.errors import PDF_ERRORS
 from ingest.types import FileInfo, Page, PageImage
 from ingest.unseen import seen
 
@@ -32,8 +36,14 @@ pymupdf.TOOLS.mupdf_display_warnings(False)
 _DAMAGED_REMEDY = "Look for a complete copy, or open it in a PDF program and save it again."
 
 
+@functools.cache
 def warm_up() -> None:
-    """Reads one page made here, so that what libraries prepare on first use is there already."""
+    """Loads what readers would load late, and reads a page made here, once.
+
+    Guests cannot open files any more on Linux, and forked ones need not begin from nothing.
+    """
+    if sys.platform == "linux":
+        load_all()
     draft = Draft(Kind.TEXT.value, (Heading("Warm", 1), Paragraph("up"), Table((("a", "b"),))))
     made = typeset.render(draft, "", Limits())
     document = open_pdf(made.pdf, "")
@@ -153,7 +163,11 @@ def open_pdf(data: bytes, name: str) -> pymupdf.Document:
 
 
 def _check_pages(document: pymupdf.Document, name: str, limits: Limits) -> None:
-    pages = document.page_count
+    try:
+        pages = document.page_count
+    except PDF_ERRORS as error:
+        cause = "What it says of its number of pages cannot be true."
+        raise DamagedFile(name, cause, _DAMAGED_REMEDY) from error
     if pages == 0:
         raise DamagedFile(name, "The PDF has no pages.", _DAMAGED_REMEDY)
     if pages > limits.max_pages:
@@ -182,6 +196,8 @@ def _seen(page: Page) -> Page:
 
 
 def _send_page(task: Task, page: Page | PageImage) -> None:
+    if max(page.width, page.height) > wire.MAX_SIDE:
+        page = _enormous(page)
     if isinstance(page, Page):
         page = _seen(page)
         task.channel.send({"kind": "page", "page": wire.page_to_wire(_capped(page, task.limits))})
@@ -196,6 +212,13 @@ def _send_page(task: Task, page: Page | PageImage) -> None:
     header = wire.image_to_wire(replace(page, fallback=fallback))
     pixels = np.ascontiguousarray(page.pixels)
     task.channel.send({"kind": "image", "image": header}, pixels.data.cast("B"))
+
+
+def _enormous(page: Page | PageImage) -> Page:
+    """A page that is larger than anything that could be shown, with nothing on it."""
+    reason = f"The page is {page.width:.0f} × {page.height:.0f} points large, too large to be read."
+    width, height = min(page.width, wire.MAX_SIDE), min(page.height, wire.MAX_SIDE)
+    return Page(page.number, width, height, (), unreadable=reason)
 
 
 def _capped(page: Page, limits: Limits) -> Page:

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 MEGABYTE = 1 << 20
+FORBIDDEN_CALL = 99  # status of a guest that was ended for a system call and could not say which
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,7 +15,9 @@ class Limits:
 
     Waiting for a guest may take ``seconds`` plus ``seconds_per_page`` for every page and
     ``seconds_per_megabyte`` of the file in all. ``memory_bytes`` is address space beyond what
-    the empty child has and beyond the file's own size. ``max_pixels`` holds for one page.
+    the empty child has and beyond the file's own size. ``max_pixels`` holds for one page, and for
+    all that wait for OCR at once beside it; ``max_text`` (characters) and ``max_lines`` hold for
+    one page, the document's for all of them. The parent checks all but the memory itself.
     """
 
     seconds: float = 60.0
@@ -26,6 +29,8 @@ class Limits:
     max_file_bytes: int = 2048 * MEGABYTE
     max_text: int = 1_000_000
     max_lines: int = 50_000
+    max_document_text: int = 50_000_000
+    max_document_lines: int = 1_000_000
     max_rendition_bytes: int = 1024 * MEGABYTE
     ocr_seconds: float = 300.0
 

@@ -19,6 +19,7 @@ from ingest.guest.frames import FrameError, encode
 from ingest.guest.guest import GuestDied, GuestTimedOut, SpawnedGuest
 from ingest.guest.hardening import clean_environment
 from ingest.guest.limits import Limits
+from ingest.guest.report import error_from_wire
 from ingest.guest.wire import WireError, page_from_wire
 from ingest.types import Page, PageImage
 
@@ -173,6 +174,8 @@ class OcrPool:
         worker.write(encode(request, len(pixels)))
         worker.write(pixels)
         reply, _ = worker.receive(self._limits.ocr_seconds, _MAX_REPLY_BODY)
+        if reply.get("kind") == "error":
+            raise error_from_wire(reply, f"Page {image.number}")
         return page_from_wire(reply.get("page"), self._limits)
 
 
@@ -191,6 +194,8 @@ def _spawn(threads: int) -> SpawnedGuest:
 
 def _explained(error: Exception, image: PageImage) -> ReadError:
     page = f"Page {image.number}"
+    if isinstance(error, ReadError):
+        return error
     if isinstance(error, GuestTimedOut):
         failure: ReadError = LimitExceeded(
             page, "Reading its picture took too long.", "Scan it again at a lower resolution."

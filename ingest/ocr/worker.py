@@ -1,7 +1,8 @@
 """The main function of an OCR worker: pictures on standard input, pages on standard output.
 
 A worker lives as long as its pool. It is sent raw pixels and never parses a file; once the two
-networks are loaded it gives up sockets, programs and writing. It ends when its input does.
+networks are loaded and have read one line, it gives up what a guest gives up (`guest.syscalls`,
+Landlock), so files are out of its reach too. It ends when its input does.
 """
 
 from __future__ import annotations
@@ -10,10 +11,12 @@ import os
 import sys
 from dataclasses import replace
 
+import cv2
 import numpy as np
 
 from ingest.guest.channel import Channel
 from ingest.guest.frames import EndOfFrames
+from ingest.guest.last_words import forbidden_call
 from ingest.guest.wire import page_to_wire
 from ingest.inked import ink_regions
 from ingest.ocr.engine import OcrEngine
@@ -26,10 +29,11 @@ def main(threads: int) -> None:
     channel = _standard_channel()
     engine = OcrEngine(threads)
     if sys.platform == "linux":
-        from ingest.guest import hardening, syscalls
+        from ingest.guest import hardening
 
         hardening.die_with_parent()
-        syscalls.deny()
+        _read_a_line(engine)
+        hardening.close_in(lambda call: channel.last_words(forbidden_call(call)))
     channel.send({"kind": "ready"})
     while True:
         try:
@@ -43,6 +47,14 @@ def main(threads: int) -> None:
         page = replace(page, graphics=regions)
         channel.send({"kind": "page", "page": page_to_wire(page)})
     os._exit(0)
+
+
+def _read_a_line(engine: OcrEngine) -> None:
+    """So that what the libraries load on first use is loaded while files can be opened."""
+    white = np.full((64, 320, 3), 255, np.uint8)
+    shown = cv2.putText(white, "Warm 1", (20, 44), cv2.FONT_HERSHEY_SIMPLEX, 1.2, (0, 0, 0), 2)
+    page = engine.read(shown, 320.0, 64.0, 1)
+    ink_regions(shown, page.width, page.height, page.lines)
 
 
 def _standard_channel() -> Channel:

@@ -16,6 +16,8 @@ from typing import Any
 import numpy as np
 import pymupdf
 
+from app.core.audit import Audit
+from app.core.audit_entries import What
 from app.core.vault import KeyFile, open_keys
 from ingest.store import Document, Store
 
@@ -150,9 +152,11 @@ def contents(library: Path, key: Path) -> dict[str, Held]:
 
     Opens the library as the program does, which also repairs what a killed one left behind.
     """
-    store = Store(library, open_keys(library, KeyFile(key)))
+    data_key = open_keys(library, KeyFile(key))
+    store = Store(library, data_key)
     try:
         check_database(store)
+        check_log(Audit(library, data_key, store), store)
         found = {}
         for collection in store.collections():
             for document in store.documents(collection.id):
@@ -185,6 +189,18 @@ def check_database(store: Store) -> None:
     for query in _SOUND:
         with store._database.reading() as connection:
             assert connection.execute(query).fetchall() in ([], [("ok",)]), query
+
+
+def check_log(audit: Audit, store: Store) -> None:
+    """The audit log is whole, and tells of the documents that are there and of no others."""
+    assert audit.verify().problems == ()
+    told: set[int] = set()
+    for entry in audit.entries():
+        if entry.what == What.DOCUMENT_ADDED:
+            told.add(entry.detail["document"])
+        elif entry.what == What.DOCUMENT_REMOVED:
+            told.remove(entry.detail["document"])
+    assert told == {d.id for c in store.collections() for d in store.documents(c.id)}
 
 
 def _orphans() -> Iterator[str]:

@@ -295,7 +295,7 @@ def test_a_library_of_the_first_format_is_brought_up_to_date(tmp_path: Path) -> 
                 (document_id, store_writing.pack_lines(page.lines)),  # type: ignore[attr-defined]
             )
     store = Store(tmp_path, KEY)
-    assert store._read("PRAGMA user_version")[0][0] == VERSION == 4
+    assert store._read("PRAGMA user_version")[0][0] == VERSION
     assert [state.confidence for state in store.page_states(document_id)] == [0.9]
     assert store.figures(document_id) == []
     assert store.readings(document_id, 1) == [Reading(1, TextSource.OCR, page.lines)]

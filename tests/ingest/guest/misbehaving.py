@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import ctypes
+import errno
+import fcntl
+import mmap
 import os
 import resource
 import signal
 import socket
-import subprocess
 import sys
+import termios
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from ingest.errors import DamagedFile
 from ingest.guest.child import Task
@@ -89,45 +94,107 @@ def eats_memory(task: Task) -> None:
     task.channel.send({"kind": "survived", "pieces": len(hoard)})
 
 
-def tries_everything(task: Task) -> None:
-    """Sends which forbidden things worked."""
-    worked = []
-    libc = ctypes.CDLL(None)
-    for family in (socket.AF_UNIX, socket.AF_INET, socket.AF_INET6, 16, 17):
-        descriptor = libc.socket(int(family), 1, 0)
-        if descriptor >= 0:
-            worked.append(f"socket {family}")
-    attempts = {
-        "program": lambda: subprocess.run([sys.executable, "-c", ""], check=True),
-        "fork": os.fork,
-        "write": Path(f"/tmp/muniment-{os.getpid()}").touch,
-        "append": lambda: os.open("/etc/hosts", os.O_APPEND),
-        "mkdir": Path(f"/tmp/muniment-folder-{os.getpid()}").mkdir,
-        "unlink": Path("/tmp/muniment-not-there").unlink,
-        "kill": lambda: os.kill(os.getppid(), 0),
-        "limits": lambda: resource.setrlimit(resource.RLIMIT_CPU, (10, 10)),
-    }
-    for name, attempt in attempts.items():
-        try:
-            attempt()
-        except (PermissionError, ValueError):  # setrlimit answers with a ValueError
-            continue
-        except OSError as error:
-            worked.append(f"{name}: {error}")
-        else:
-            worked.append(name)
+def tries(task: Task) -> None:
+    """Tries what the request names: a forbidden thing. Sends how that went, if it goes on."""
+    attempt = ATTEMPTS[task.request["attempt"]]
+    try:
+        outcome = attempt()
+    except OSError as error:
+        task.channel.send({"errno": errno.errorcode[error.errno or 0]})
+    else:
+        task.channel.send({"worked": str(outcome)})
+
+
+def tries_half_way_through_a_frame(task: Task) -> None:
+    os.write(task.channel._writing, b"MUN1\x00\x00\x00\x02")
+    task.channel._sending = True
+    os.fork()
+
+
+def tries_in_a_thread(task: Task) -> None:
+    thread = threading.Thread(target=os.fork)
+    thread.start()
+    thread.join()
+    task.channel.send({"worked": "fork"})
+
+
+def behaves(task: Task) -> None:
+    """What has to work: threads, memory, time, and no variables of a person's."""
     ran = []
     thread = threading.Thread(target=ran.append, args=(1,))
     thread.start()
     thread.join()
+    bytearray(50 << 20)
+    time.sleep(0.001)
+    random = os.urandom(4)
     task.channel.send(
         {
-            "worked": worked,
             "threads": len(ran),
+            "random": len(random),
+            "limits": resource.getrlimit(resource.RLIMIT_NOFILE)[0],
             "environment": dict(os.environ),
-            "readable": Path("/etc/passwd").exists(),
+            "system_calls": task.measures.system_calls,
+            "landlock": task.measures.landlock,
+            "missing": list(task.measures.missing),
         }
     )
+
+
+def _call(name: str, *arguments: Any) -> Any:
+    """A function of the C library, so that nothing of Python's stands before the kernel."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    result = getattr(libc, name)(*arguments)
+    if result == -1:
+        raise OSError(ctypes.get_errno(), name)
+    return result
+
+
+def _executable_memory() -> object:
+    return mmap.mmap(-1, 4096, prot=mmap.PROT_READ | mmap.PROT_WRITE | mmap.PROT_EXEC)
+
+
+def _made_executable() -> object:
+    libc = ctypes.CDLL(None, use_errno=True)
+    libc.mmap.restype = ctypes.c_void_p
+    place = libc.mmap(None, ctypes.c_size_t(4096), 3, 0x22, -1, ctypes.c_long(0))
+    return _call("mprotect", ctypes.c_void_p(place), ctypes.c_size_t(4096), 5)
+
+
+# Each is answered with an error number: "no permission", or "no such call".
+REFUSED: dict[str, Callable[[], object]] = {
+    "read a file": lambda: os.open("/etc/passwd", os.O_RDONLY),
+    "read a library": lambda: os.open(os.__file__, os.O_RDONLY),
+    "list a folder": lambda: list(Path("/").iterdir()),
+    "look at a file": Path("/etc/passwd").stat,
+    "read a link": Path("/proc/self/exe").readlink,
+    "write": lambda: os.open(f"/tmp/muniment-{os.getpid()}", os.O_WRONLY | os.O_CREAT),
+    "append": lambda: os.open("/etc/hosts", os.O_APPEND),
+    "a terminal": lambda: fcntl.ioctl(0, termios.TIOCSTI, b"x"),
+    "flags": lambda: fcntl.fcntl(0, fcntl.F_SETFL, os.O_ASYNC),
+    "be traced": lambda: _call("prctl", 4, 1, 0, 0, 0),
+    "a newer call": lambda: _call("syscall", 470, 0, 0, 0),
+    "clone3": lambda: _call("syscall", 435, 0, 0),
+}
+# Each ends the guest, which names the call.
+ENDING: dict[str, Callable[[], object]] = {
+    "socket": lambda: _call("socket", 2, 1, 0),
+    "socket ": lambda: _call("socket", 1, 1, 0),
+    "socketpair": socket.socketpair,
+    "execve": lambda: os.execv(sys.executable, [sys.executable]),
+    "clone": os.fork,
+    "kill": lambda: os.kill(os.getppid(), 0),
+    "prlimit64": lambda: resource.setrlimit(resource.RLIMIT_CPU, (10, 10)),
+    "mmap": _executable_memory,
+    "mprotect": _made_executable,
+    "ptrace": lambda: _call("ptrace", 0, 0, 0, 0),
+    "unshare": lambda: _call("unshare", 0x10000000),
+    "memfd_create": lambda: os.memfd_create("x"),
+    "pipe2": os.pipe,
+    "io_uring_setup": lambda: _call("syscall", 425, 1, 0),
+    "bpf": lambda: _call("syscall", 321, 0, 0, 0),
+    "number 440": lambda: _call("syscall", 440, 0, 0, 0, 0, 0),
+}
+ATTEMPTS = REFUSED | ENDING
 
 
 def hangs_at_once(_: Task) -> None:
