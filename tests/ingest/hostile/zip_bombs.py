@@ -7,7 +7,6 @@ import io
 import struct
 import zipfile
 import zlib
-from itertools import pairwise
 
 WORD = 'xmlns:w="http://schemas.openxmlformats.org/wordprocessingml/2006/main"'
 _TYPES = (
