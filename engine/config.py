@@ -21,6 +21,10 @@ CODE_PADDING = 64
 
 _GEMMA4 = {"gemma4", "gemma4_text", "gemma4_unified", "gemma4_unified_text"}
 _GEMMA3 = {"gemma3", "gemma3_text"}
+# A damaged number must not take all memory.
+_MOST_LAYERS = 1_000
+# What settings of another kind than expected end in.
+WRONG_SETTINGS = (LookupError, TypeError, ValueError, AttributeError, ArithmeticError)
 SUPPORTED = "Gemma 4 (E2B, E4B, 12B, 26B-A4B, 31B) and the Gemma 3 text models"
 
 
@@ -133,7 +137,7 @@ def read_config(folder: Path) -> ModelConfig:
         raise DamagedModel(
             str(path), "The file is missing.", "Choose the folder that holds the whole model."
         ) from None
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise DamagedModel(
             str(path), f"It cannot be read ({error}).", "Copy the model again."
         ) from error
@@ -141,10 +145,18 @@ def read_config(folder: Path) -> ModelConfig:
         raise DamagedModel(str(path), "It is not a model's configuration.", "Copy the model again.")
     try:
         return parse_config(data, str(path))
-    except (KeyError, TypeError, ValueError, IndexError, ZeroDivisionError) as error:
+    except WRONG_SETTINGS as error:
         raise DamagedModel(
             str(path), f"A setting is missing or wrong ({error!r}).", "Copy the model again."
         ) from error
+
+
+def layer_count(value: Any) -> int:
+    """The number of layers that a setting states. Raises ValueError for what no model has."""
+    count = int(value)
+    if not 0 < count <= _MOST_LAYERS:
+        raise ValueError(f"{count:,} layers")
+    return count
 
 
 def open_config(path: Path) -> ModelConfig:
@@ -180,7 +192,7 @@ def _ids(value: Any) -> tuple[int, ...]:
 
 
 def _layer_kinds(text: dict[str, Any], pattern: int) -> list[str]:
-    count = int(text["num_hidden_layers"])
+    count = layer_count(text["num_hidden_layers"])
     kinds = text.get("layer_types")
     if kinds is None:
         kinds = [SLIDING if (i + 1) % pattern else FULL for i in range(count)]

@@ -8,7 +8,16 @@ Keys as llama.cpp's converter (``conversion/gemma.py``) writes them and its ``ge
 from pathlib import Path
 from typing import Any
 
-from engine.config import FULL, SLIDING, SUPPORTED, LayerConfig, ModelConfig, Rope
+from engine.config import (
+    FULL,
+    SLIDING,
+    SUPPORTED,
+    WRONG_SETTINGS,
+    LayerConfig,
+    ModelConfig,
+    Rope,
+    layer_count,
+)
 from engine.errors import DamagedModel, UnsupportedModel
 from engine.gguf_reader import GgufReader
 
@@ -34,14 +43,14 @@ def gguf_config(path: Path, reader: GgufReader | None = None) -> ModelConfig:
         )
     try:
         return parsers[reader.architecture](reader)
-    except (KeyError, TypeError, ValueError, IndexError, ZeroDivisionError) as error:
+    except WRONG_SETTINGS as error:
         raise DamagedModel(
             str(path), f"A setting is missing or wrong ({error!r}).", "Copy the model again."
         ) from error
 
 
 def _gemma3(reader: GgufReader) -> ModelConfig:
-    count = int(reader.needed("block_count"))
+    count = layer_count(reader.needed("block_count"))
     hidden, heads = int(reader.needed("embedding_length")), _same(reader, "attention.head_count")
     head_size = int(reader.needed("attention.key_length"))
     window = int(reader.own("attention.sliding_window", 0))
@@ -79,7 +88,7 @@ def _gemma3(reader: GgufReader) -> ModelConfig:
 
 
 def _gemma4(reader: GgufReader) -> ModelConfig:
-    count = int(reader.needed("block_count"))
+    count = layer_count(reader.needed("block_count"))
     kinds = _kinds(reader, count, None)
     sizes = {
         FULL: int(reader.needed("attention.key_length")),

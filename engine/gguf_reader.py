@@ -231,7 +231,7 @@ class _File:
             self._read(header)
         except (struct.error, EOFError) as error:
             raise DamagedModel(str(path), "It is cut short.", _COPY_AGAIN) from error
-        except (ValueError, OverflowError, KeyError) as error:
+        except (ValueError, TypeError, OverflowError, LookupError) as error:
             raise DamagedModel(
                 str(path), f"Its header is damaged ({error}).", _COPY_AGAIN
             ) from error

@@ -37,7 +37,7 @@ def read_notes(folder: Path) -> PackedNotes:
             return PackedNotes(
                 Widths(_width(data["layers"]), _width(data["embedding"])), str(data["source"])
             )
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, LookupError, TypeError, ArithmeticError, RecursionError) as error:
         raise DamagedModel(str(path), f"It cannot be read ({error!r}).", _PACK_AGAIN) from error
     raise UnsupportedModel(
         str(path),

@@ -30,6 +30,7 @@ BITS = {
 _LONGEST_HEADER = 100_000_000
 _ALIGN = 64
 _PADDING = "padding."
+_MALFORMED = (TypeError, AttributeError, ArithmeticError, RecursionError)
 _PICKLES = ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl")
 _INDEX = "model.safetensors.index.json"
 
@@ -76,7 +77,7 @@ def read_header(path: Path) -> tuple[dict[str, Entry], dict[str, str]]:
         header = json.loads(text)
         notes = header.pop("__metadata__", None) or {}
         entries = {n: _entry(path, n, given, 8 + length) for n, given in header.items()}
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+    except (ValueError, LookupError, *_MALFORMED) as error:
         raise DamagedModel(str(path), f"Its header is damaged ({error}).", COPY_AGAIN) from error
     end = max((entry.first + entry.nbytes for entry in entries.values()), default=0)
     if end > size:

@@ -36,22 +36,26 @@ class Database:
     def __init__(
         self,
         folder: Path,
-        key: bytes,
+        key: bytes | bytearray,
         *,
+        cipher: str = "chacha20",
         read_only: bool = False,
         beside: bool = False,
         name: str = FILE_NAME,
     ) -> None:
         """Opens ``folder``'s vault, creating and migrating it when it may be written.
 
-        ``beside``: only reads, and also while another program holds the library; what that one
-        commits meanwhile is seen by the next transaction. Nothing is migrated: ``format`` says
-        of which version the file is. ``name``: of a vault that is kept under another one.
+        ``cipher`` is a name of SQLite3 Multiple Ciphers, one that authenticates each page:
+        ``chacha20`` or ``sqlcipher``. ``beside``: only reads, and also while another program
+        holds the library; what that one commits meanwhile is seen by the next transaction, and
+        nothing is migrated: ``format`` says of which version the file is. ``name``: of a vault
+        that is kept under another one.
 
         Raises:
             StoreBusy, WrongKey, NewerStore, StoreReadOnly, StoreFull, StoreError.
         """
         self.path = folder / name
+        self._cipher = cipher
         writable = not read_only and _writable(folder)
         self.read_only = beside or not writable
         self._beside = beside and writable
@@ -173,7 +177,7 @@ class Database:
         with contextlib.suppress(apsw.Error):
             self._writer.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
 
-    def _open(self, key: bytes) -> None:
+    def _open(self, key: bytes | bytearray) -> None:
         with explained(self.path):
             self._writer = self._connect(key)
             try:
@@ -183,7 +187,7 @@ class Database:
                 self._writer.close()
                 raise
 
-    def _connect(self, key: bytes) -> apsw.Connection:
+    def _connect(self, key: bytes | bytearray) -> apsw.Connection:
         if self.read_only:
             if not self.path.exists():
                 raise StoreReadOnly(
@@ -211,7 +215,7 @@ class Database:
             connection = apsw.Connection(str(self.path))
         return self._prepared(connection, key)
 
-    def _prepared(self, connection: apsw.Connection, key: bytes) -> apsw.Connection:
+    def _prepared(self, connection: apsw.Connection, key: bytes | bytearray) -> apsw.Connection:
         try:
             self._prepare(connection, key)
         except BaseException:
@@ -219,10 +223,10 @@ class Database:
             raise
         return connection
 
-    def _prepare(self, connection: apsw.Connection, key: bytes) -> None:
+    def _prepare(self, connection: apsw.Connection, key: bytes | bytearray) -> None:
         if self.path.stat().st_size == 0:
             connection.pragma("page_size", PAGE_BYTES)
-        use_key(connection, key)
+        use_key(connection, key, self._cipher)
         connection.set_busy_timeout(5_000)
         connection.pragma("foreign_keys", True)
         if self._beside:
@@ -260,11 +264,31 @@ class Database:
             self._lock_file = None
 
 
-def use_key(connection: apsw.Connection, key: bytes) -> None:
+def use_key(connection: apsw.Connection, key: bytes | bytearray, cipher: str) -> None:
     """Makes a new connection read and write with the library's data key, before all else."""
     # A raw key: the passphrase was stretched when the data key was unwrapped.
-    connection.pragma("cipher", "chacha20")
+    connection.pragma("cipher", cipher)
     connection.pragma("key", f"raw:{key.hex()}")
+
+
+@contextlib.contextmanager
+def held(folder: Path) -> Iterator[None]:
+    """Holds the library in ``folder`` as `Database` does, without opening its vault.
+
+    Raises:
+        StoreBusy: another program holds it.
+        StoreReadOnly: its folder cannot be written.
+    """
+    try:
+        descriptor = _take_lock(folder)
+    except OSError as error:
+        raise StoreReadOnly(
+            str(folder), "The library cannot be written.", "Check the rights on its folder."
+        ) from error
+    try:
+        yield
+    finally:
+        os.close(descriptor)
 
 
 @contextlib.contextmanager

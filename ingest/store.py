@@ -56,15 +56,18 @@ class Store(PageStore, ConversationStore, SheetStore, AuditStore):
     def __init__(
         self,
         folder: Path,
-        key: bytes,
+        key: bytes | bytearray,
         *,
+        cipher: str = "chacha20",
         read_only: bool = False,
         beside: bool = False,
         name: str = FILE_NAME,
     ) -> None:
-        """Opens or creates the vault in ``folder``; see `Database` for modes and errors."""
+        """Opens or creates the vault in ``folder``; see `Database` for ciphers, modes, errors."""
         self.folder = folder
-        self._database = Database(folder, key, read_only=read_only, beside=beside, name=name)
+        self._database = Database(
+            folder, key, cipher=cipher, read_only=read_only, beside=beside, name=name
+        )
 
     @property
     def read_only(self) -> bool:

@@ -10,15 +10,17 @@ from typing import Annotated, Any
 
 import typer
 
-from app.cli.opening import closed_library, key_for
+from app.cli.opening import closed_library
 from app.cli.options import EXIT_INTERRUPTED, EXIT_PARTLY, Json
 from app.cli.output import counted, print_json, stderr
 from app.cli.plain import say
 from app.cli.program import app
 from app.cli.progress import Progress
+from app.cli.secrets import key_for
 from app.core import audit, policy
 from app.core.events import BackedUp, Checked, Event, HurtDocument, Rescued, Restored
 from app.core.locations import check_library_folder
+from app.core.vault import vault_cipher
 from ingest.errors import StoreBusy, StoreReadOnly
 
 _SHOWN = 20
@@ -125,10 +127,10 @@ def check(
         raise typer.Exit(EXIT_PARTLY)
 
 
-def _record(folder: Path, data_key: bytes, place: Path) -> None:
+def _record(folder: Path, data_key: bytes | bytearray, place: Path) -> None:
     """Puts the backup into the audit log, where nobody else holds the library."""
     try:
-        with audit.opened(folder, data_key) as log:
+        with audit.opened(folder, data_key, vault_cipher(folder)) as log:
             log.backed_up(place)
     except StoreBusy as error:
         if policy.current().audit_required:

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import typer
-
 from app.cli.options import DEFAULT_COLLECTION
+from app.cli.output import stderr
 from app.cli.program import State
-from app.core import vault
-from app.core.audit import unlock_failed
+from app.cli.secrets import (
+    instead_of_keyring,
+    key_for,
+    new_passphrase,
+    offers_recovery_key,
+    patiently,
+    show_recovery_key,
+)
+from app.core import policy, vault
 from app.core.events import DocumentInfo
+from app.core.key_changes import unlocked_key
 from app.core.locations import (
     VAULT_FILE,
     check_is_library,
@@ -22,7 +28,7 @@ from app.core.locations import (
     check_new_library,
     check_vault,
 )
-from ingest.errors import IngestError, WrongKey
+from ingest.errors import IngestError
 
 if TYPE_CHECKING:  # loaded when first needed: the window's process never needs it
     from app.core.workspace import Workspace
@@ -40,35 +46,36 @@ def open_workspace(*, create: bool = False) -> Iterator[Workspace]:
         check_new_library(folder)  # before a passphrase is asked for
     else:
         _check_there(folder, create=create)
-    key = key_for(folder, new=new)
     from app.core.workspace import Workspace
 
-    workspace = Workspace.open(folder, key, create=create)
+    if new:
+        workspace = _create(folder)
+    else:
+        key = key_for(folder)
+        try:
+            workspace = patiently(key, lambda source: Workspace.open(folder, source))
+        except vault.KeyringUnusable as error:
+            instead = instead_of_keyring(folder, error)
+            workspace = patiently(instead, lambda source: Workspace.open(folder, source))
     try:
         yield workspace
     finally:
         workspace.close()
 
 
-def closed_library() -> tuple[Path, bytes]:
+def closed_library() -> tuple[Path, bytearray]:
     """The library's folder and data key, for what needs no hold on it."""
     folder = State.library
     check_library_folder(folder)
     _check_there(folder)
-    key = key_for(folder)
+    policy.current()
     try:
-        data_key = vault.open_keys(folder, key)
-    except (WrongKey, vault.BadKeySource, vault.KeysMissing) as error:
-        if vault.has_keys(folder):
-            unlock_failed(folder, vault.kind_of(key), error)
-        raise
+        data_key = patiently(key_for(folder), lambda source: unlocked_key(folder, source))
+    except vault.KeyringUnusable as error:
+        instead = instead_of_keyring(folder, error)
+        data_key = patiently(instead, lambda source: unlocked_key(folder, source))
     check_vault(folder)
     return folder, data_key
-
-
-def key_for(folder: Path, *, new: bool = False) -> vault.KeySource:
-    """What opens the keys in ``folder``: named by the environment, or asked for."""
-    return vault.key_source_from_environment(folder) or _ask_passphrase(folder, new=new)
 
 
 def _check_there(folder: Path, *, create: bool = False) -> None:
@@ -80,23 +87,24 @@ def _check_there(folder: Path, *, create: bool = False) -> None:
         )
 
 
+def _create(folder: Path) -> Workspace:
+    """A new library; at a terminal a recovery key is offered."""
+    from app.core.workspace import Workspace
+
+    key = vault.key_source_from_environment(folder) or new_passphrase(
+        folder, vault.PASSPHRASE_VARIABLE
+    )
+    recovery = vault.new_recovery_key() if offers_recovery_key() else None
+    workspace = Workspace.open(folder, key, create=vault.NewLibrary(recovery=recovery))
+    if recovery is not None:
+        show_recovery_key(recovery)
+    else:
+        stderr.print("It has no recovery key. To make one: muniment keys add recovery")
+    return workspace
+
+
 def _has_vault(folder: Path) -> bool:
     return (folder / VAULT_FILE).exists()
-
-
-def _ask_passphrase(folder: Path, *, new: bool) -> vault.Passphrase:
-    if not sys.stdin.isatty():
-        raise IngestError(
-            str(folder),
-            "No passphrase was given.",
-            "Set MUNIMENT_PASSPHRASE or MUNIMENT_KEY_FILE, or run it in a terminal.",
-        )
-    question = "Passphrase"
-    if new:
-        question = f"New passphrase (at least {vault.LEAST_CHARACTERS} characters)"
-    return vault.Passphrase(
-        typer.prompt(question, hide_input=True, confirmation_prompt=new, err=True)
-    )
 
 
 def chosen_collection(workspace: Workspace, named: str | None) -> str:

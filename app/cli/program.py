@@ -13,7 +13,7 @@ import typer
 from app.cli.options import EXIT_FAILED
 from app.cli.output import error_fields, print_error, print_json
 from app.cli.plain import say
-from app.core import policy
+from app.core import policy, process_guard
 from app.core.locations import check_library_folder, default_library
 from engine.errors import EngineError
 from ingest.errors import IngestError
@@ -78,6 +78,7 @@ def _start(
 
 def main() -> NoReturn:
     """Entry point of ``muniment``; turns our errors into a message and an exit code."""
+    process_guard.enforce()
     sys.argv[1:] = _library_first(sys.argv[1:])
     wants_json = "--json" in sys.argv
     try:

@@ -55,7 +55,7 @@ class Verdict:
 class Audit:
     """The log of one open library. Safe to use from several threads."""
 
-    def __init__(self, folder: Path, data_key: bytes, store: Store) -> None:
+    def __init__(self, folder: Path, data_key: bytes | bytearray, store: Store) -> None:
         self._folder = folder
         self._store = store
         self._keys = AuditKeys(data_key)
@@ -286,13 +286,13 @@ def unlock_failed(folder: Path, protector: str, error: StoreError) -> None:
 
 
 @contextmanager
-def opened(folder: Path, data_key: bytes) -> Iterator[Audit]:
+def opened(folder: Path, data_key: bytes | bytearray, cipher: str = "chacha20") -> Iterator[Audit]:
     """The log of a library that is not open otherwise: for what changes its keys or restores it.
 
     Raises:
         StoreError: see `ingest.database.Database`.
     """
-    store = Store(folder, data_key)
+    store = Store(folder, data_key, cipher=cipher)
     try:
         yield Audit(folder, data_key, store)
     finally:

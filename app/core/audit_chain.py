@@ -66,7 +66,7 @@ class Head:
 class AuditKeys:
     """The keys of one library's log, told from its data key (32 bytes)."""
 
-    def __init__(self, data_key: bytes) -> None:
+    def __init__(self, data_key: bytes | bytearray) -> None:
         self._chain = _derived(data_key, b"muniment audit chain 1")
         self._head = _derived(data_key, b"muniment audit head 1")
         self._words = _derived(data_key, b"muniment audit words 1")
@@ -134,5 +134,5 @@ def head_problem(head: Head, row: AuditRow | None, count: int) -> Problem | None
 _EDITED = "It was changed, or does not follow the entry before it."
 
 
-def _derived(data_key: bytes, use: bytes) -> bytes:
+def _derived(data_key: bytes | bytearray, use: bytes) -> bytes:
     return HKDFExpand(SHA256(), 32, use).derive(data_key)

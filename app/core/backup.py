@@ -36,6 +36,7 @@ from app.core.checking import examine
 from app.core.events import BackedUp, Checked, Event, Progressed
 from app.core.partial import clear_abandoned, held, partial_beside, remove
 from app.core.private_file import sync_folder, write_whole
+from app.core.process_guard import wipe
 from app.core.vault_file import KEYS_FILE, make_folder, read_keys_file, storage_error
 from ingest.database import explained, use_key
 from ingest.errors import StoreBusy, StoreError, StoreFull, WrongKey
@@ -51,7 +52,7 @@ FAT_LIMIT = (4 << 30) - 1
 
 
 def back_up(
-    folder: Path, data_key: bytes, target: Path, *, verify: bool = False
+    folder: Path, data_key: bytes | bytearray, target: Path, *, verify: bool = False
 ) -> Generator[Event, None, None]:
     """Writes a backup of the library in ``folder`` to ``target``, a file, or a folder to put it in.
 
@@ -62,6 +63,14 @@ def back_up(
         StoreFull: there is no room, or the disk takes no file of that size.
         StoreError: ``target`` is something else, or of another library; the library is damaged.
     """
+    own = bytearray(data_key)  # the library's may be wiped meanwhile
+    try:
+        yield from _backed_up(folder, own, target, verify=verify)
+    finally:
+        wipe(own)
+
+
+def _backed_up(folder: Path, data_key: bytearray, target: Path, *, verify: bool) -> Iterator[Event]:
     keys = read_keys_file(folder)
     path = backup_path(folder, target)
     _check_place(folder, keys.library, path)
@@ -96,13 +105,13 @@ def check_backup(path: Path, key_of: KeyOf) -> Generator[Event, None, None]:
         StoreError: it is no whole backup, or damaged; `WrongKey`, when the key does not open it.
     """
     manifest = read_manifest(path)
-    data_key = key_of_backup(path, manifest, key_of)
+    data_key, cipher = key_of_backup(path, manifest, key_of)
     yield from copied_vault(path, manifest, None)
-    yield from _check_vault(path, data_key)
+    yield from _check_vault(path, data_key, cipher)
 
 
-def key_of_backup(path: Path, manifest: Manifest, key_of: KeyOf) -> bytes:
-    """The data key in a backup, and with it the certainty that its manifest is true.
+def key_of_backup(path: Path, manifest: Manifest, key_of: KeyOf) -> tuple[bytearray, str]:
+    """The data key in a backup and the cipher of its vault; its manifest is then known to be true.
 
     Raises:
         WrongKey, KeysMissing, KeysDamaged: as for a library.
@@ -113,13 +122,14 @@ def key_of_backup(path: Path, manifest: Manifest, key_of: KeyOf) -> bytes:
         write_whole(folder / KEYS_FILE, read_keys(path, manifest))
         try:
             data_key = vault.open_keys(folder, key_of(folder))
+            cipher = vault.vault_cipher(folder)
         except StoreError as error:
             if str(folder) not in error.subject:
                 raise
             raise type(error)(str(path), error.cause, error.remedy) from error
     if not manifest.is_sealed_with(data_key):
         raise damaged(path, "Its manifest was changed, or its parts are of different backups.")
-    return data_key
+    return data_key, cipher
 
 
 def copied_vault(path: Path, manifest: Manifest, to: IO[bytes] | None) -> Iterator[Event]:
@@ -223,7 +233,9 @@ def _check_place(folder: Path, library: str, path: Path) -> None:
         )
 
 
-def _write(folder: Path, data_key: bytes, partial: Path, *, verify: bool) -> Iterator[Event]:
+def _write(
+    folder: Path, data_key: bytes | bytearray, partial: Path, *, verify: bool
+) -> Iterator[Event]:
     """Makes ``partial`` a complete backup that is on the disk."""
     keys = (folder / KEYS_FILE).read_bytes()
     made = datetime.now(UTC).isoformat(timespec="seconds")
@@ -249,29 +261,36 @@ def _write(folder: Path, data_key: bytes, partial: Path, *, verify: bool) -> Ite
     except OSError as error:
         raise _not_written(partial, error) from error
     if verify:
-        yield from _verify(partial, data_key)
+        yield from _verify(partial, data_key, vault.vault_cipher(folder))
 
 
-def _copy_pages(folder: Path, data_key: bytes, partial: Path, keys: int) -> Iterator[Event]:
-    store = Store(folder, data_key, beside=True)
+def _copy_pages(
+    folder: Path, data_key: bytes | bytearray, partial: Path, keys: int
+) -> Iterator[Event]:
+    cipher = vault.vault_cipher(folder)
+    store = Store(folder, data_key, cipher=cipher, beside=True)
     try:
         with store.snapshot() as source:
             size = source.pragma("page_count") * source.pragma("page_size")
             size += room_of_foot(b" " * keys)
             check_room(partial, size, "The backup")
             check_file_size(partial, size, "The backup")
-            yield from _copied(source, data_key, partial, folder)
+            yield from _copied(source, data_key, cipher, partial, folder)
     finally:
         store.close()
 
 
 def _copied(
-    source: apsw.Connection, data_key: bytes, partial: Path, library: Path
+    source: apsw.Connection,
+    data_key: bytes | bytearray,
+    cipher: str,
+    partial: Path,
+    library: Path,
 ) -> Iterator[Event]:
     copy = apsw.Connection(str(partial), flags=apsw.SQLITE_OPEN_READWRITE)
     try:
         copy.pragma("page_size", source.pragma("page_size"))
-        use_key(copy, data_key)
+        use_key(copy, data_key, cipher)
         # Nothing is to be taken back: what is not completed is deleted. `_write` syncs.
         copy.pragma("journal_mode", "off")
         copy.pragma("synchronous", "off")
@@ -320,13 +339,13 @@ def _not_written(partial: Path, error: OSError) -> StoreError:
     )
 
 
-def _verify(partial: Path, data_key: bytes) -> Iterator[Event]:
+def _verify(partial: Path, data_key: bytes | bytearray, cipher: str) -> Iterator[Event]:
     manifest = read_manifest(partial)
     if not manifest.is_sealed_with(data_key):
         raise damaged(partial, "Its manifest is not what was written.")
     read_keys(partial, manifest)
     yield from copied_vault(partial, manifest, None)
-    for event in _check_vault(partial, data_key):
+    for event in _check_vault(partial, data_key, cipher):
         if isinstance(event, Checked):
             if not event.sound:
                 raise _not_sound(event)
@@ -344,10 +363,13 @@ def _not_sound(found: Checked) -> StoreError:
     )
 
 
-def _check_vault(path: Path, data_key: bytes) -> Iterator[Event]:
+def _check_vault(path: Path, data_key: bytes | bytearray, cipher: str) -> Iterator[Event]:
     """Is the library in it sound?"""
     yield from examine(
-        lambda: Store(path.parent, data_key, read_only=True, beside=True, name=path.name), str(path)
+        lambda: Store(
+            path.parent, data_key, cipher=cipher, read_only=True, beside=True, name=path.name
+        ),
+        str(path),
     )
 
 

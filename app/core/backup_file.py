@@ -48,11 +48,11 @@ class Manifest:
     keys_sha256: str
     mac: str = ""
 
-    def sealed(self, data_key: bytes) -> Manifest:
+    def sealed(self, data_key: bytes | bytearray) -> Manifest:
         """The same with the code that only who has the data key can make."""
         return replace(self, mac=hmac.digest(_mac_key(data_key), self._signed(), "sha256").hex())
 
-    def is_sealed_with(self, data_key: bytes) -> bool:
+    def is_sealed_with(self, data_key: bytes | bytearray) -> bool:
         """Whether it is as it was sealed."""
         return hmac.compare_digest(self.sealed(data_key).mac, self.mac)
 
@@ -62,7 +62,7 @@ class Manifest:
         return json.dumps(fields, sort_keys=True).encode("ascii")
 
 
-def _mac_key(data_key: bytes) -> bytes:
+def _mac_key(data_key: bytes | bytearray) -> bytes:
     return HKDFExpand(SHA256(), 32, b"muniment backup 1").derive(data_key)
 
 

@@ -10,6 +10,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from app.core.events import Checked, Event, HurtDocument, Progressed
+from app.core.vault import vault_cipher
 from ingest.checking import all_documents, faults_of_document, faults_of_file, faults_of_rest
 from ingest.errors import StoreError
 from ingest.schema import VERSION
@@ -22,13 +23,14 @@ _OLDER = (
 )
 
 
-def check_library(folder: Path, data_key: bytes) -> Generator[Event, None, None]:
+def check_library(folder: Path, data_key: bytes | bytearray) -> Generator[Event, None, None]:
     """Checks a library, also while another program has it open.
 
     Raises:
         StoreError: it cannot be opened; the class says why.
     """
-    yield from examine(lambda: Store(folder, data_key, beside=True), str(folder))
+    cipher = vault_cipher(folder)
+    yield from examine(lambda: Store(folder, data_key, cipher=cipher, beside=True), str(folder))
 
 
 class Reopened:

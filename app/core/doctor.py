@@ -9,7 +9,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from app.core import offline, policy, policy_place, vault
+from app.core import fips, offline, policy, policy_place, process_guard, vault
 from app.core.locations import check_is_library, check_library_folder
 from ingest.errors import IngestError
 from ingest.guest.guest import GuestError
@@ -20,6 +20,7 @@ def examine(library: Path) -> list[dict[str, Any]]:
     checks: list[tuple[str, Callable[[], str]]] = [
         ("program", _program),
         ("offline guard", _guard),
+        ("process", _process),
         ("policy", _policy),
         ("embedding model", _embedding),
         ("OCR", _ocr),
@@ -49,6 +50,17 @@ def _guard() -> str:
     if state.kernel_filter:
         return "the kernel refuses network sockets to this program and its children (tried)"
     return f"Python refuses network sockets; {state.reason}"
+
+
+def _process() -> str:
+    state = process_guard.enforce()
+    if state.no_core_dumps and not process_guard.self_test():
+        raise offline.OfflineError("The system would still dump or trace this process.")
+    held = "no core dumps" if state.no_core_dumps else ""
+    if state.not_dumpable:
+        held += ", not readable by the user's other programs (tried)"
+    parts = [held, f"temporary files in {state.temporary}", state.reason]
+    return "; ".join(part for part in parts if part)
 
 
 def _policy() -> str:
@@ -99,7 +111,10 @@ def _library(library: Path) -> str:
     check_is_library(library)
     if not vault.has_keys(library):
         return f"none at {library} yet"
-    return f"{library}, protected by {', '.join(vault.protectors(library))}"
+    info = vault.describe(library)
+    kinds = ", ".join(protector.kind for protector in info.protectors)
+    claim = fips.statement(info.fips, fips.state())
+    return f"{library}, protected by {kinds}; {claim}"
 
 
 def _answering() -> str:

@@ -19,7 +19,7 @@ from ingest.store import Store
 
 _MODEL = "language_model"
 _PACE = "language_model_pace"
-_GUARD = "app.core.offline:enforce"
+_GUARD = "app.core.process_guard:enforce_child"
 # Tokens a second that are read before anything was measured here: a small model, no graphics card.
 _GUESSED_PACE = 60.0
 _LEAST_MEASURED = 256  # tokens read at once that tell how fast reading is

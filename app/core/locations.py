@@ -4,27 +4,26 @@ from __future__ import annotations
 
 import contextlib
 import os
-import sys
 from pathlib import Path
 
+from app.core.folders import data_folder
 from app.core.vault_file import KEYS_FILE, read_keys_file, write_private
 from app.core.watching import is_ignored
 from ingest.errors import StoreError
 from ingest.schema import FILE_NAME, LOCK_NAME
 
+__all__ = [
+    "VAULT_FILE",
+    "check_is_library",
+    "check_library_folder",
+    "check_new_library",
+    "data_folder",
+    "default_library",
+    "resources_folder",
+]
+
 VAULT_FILE = FILE_NAME
 _BEGUN = ".begun"
-
-
-def data_folder() -> Path:
-    """The user's folder for this program's data."""
-    if sys.platform == "win32":
-        base = os.environ.get("LOCALAPPDATA") or str(Path.home() / "AppData" / "Local")
-        return Path(base) / "Muniment"
-    if sys.platform == "darwin":
-        return Path.home() / "Library" / "Application Support" / "Muniment"
-    base = os.environ.get("XDG_DATA_HOME") or str(Path.home() / ".local" / "share")
-    return Path(base) / "muniment"
 
 
 def default_library() -> Path:

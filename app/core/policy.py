@@ -15,7 +15,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from app.core import policy_place
-from app.core.policy_settings import SETTINGS, Policy, PolicyError, policy_of
+from app.core.policy_settings import LEAST_CHARACTERS, SETTINGS, Policy, PolicyError, policy_of
 from ingest.errors import IngestError
 
 __all__ = [
@@ -26,7 +26,6 @@ __all__ = [
     "check_export",
     "check_folder",
     "check_model",
-    "check_passphrase",
     "current",
     "escrow_key",
     "explained",
@@ -144,19 +143,12 @@ def passphrase_problem(text: str) -> str | None:
     """
     least = current().least_characters
     length = len(unicodedata.normalize("NFC", text))
-    if length >= least:
-        return None
+    if least <= LEAST_CHARACTERS or length >= least:
+        return None  # the program's own rule holds without a policy too
     return (
         f"The policy of this computer asks for at least {least} characters in a new passphrase; "
         f"this one has {length}."
     )
-
-
-def check_passphrase(text: str, subject: str) -> None:
-    """Raises `PolicyForbids` when a new passphrase lacks what the policy asks for."""
-    problem = passphrase_problem(text)
-    if problem:
-        raise PolicyForbids(subject, problem, "Choose a longer one, best several words.")
 
 
 def protectors_problem(kinds: list[str]) -> str | None:

@@ -22,12 +22,13 @@ from pathlib import Path
 from platform import platform
 from typing import Any
 
-from app.core import offline, vault
+from app.core import fips, offline, process_guard, vault
+from app.core.attempts import ATTEMPTS_FILE
 from app.core.audit_files import HEAD_FILE, PENDING_FILE
 from app.core.components import Component, components, cyclonedx, watched
 from app.core.export import check_target, format_of, write_file
 from app.core.locations import data_folder
-from app.core.vault_file import read_keys_file
+from app.core.vault_file import how_wrapped, read_keys_file
 from ingest.errors import IngestError
 from ingest.schema import FILE_NAME, LOCK_NAME
 
@@ -216,6 +217,7 @@ def _library_part(entry: Path) -> str:
         f"{FILE_NAME}-wal": "what was stored last, encrypted page by page",
         f"{FILE_NAME}-shm": "where pages lie in the file before this; no content",
         LOCK_NAME: "which process holds the library; no content",
+        ATTEMPTS_FILE: "how many wrong passphrases were tried in a row, and when",
         vault.KEYS_FILE: "the wrapped data key and how it was wrapped; nothing secret",
         HEAD_FILE: "how long the audit log is, sealed; no content",
         PENDING_FILE: "attempts to unlock that failed: when, and by which user; no content",
@@ -225,6 +227,7 @@ def _library_part(entry: Path) -> str:
 
 
 def _protection(library: Path) -> Iterator[Finding]:
+    yield from _process()
     if not vault.has_keys(library):
         yield Finding("Library", "none at this place yet")
         return
@@ -234,14 +237,22 @@ def _protection(library: Path) -> Iterator[Finding]:
         yield Finding("Keys", str(error), State.BROKEN)
         return
     for protector in keys.protectors:
-        cost = protector.cost
-        detail = "opens the library; the data key is wrapped with AES-256-GCM"
-        if cost is not None:
-            detail += (
-                f" under a key from Argon2id: {cost.passes} passes over {cost.memory_kib >> 10} "
-                f"MiB in {cost.lanes} lanes"
-            )
+        detail = f"opens the library; the data key is wrapped with {how_wrapped(protector)}"
         yield Finding(protector.kind.capitalize(), detail, State.KEPT)
+    yield Finding("FIPS mode", fips.statement(keys.fips, fips.state()))
+
+
+def _process() -> Iterator[Finding]:
+    guard = process_guard.current()
+    if guard is None:
+        yield Finding("This process", "was not started by the program's own entry")
+        return
+    tried = process_guard.self_test()
+    detail = "the system says that no core is dumped" if tried else "a core could be dumped"
+    if guard.not_dumpable:
+        detail += ", and the user's other programs cannot look into it"
+    detail += f"; {guard.reason}" if guard.reason else ""
+    yield Finding("This process", detail, _state(tried or not guard.no_core_dumps))
 
 
 def _limits() -> Iterator[Finding]:

@@ -16,6 +16,7 @@ from app.core.checking import CHECKING, Reopened, collection_names
 from app.core.events import Event, HurtDocument, Progressed, Rescued
 from app.core.private_file import write_whole
 from app.core.restoring import new_library
+from app.core.vault import vault_cipher
 from app.core.vault_file import KEYS_FILE
 from ingest.checking import all_documents, faults_of_document
 from ingest.errors import StoreError
@@ -26,13 +27,14 @@ from ingest.store import Store
 _UNNAMED = "Rescued"
 
 
-def rescue(folder: Path, data_key: bytes, to: Path) -> Generator[Event, None, None]:
+def rescue(folder: Path, data_key: bytes | bytearray, to: Path) -> Generator[Event, None, None]:
     """Makes a library in ``to``, missing or empty, of every document that is whole in ``folder``.
 
     Raises:
         StoreError: it cannot be read at all; there is something in ``to``; there is no room.
     """
-    reopened = Reopened(lambda: Store(folder, data_key, beside=True))
+    cipher = vault_cipher(folder)
+    reopened = Reopened(lambda: Store(folder, data_key, cipher=cipher, beside=True))
     try:
         if reopened.store.format < VERSION:
             raise StoreError(
@@ -42,7 +44,7 @@ def rescue(folder: Path, data_key: bytes, to: Path) -> Generator[Event, None, No
             )
         with new_library(to) as partial:
             write_whole(partial / KEYS_FILE, (folder / KEYS_FILE).read_bytes())
-            new = Store(partial, data_key)
+            new = Store(partial, data_key, cipher=cipher)
             try:
                 done = yield from _copied(reopened, new, to)
             finally:

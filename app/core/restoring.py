@@ -36,11 +36,11 @@ def restore(path: Path, folder: Path, key_of: KeyOf) -> Generator[Event, None, N
     """
     check_empty(folder)
     manifest = read_manifest(path)
-    data_key = key_of_backup(path, manifest, key_of)
+    data_key, cipher = key_of_backup(path, manifest, key_of)
     with new_library(folder) as partial:
         yield from _fill(partial, path, manifest)
-        documents = yield from _checked(partial, path, data_key)
-        with audit.opened(partial, data_key) as log:
+        documents = yield from _checked(partial, path, data_key, cipher)
+        with audit.opened(partial, data_key, cipher) as log:
             log.restored(path)
     yield Restored(str(folder), manifest.vault_bytes, manifest.made, documents)
 
@@ -104,14 +104,18 @@ def _fill(partial: Path, path: Path, manifest: Manifest) -> Iterator[Event]:
     write_whole(partial / KEYS_FILE, read_keys(path, manifest))
 
 
-def _checked(partial: Path, path: Path, data_key: bytes) -> Generator[Event, None, int]:
+def _checked(
+    partial: Path, path: Path, data_key: bytes | bytearray, cipher: str
+) -> Generator[Event, None, int]:
     """Tells what was found, which is no worse than the library was; returns its documents."""
     documents = 0
     try:
-        Store(partial, data_key).close()  # brings an older one up to date
+        Store(partial, data_key, cipher=cipher).close()  # brings an older one up to date
     except StoreError as error:
         raise type(error)(str(path), error.cause, error.remedy) from error
-    for event in examine(lambda: Store(partial, data_key, read_only=True), str(path)):
+    for event in examine(
+        lambda: Store(partial, data_key, cipher=cipher, read_only=True), str(path)
+    ):
         yield event
         if isinstance(event, Checked):
             documents = event.documents

@@ -13,9 +13,10 @@ from pathlib import Path
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
 
+from app.core.process_guard import wipe
 from engine.options import SnapshotPlace
 from engine.snapshot_folder import SnapshotFolder
-from ingest.errors import IngestError
+from ingest.errors import IngestError, StoreError
 from ingest.store import Store
 
 _FOLDER = "snapshots"
@@ -35,15 +36,23 @@ class SnapshotsState:
 class LibrarySnapshots:
     """The snapshots of one library. Their key comes from the library's (HKDF, RFC 5869)."""
 
-    def __init__(self, folder: Path, data_key: bytes, store: Store) -> None:
+    def __init__(self, folder: Path, data_key: bytes | bytearray, store: Store) -> None:
         self._where = folder / _FOLDER
-        self._key = HKDFExpand(SHA256(), 32, b"muniment snapshots 1").derive(data_key)
+        self._closed = False
+        self._key = bytearray(32)
+        HKDFExpand(SHA256(), 32, b"muniment snapshots 1").derive_into(data_key, self._key)
         self._store = store
 
     @property
     def place(self) -> SnapshotPlace:
-        """For the engine that reads."""
-        return SnapshotPlace(str(self._where), self._key, self._limit_mib() << 20)
+        """For the engine that reads.
+
+        Raises:
+            StoreError: the library was closed, and the key with it.
+        """
+        if self._closed:  # what was wiped must never encrypt anything
+            raise StoreError(str(self._where), "The library was closed.", "Open it again.")
+        return SnapshotPlace(str(self._where), bytes(self._key), self._limit_mib() << 20)
 
     @staticmethod
     def owner(document_id: int) -> str:
@@ -82,6 +91,11 @@ class LibrarySnapshots:
     def forget_all(self) -> int:
         """Deletes all snapshots; gives how many files there were."""
         return SnapshotFolder(self.place).forget_all()
+
+    def close(self) -> None:
+        """Wipes the key; nothing can be kept or restored any more."""
+        self._closed = True
+        wipe(self._key)
 
     def _limit_mib(self) -> int:
         kept = self._store.setting(_LIMIT)

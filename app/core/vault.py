@@ -2,11 +2,13 @@
 
 A library's vault file is encrypted with a random 256-bit data key that never changes. The key
 itself is kept only wrapped, in ``keys.json`` beside the vault: once for each protector (a
-passphrase, the operating system's keyring, a key file), so that protectors are added and
-replaced without touching a document. ``keys.json`` holds nothing secret.
+passphrase, the operating system's keyring, a key file, a recovery key, an organisation's escrow
+key), so that protectors are added, replaced and removed without touching a document. ``keys.json``
+holds nothing secret.
 
-This module does not know what the data key encrypts. Python cannot reliably wipe memory, so a
-key lives in this process until the process ends.
+This module does not know what the data key encrypts. It hands it out as a ``bytearray``, which
+whoever has it fills with zeros when it is no longer needed; `app.core.process_guard` says how far
+that goes. How the wraps are made is in `app.core.vault_wrapping`.
 
 ::
 
@@ -18,11 +20,12 @@ key lives in this process until the process ends.
         ├── KeysMissing      no keys.json, or no protector of the kind asked for
         ├── KeysDamaged      keys.json is not what this program wrote
         ├── KeysExist        the folder has keys already; they are never written over
-        ├── BadKeySource     a passphrase too short, a key file that holds no key
-        └── KeyringUnusable  no keyring, a locked one, or one that stores plain text
-
-Sources: Argon2id, RFC 9106 (second recommended option, memory doubled); AES-256-GCM, NIST
-SP 800-38D; a fresh 96-bit random nonce for each wrap, and each wrapping key wraps only a few.
+        ├── BadKeySource     a passphrase too short, a key file or recovery key that is none
+        │   └── EscrowPassphraseNeeded   the escrow's private key is encrypted itself
+        ├── KeyringUnusable  no keyring, a locked one, or one that stores plain text
+        ├── TooSoon          wrong passphrases were tried; the next has to wait
+        ├── LastProtector    without it nothing would open the library
+        └── NotInFipsMode    FIPS mode is demanded, and the library is not in it
 """
 
 from __future__ import annotations
@@ -31,88 +34,107 @@ import hmac
 import os
 import secrets
 import unicodedata
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
-from argon2.low_level import Type, hash_secret_raw
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-
+from app.core import attempts, fips, policy, recovery_code
+from app.core.process_guard import wipe
 from app.core.vault_errors import (
     BadKeySource,
+    EscrowPassphraseNeeded,
     KeyringUnusable,
     KeysDamaged,
     KeysExist,
     KeysMissing,
+    LastProtector,
+    NotInFipsMode,
+    TooSoon,
     VaultError,
+    in_words,
 )
+from app.core.vault_escrow import EscrowPublicKey
 from app.core.vault_file import (
     KEYS_FILE,
     Argon2Cost,
+    Cost,
     KeysFile,
+    Pbkdf2Cost,
     Protector,
-    check_intact,
+    VaultCipher,
     read_keys_file,
     write_keys_file,
-    write_private,
 )
-from app.core.vault_keyring import read_keyring, write_keyring
+from app.core.vault_keyring import forget_keyring
+from app.core.vault_sources import (
+    NAMES,
+    EscrowKey,
+    KeyFile,
+    KeyringKey,
+    KeySource,
+    NewKey,
+    NewLibrary,
+    Passphrase,
+    RecoveryKey,
+    kind_of,
+    secret_from_environment,
+)
+from app.core.vault_wrapping import KEY_BYTES, unwrap, wrap
 from ingest.errors import StoreError, WrongKey
 
 __all__ = [
     "KEYS_FILE",
     "LEAST_CHARACTERS",
+    "NAMES",
     "Argon2Cost",
     "BadKeySource",
+    "EscrowKey",
+    "EscrowPassphraseNeeded",
+    "EscrowPublicKey",
     "KeyFile",
     "KeySource",
     "KeyringKey",
     "KeyringUnusable",
     "KeysDamaged",
     "KeysExist",
+    "KeysInfo",
     "KeysMissing",
+    "LastProtector",
+    "NewKey",
+    "NewLibrary",
+    "NotInFipsMode",
     "Passphrase",
+    "Pbkdf2Cost",
+    "RecoveryKey",
+    "TooSoon",
+    "VaultCipher",
     "VaultError",
     "add_protector",
     "check_new",
+    "check_no_keys",
+    "check_policy",
     "create_keys",
+    "describe",
     "has_keys",
     "key_source_from_environment",
     "kind_of",
+    "new_recovery_key",
     "open_keys",
+    "policy_escrow",
     "protectors",
+    "remove_protector",
+    "seconds_to_wait",
+    "secret_from_environment",
+    "vault_cipher",
 ]
 
-KEY_BYTES = 32
-NONCE_BYTES = 12
-SALT_BYTES = 16
 LEAST_CHARACTERS = 8
 PASSPHRASE_VARIABLE = "MUNIMENT_PASSPHRASE"
 KEY_FILE_VARIABLE = "MUNIMENT_KEY_FILE"
+RECOVERY_VARIABLE = "MUNIMENT_RECOVERY_KEY"
 
-
-@dataclass(frozen=True, slots=True)
-class Passphrase:
-    """Words that a person remembers. Compared after Unicode NFC, so that the way a keyboard
-    composes an accent does not matter."""
-
-    text: str = field(repr=False)
-
-
-@dataclass(frozen=True, slots=True)
-class KeyFile:
-    """A file that holds 32 random bytes as 64 hexadecimal digits."""
-
-    path: Path
-
-
-@dataclass(frozen=True, slots=True)
-class KeyringKey:
-    """A wrapping key that the operating system's keyring keeps, by the library's id."""
-
-
-KeySource = Passphrase | KeyFile | KeyringKey
+seconds_to_wait = attempts.seconds_to_wait
 
 
 def key_source_from_environment(
@@ -123,20 +145,28 @@ def key_source_from_environment(
     Of MUNIMENT_KEY_FILE and MUNIMENT_PASSPHRASE, one that is left over from another library is
     not in the way: it is taken which the library is protected by. Where both could be, and for
     a new library, it is the key file; the passphrase, when the key file does not open it.
+    MUNIMENT_RECOVERY_KEY is taken when there is neither.
+
+    Raises:
+        BadKeySource: a file descriptor that was named cannot be read.
     """
-    path, words = environment.get(KEY_FILE_VARIABLE), environment.get(PASSPHRASE_VARIABLE)
+    path = environment.get(KEY_FILE_VARIABLE)
+    words = secret_from_environment(PASSPHRASE_VARIABLE, environment)
     passphrase = Passphrase(words) if words else None
     if not path:
+        if passphrase is None and has_keys(folder):
+            written = secret_from_environment(RECOVERY_VARIABLE, environment)
+            return RecoveryKey(written) if written else None
         return passphrase
     file = KeyFile(Path(path))
     if passphrase is None or not has_keys(folder):
         return file
     try:
         kinds = protectors(folder)
-        if _kind(passphrase) not in kinds:
+        if kind_of(passphrase) not in kinds:
             return file
-        if _kind(file) in kinds:
-            open_keys(folder, file)
+        if kind_of(file) in kinds:
+            wipe(open_keys(folder, file))
             return file
     except (WrongKey, BadKeySource):
         return passphrase
@@ -150,14 +180,17 @@ def has_keys(folder: Path) -> bool:
     return (folder / KEYS_FILE).exists()
 
 
-def check_new(source: KeySource, subject: str) -> None:
+def check_new(source: NewKey, subject: str) -> None:
     """Says whether a key may protect something from now on; opening asks for no length.
 
     Raises:
-        BadKeySource: a passphrase of fewer than `LEAST_CHARACTERS` characters.
+        BadKeySource: a passphrase of fewer than `LEAST_CHARACTERS` characters, or than the
+            computer's policy asks for.
     """
     if not isinstance(source, Passphrase):
         return
+    if problem := policy.passphrase_problem(source.text):
+        raise BadKeySource(subject, problem, "Choose a longer one, best several words.")
     length = len(unicodedata.normalize("NFC", source.text))
     if length < LEAST_CHARACTERS:
         raise BadKeySource(
@@ -168,13 +201,38 @@ def check_new(source: KeySource, subject: str) -> None:
         )
 
 
-def create_keys(folder: Path, source: KeySource, *, cost: Argon2Cost | None = None) -> bytes:
-    """Makes the keys of a new library and returns its data key (32 bytes).
-
-    A key file that does not exist yet is created with mode 0600; one that exists is used.
+def policy_escrow() -> EscrowPublicKey | None:
+    """The organisation's public key that the policy names; None when it names none.
 
     Raises:
-        KeysExist, BadKeySource, KeyringUnusable, StoreReadOnly, StoreFull.
+        PolicyError, BadKeySource: it cannot be read or is none.
+    """
+    pem = policy.escrow_key()
+    return None if pem is None else EscrowPublicKey.parse(pem, "the policy's escrow key")
+
+
+def check_policy(folder: Path, kinds: Sequence[str]) -> None:
+    """Says so when a library with these protectors lacks one that the policy asks for.
+
+    Raises:
+        PolicyForbids, PolicyError.
+    """
+    if problem := policy.protectors_problem(list(kinds)):
+        raise policy.PolicyForbids(
+            str(folder), problem, "Add what is missing with `muniment keys add`."
+        )
+
+
+def new_recovery_key() -> RecoveryKey:
+    """256 random bits, to be shown once and written down."""
+    return RecoveryKey(recovery_code.encode(secrets.token_bytes(KEY_BYTES)))
+
+
+def check_no_keys(folder: Path) -> None:
+    """Says so when ``folder`` is a library already.
+
+    Raises:
+        KeysExist.
     """
     if has_keys(folder):
         raise KeysExist(
@@ -182,29 +240,64 @@ def create_keys(folder: Path, source: KeySource, *, cost: Argon2Cost | None = No
             "The folder holds the keys of a library already.",
             "Open that library, or choose another folder.",
         )
-    data_key = secrets.token_bytes(KEY_BYTES)
+
+
+def create_keys(
+    folder: Path,
+    source: NewKey,
+    *,
+    new: NewLibrary | None = None,
+    cost: Cost | None = None,
+) -> bytearray:
+    """Makes the keys of a new library and returns its data key (32 bytes).
+
+    A key file that does not exist yet is created with mode 0600; one that exists is used. What a
+    guess of a passphrase costs is measured on this machine unless ``cost`` says it.
+
+    Raises:
+        KeysExist, BadKeySource, KeyringUnusable, StoreReadOnly, StoreFull.
+    """
+    check_no_keys(folder)
+    new = new or NewLibrary()
+    data_key = bytearray(secrets.token_bytes(KEY_BYTES))
     library = secrets.token_hex(16)
-    keys = KeysFile(library, _check_value(library, data_key), ())
-    protector = _wrap(folder, keys, data_key, source, cost or Argon2Cost())
-    write_keys_file(folder, keys.with_protector(protector))
+    in_fips = fips.demanded() if new.fips is None else new.fips
+    cipher: VaultCipher = "sqlcipher" if in_fips else "chacha20"
+    keys = KeysFile(library, _check_value(library, data_key), (), cipher, in_fips)
+    for key in (source, new.recovery, policy_escrow() or new.escrow):
+        if key is not None:
+            check_new(key, str(folder))
+            keys = keys.with_protector(wrap(folder, keys, data_key, key, cost))
+    check_policy(folder, [protector.kind for protector in keys.protectors])
+    write_keys_file(folder, keys)
     return data_key
 
 
-def open_keys(folder: Path, source: KeySource) -> bytes:
+def open_keys(folder: Path, source: KeySource) -> bytearray:
     """The library's data key (32 bytes).
 
+    A passphrase is tried only when enough time has passed since wrong ones; see
+    `app.core.attempts`.
+
     Raises:
-        WrongKey, KeysMissing, KeysDamaged, NewerStore, BadKeySource, KeyringUnusable.
+        WrongKey, TooSoon, KeysMissing, KeysDamaged, NewerStore, BadKeySource, KeyringUnusable,
+        NotInFipsMode.
     """
     keys = read_keys_file(folder)
-    kind = _kind(source)
+    kind = kind_of(source)
     protector = keys.protector(kind)
     if protector is None:
-        offered = ", ".join(_NAMES[known.kind] for known in keys.protectors)
+        offered = ", ".join(NAMES[known.kind] for known in keys.protectors)
         raise KeysMissing(
             str(folder),
-            f"The library is not protected by a {_NAMES[kind]}.",
-            f"Open it with its {offered}.",
+            f"The library is not protected by a {NAMES[kind]}.",
+            f"Open it with its {offered}." if offered else "Install the newer version of Muniment.",
+        )
+    if fips.demanded() and not keys.fips:
+        raise NotInFipsMode(
+            str(folder),
+            "FIPS mode is demanded here, and this library was not made in it.",
+            "Make a new one with `muniment keys create --fips` and add the documents to it.",
         )
     if isinstance(source, KeyFile) and not source.path.exists():
         raise WrongKey(
@@ -212,14 +305,10 @@ def open_keys(folder: Path, source: KeySource) -> bytes:
             f"Its key file {source.path} is missing.",
             "Connect the drive it lies on, or restore it from a copy.",
         )
-    wrapping_key = _wrapping_key(folder, keys.library, source, protector)
-    try:
-        data_key = AESGCM(wrapping_key).decrypt(
-            protector.nonce, protector.wrapped, _associated(keys.library, kind)
-        )
-    except InvalidTag:
-        check_intact(folder)
-        raise WrongKey(str(folder), *_WRONG[kind]) from None
+    if isinstance(source, Passphrase):
+        data_key = _try_passphrase(folder, keys, source, protector)
+    else:
+        data_key = unwrap(folder, keys, source, protector)
     if not hmac.compare_digest(_check_value(keys.library, data_key), keys.check):
         raise KeysDamaged(
             str(folder / KEYS_FILE),
@@ -229,8 +318,24 @@ def open_keys(folder: Path, source: KeySource) -> bytes:
     return data_key
 
 
+def _try_passphrase(
+    folder: Path, keys: KeysFile, source: Passphrase, protector: Protector
+) -> bytearray:
+    attempts.begin(folder)
+    try:
+        data_key = unwrap(folder, keys, source, protector)
+    except WrongKey as error:
+        wait = attempts.seconds_to_wait(folder)
+        if wait == 0:
+            raise
+        pause = f"The next try is possible in {in_words(wait)}."
+        raise WrongKey(error.subject, error.cause, f"{error.remedy} {pause}") from None
+    attempts.succeeded(folder)
+    return data_key
+
+
 def add_protector(
-    folder: Path, data_key: bytes, source: KeySource, *, cost: Argon2Cost | None = None
+    folder: Path, data_key: bytes | bytearray, source: NewKey, *, cost: Cost | None = None
 ) -> None:
     """Lets ``source`` open the library too; it replaces a protector of its own kind.
 
@@ -239,19 +344,50 @@ def add_protector(
         KeysMissing, KeysDamaged, NewerStore, BadKeySource, KeyringUnusable, StoreReadOnly,
         StoreFull.
     """
-    keys = read_keys_file(folder)
-    if not hmac.compare_digest(_check_value(keys.library, data_key), keys.check):
-        raise WrongKey(
+    keys = _keys_of(folder, data_key)
+    check_new(source, str(folder))
+    write_keys_file(folder, keys.with_protector(wrap(folder, keys, data_key, source, cost)))
+    if isinstance(source, Passphrase):
+        attempts.succeeded(folder)
+
+
+def remove_protector(folder: Path, data_key: bytes | bytearray, kind: str) -> None:
+    """The protector of this kind opens the library no longer; a key file itself stays.
+
+    Raises:
+        WrongKey: ``data_key`` is not this library's.
+        LastProtector: nothing else would open the library, or the organisation's escrow alone.
+        KeysMissing: there is none of this kind.
+        KeysDamaged, NewerStore, StoreReadOnly, StoreFull.
+    """
+    keys = _keys_of(folder, data_key)
+    if keys.protector(kind) is None:
+        raise KeysMissing(
             str(folder),
-            "The data key given belongs to another library.",
-            "Open this library first, then add the protector.",
+            f"The library is not protected by a {NAMES.get(kind, kind)}.",
+            "See which there are: muniment keys list",
         )
-    protector = _wrap(folder, keys, data_key, source, cost or Argon2Cost())
-    write_keys_file(folder, keys.with_protector(protector))
+    if kind in policy.current().protectors_needed or (kind == "escrow" and policy_escrow()):
+        raise policy.PolicyForbids(
+            str(folder),
+            f"The policy of this computer asks for the {NAMES[kind]}.",
+            "Replace it instead, or ask the administrator.",
+        )
+    rest = keys.without(kind)
+    if all(known.kind == "escrow" for known in rest.protectors):
+        raise LastProtector(
+            str(folder),
+            f"Without its {NAMES[kind]} you could not open the library any more.",
+            "Add another protector first: muniment keys add",
+        )
+    write_keys_file(folder, rest)
+    if kind == "keyring":
+        with suppress(KeyringUnusable):  # what it holds opens nothing any more
+            forget_keyring(keys.library)
 
 
 def protectors(folder: Path) -> list[str]:
-    """The kinds that open the library: "passphrase", "keyfile", "keyring".
+    """The kinds that open the library: "passphrase", "keyfile", "keyring", "recovery", "escrow".
 
     Raises:
         KeysMissing, KeysDamaged, NewerStore.
@@ -259,114 +395,48 @@ def protectors(folder: Path) -> list[str]:
     return [protector.kind for protector in read_keys_file(folder).protectors]
 
 
-_NAMES = {"passphrase": "passphrase", "keyfile": "key file", "keyring": "keyring entry"}
-_WRONG = {
-    "passphrase": (
-        "The passphrase does not open the library.",
-        "Check the keyboard layout and capitals, and try again.",
-    ),
-    "keyfile": (
-        "The key file does not open the library.",
-        "Choose the key file that was made with this library.",
-    ),
-    "keyring": (
-        "The keyring's entry does not open the library.",
-        "Open it with another of its protectors and add the keyring again.",
-    ),
-}
+def vault_cipher(folder: Path) -> VaultCipher:
+    """What the library's vault file is encrypted with.
+
+    Raises:
+        KeysMissing, KeysDamaged, NewerStore.
+    """
+    return read_keys_file(folder).cipher
 
 
-def kind_of(source: KeySource) -> str:
-    """The kind of protector that a key belongs to, as `protectors` names it."""
-    return _kind(source)
+@dataclass(frozen=True, slots=True)
+class KeysInfo:
+    """What ``keys.json`` tells anybody. ``unknown``: kinds of a newer version."""
+
+    library: str
+    protectors: tuple[Protector, ...]
+    unknown: tuple[str, ...]
+    cipher: VaultCipher
+    fips: bool
 
 
-def _kind(source: KeySource) -> str:
-    match source:
-        case Passphrase():
-            return "passphrase"
-        case KeyFile():
-            return "keyfile"
-        case KeyringKey():
-            return "keyring"
+def describe(folder: Path) -> KeysInfo:
+    """The library's protectors, without opening it.
+
+    Raises:
+        KeysMissing, KeysDamaged, NewerStore.
+    """
+    keys = read_keys_file(folder)
+    unknown = tuple(str(entry["kind"]) for entry in keys.unknown)
+    return KeysInfo(keys.library, keys.protectors, unknown, keys.cipher, keys.fips)
 
 
-def _wrap(
-    folder: Path, keys: KeysFile, data_key: bytes, source: KeySource, cost: Argon2Cost
-) -> Protector:
-    check_new(source, str(folder))
-    kind = _kind(source)
-    draft = Protector(kind, secrets.token_bytes(NONCE_BYTES), b"")
-    match source:
-        case Passphrase():
-            draft = Protector(kind, draft.nonce, b"", secrets.token_bytes(SALT_BYTES), cost)
-        case KeyFile(path):
-            if not path.exists():
-                write_private(path, secrets.token_hex(KEY_BYTES) + "\n")
-        case KeyringKey():
-            write_keyring(keys.library, secrets.token_hex(KEY_BYTES))
-    wrapping_key = _wrapping_key(folder, keys.library, source, draft)
-    wrapped = AESGCM(wrapping_key).encrypt(draft.nonce, data_key, _associated(keys.library, kind))
-    return Protector(kind, draft.nonce, wrapped, draft.salt, draft.cost)
+def _keys_of(folder: Path, data_key: bytes | bytearray) -> KeysFile:
+    keys = read_keys_file(folder)
+    if not hmac.compare_digest(_check_value(keys.library, data_key), keys.check):
+        raise WrongKey(
+            str(folder),
+            "The data key given belongs to another library.",
+            "Open this library first, then change its protectors.",
+        )
+    return keys
 
 
-def _wrapping_key(folder: Path, library: str, source: KeySource, protector: Protector) -> bytes:
-    match source:
-        case Passphrase(text):
-            cost = protector.cost
-            if cost is None:
-                raise KeysDamaged(
-                    str(folder / KEYS_FILE),
-                    "The passphrase's Argon2 parameters are missing.",
-                    "Restore keys.json from a backup of this library.",
-                )
-            return hash_secret_raw(
-                unicodedata.normalize("NFC", text).encode(),
-                protector.salt,
-                time_cost=cost.passes,
-                memory_cost=cost.memory_kib,
-                parallelism=cost.lanes,
-                hash_len=KEY_BYTES,
-                type=Type.ID,
-            )
-        case KeyFile(path):
-            return _read_key_file(path)
-        case KeyringKey():
-            return _key_from_hex(
-                read_keyring(library),
-                "The system keyring",
-                "Its entry for this library holds no key.",
-                "Open the library with another of its protectors and add the keyring again.",
-            )
-
-
-def _read_key_file(path: Path) -> bytes:
-    remedy = "Choose the key file that was made with this library."
-    try:
-        with path.open("rb") as file:
-            content = file.read(4096)
-    except OSError as error:
-        raise BadKeySource(
-            str(path), f"The key file cannot be read: {error.strerror}.", remedy
-        ) from error
-    text = content.decode("ascii", errors="replace").strip()
-    return _key_from_hex(text, str(path), "The file holds no key of 64 hexadecimal digits.", remedy)
-
-
-def _key_from_hex(text: str, subject: str, cause: str, remedy: str) -> bytes:
-    try:
-        key = bytes.fromhex(text)
-    except ValueError:
-        key = b""
-    if len(key) != KEY_BYTES:
-        raise BadKeySource(subject, cause, remedy)
-    return key
-
-
-def _associated(library: str, kind: str) -> bytes:
-    return f"muniment key wrap 1\n{library}\n{kind}".encode()
-
-
-def _check_value(library: str, data_key: bytes) -> bytes:
+def _check_value(library: str, data_key: bytes | bytearray) -> bytes:
     """Tells whether a data key is the library's; nothing about a random key follows from it."""
     return hmac.digest(data_key, f"muniment key check 1\n{library}".encode(), "sha256")

@@ -48,6 +48,19 @@ def write_keyring(library: str, secret: str) -> None:
         raise KeyringUnusable("The system keyring", "It did not keep the key.", _REMEDY)
 
 
+def forget_keyring(library: str) -> None:
+    """Removes the entry of the library with this id.
+
+    Raises:
+        KeyringUnusable: also where there is none.
+    """
+    keyring = _backend()
+    try:
+        keyring.delete_password(SERVICE, library)  # type: ignore[attr-defined]
+    except Exception as error:  # each backend has its own
+        raise _refused(error) from error
+
+
 def _backend() -> object:
     import keyring
     from keyring.backends import chainer

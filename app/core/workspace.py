@@ -15,7 +15,7 @@ from pathlib import Path
 from app.core import policy, vault
 from app.core.adding import Adder, collection_named, document_info
 from app.core.asking import glossary
-from app.core.audit import Audit, unlock_failed
+from app.core.audit import Audit
 from app.core.audit_entries import What
 from app.core.audit_export import AuditExporting
 from app.core.backup import back_up
@@ -29,6 +29,7 @@ from app.core.events import (
     Progressed,
 )
 from app.core.ingestion import chunks_of, title_of
+from app.core.key_changes import meet_policy, unlocked_key
 from app.core.language_model import LanguageModel
 from app.core.library_index import LibraryIndex
 from app.core.locations import (
@@ -41,6 +42,7 @@ from app.core.models import Models
 from app.core.page_export import PageExporting
 from app.core.preload import Preload
 from app.core.privacy import make_report, text_of, verdict, write_report
+from app.core.process_guard import wipe
 from app.core.reading_plan import ReadingPlan
 from app.core.snapshots import LibrarySnapshots
 from app.core.table_export import TableExporting
@@ -48,7 +50,6 @@ from app.core.transcribing import Transcribing
 from app.core.vault_file import make_folder
 from engine.options import ModelFacts
 from ingest.embedder import Embedder
-from ingest.errors import WrongKey
 from ingest.search import Searcher
 from ingest.store import Document, Store
 from ingest.types import FileInfo, Passage
@@ -60,14 +61,20 @@ class Workspace(TableExporting, PageExporting, AuditExporting, Transcribing):
     def __init__(
         self,
         folder: Path,
-        data_key: bytes,
+        data_key: bytearray,
         *,
+        cipher: vault.VaultCipher = "chacha20",
         model_folder: Path | None = None,
         preload: Preload | None = None,
     ) -> None:
+        """``data_key`` is the workspace's from now on: `close` wipes it, and so does a failure."""
         self.folder = folder
         self._data_key = data_key
-        super().__init__(Store(folder, data_key))
+        try:
+            super().__init__(Store(folder, data_key, cipher=cipher))
+        except BaseException:
+            wipe(data_key)
+            raise
         self.audit = Audit(folder, data_key, self._store)
         self.snapshots = LibrarySnapshots(folder, data_key, self._store)
         default = preload.embedder if preload else None
@@ -88,47 +95,51 @@ class Workspace(TableExporting, PageExporting, AuditExporting, Transcribing):
         folder: Path,
         key: vault.KeySource,
         *,
-        create: bool = False,
+        create: bool | vault.NewLibrary = False,
         preload: Preload | None = None,
     ) -> Workspace:
         """Opens the library in ``folder``; with ``create``, makes it when there is none.
+
+        As ``create`` a `vault.NewLibrary` says what a new one gets beside ``key``.
 
         ``preload`` has loaded the default model meanwhile.
 
         Raises:
             StoreError: wrong key, no library, in use elsewhere, newer version; the class says.
             PolicyError: the computer's policy cannot be read.
-            PolicyForbids: it asks for another passphrase, or for a record that cannot be kept.
+            PolicyForbids: it requires a record that cannot be kept.
         """
         policy.current()  # nothing is opened, nor tried, under a policy that cannot be read
-        created = create and not vault.has_keys(folder)
+        created = bool(create) and not vault.has_keys(folder)
         if created:
             check_new_library(folder)
+            if isinstance(key, vault.EscrowKey):
+                raise vault.BadKeySource(
+                    str(folder), "A library is not made with an escrow key.", "Give another key."
+                )
             vault.check_new(key, str(folder))
-            if isinstance(key, vault.Passphrase):
-                policy.check_passphrase(key.text, str(folder))
             make_folder(folder)
             begin_library(folder)
-            data_key = vault.create_keys(folder, key)
+            new = create if isinstance(create, vault.NewLibrary) else None
+            data_key = vault.create_keys(folder, key, new=new)
         else:
-            try:
-                data_key = vault.open_keys(folder, key)
-            except (WrongKey, vault.BadKeySource, vault.KeysMissing) as error:
-                if vault.has_keys(folder):
-                    unlock_failed(folder, vault.kind_of(key), error)
-                raise
+            data_key = unlocked_key(folder, key)
             check_vault(folder)
-        workspace = cls(folder, data_key, preload=preload)
+        workspace = cls(folder, data_key, cipher=vault.vault_cipher(folder), preload=preload)
         library_is_there(folder)
         try:
             workspace.audit.unlocked(vault.kind_of(key), created=created)
+            meet_policy(folder, data_key, workspace.audit, workspace._store)
         except BaseException:
             workspace._let_go()
             raise
         return workspace
 
     def close(self) -> None:
-        """Ends every child and lets go of the library; what is under way elsewhere fails."""
+        """Ends every child, lets go of the library and wipes its keys; what is under way fails.
+
+        `app.core.process_guard` says what cannot be wiped.
+        """
         self.audit.locked()
         self._let_go()
 
@@ -137,6 +148,8 @@ class Workspace(TableExporting, PageExporting, AuditExporting, Transcribing):
         self._adder.close()
         self.close_pages()
         self._store.close()
+        self.snapshots.close()
+        wipe(self._data_key)
 
     def __enter__(self) -> Workspace:
         return self

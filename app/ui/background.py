@@ -18,7 +18,7 @@ from multiprocessing.connection import Connection
 from queue import SimpleQueue
 from typing import Any, Protocol
 
-from app.core import offline
+from app.core import offline, process_guard
 from app.ui.failures import failure_of
 from app.ui.follower import Follower, FollowingMaker, SerialWriter
 from app.ui.messages import (
@@ -90,6 +90,7 @@ class Closable(Protocol):
 def main(connection: Connection) -> None:
     """Entry of the background process. Ends when the window says so or is gone."""
     offline.enforce()
+    process_guard.enforce()
     if hasattr(os, "nice"):
         os.nice(5)  # the window comes first
     # Ctrl+C in a terminal reaches the whole group; the window tells this process when to end.

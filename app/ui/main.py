@@ -8,7 +8,7 @@ import signal
 from collections.abc import Sequence
 from pathlib import Path
 
-from app.core import offline
+from app.core import offline, process_guard
 
 LIBRARY_VARIABLE = "MUNIMENT_LIBRARY"
 
@@ -16,6 +16,7 @@ LIBRARY_VARIABLE = "MUNIMENT_LIBRARY"
 def main(argv: Sequence[str]) -> int:
     """Shows the window until it is closed; returns the exit code. ``argv`` is as sys.argv."""
     offline.enforce()
+    process_guard.enforce()
     options = _parser().parse_args(argv[1:])
     # After the guard, so that no library is loaded before it stands.
     from app.core.locations import default_library

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from app.core.vault import KeySource
+from app.core.vault import KeySource, NewLibrary
 
 UNASKED = 0  # the request number of events that nobody asked for: a followed folder changed
 
@@ -30,7 +30,7 @@ class Open:
 
     folder: Path
     key: KeySource
-    create: bool = False
+    create: bool | NewLibrary = False
 
 
 @dataclass(frozen=True, slots=True)

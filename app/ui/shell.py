@@ -10,7 +10,7 @@ from PySide6.QtCore import QObject
 from PySide6.QtWidgets import QApplication
 
 from app.core import policy
-from app.core.vault import KeySource, has_keys
+from app.core.vault import KeySource, NewLibrary, has_keys
 from app.ui import background, icons, style
 from app.ui.bridge import Bridge, Target
 from app.ui.failures import failure_of
@@ -129,7 +129,7 @@ class Shell(QObject):
             self.window.show()
             self._open(self._folder, key, not has_keys(self._folder))
 
-    def _open(self, folder: Path, key: KeySource, create: bool) -> None:
+    def _open(self, folder: Path, key: KeySource, create: bool | NewLibrary) -> None:
         self._folder = folder
         self.bridge.open_library(Open(folder, key, create))
 

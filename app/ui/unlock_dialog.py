@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from PySide6.QtCore import Qt, Signal
+from PySide6.QtCore import Qt, QTimer, Signal
 from PySide6.QtGui import QPixmap, QResizeEvent, QShowEvent
 from PySide6.QtWidgets import (
     QButtonGroup,
+    QCheckBox,
     QDialog,
     QFileDialog,
     QHBoxLayout,
@@ -26,22 +27,34 @@ from app.core.vault import (
     KeyFile,
     KeyringKey,
     KeySource,
+    NewLibrary,
     Passphrase,
+    RecoveryKey,
     has_keys,
+    new_recovery_key,
     protectors,
+    seconds_to_wait,
 )
+from app.core.vault_errors import in_words
 from app.ui import icons, style
 from app.ui.messages import Failure
+from app.ui.recovery_widgets import RecoveryField, RecoveryShown
 from app.ui.widgets import TextLabel
 from ingest.errors import StoreError
 
-KINDS = {"passphrase": "Passphrase", "keyfile": "Key file", "keyring": "System keyring"}
+KINDS = {
+    "passphrase": "Passphrase",
+    "keyfile": "Key file",
+    "keyring": "System keyring",
+    "recovery": "Recovery key",
+}
+_FOR_NEW = ("passphrase", "keyfile", "keyring")
 
 
 class UnlockDialog(QDialog):
     """Asks for folder and key; `key_given` carries them, `show_failure` takes the answer no."""
 
-    key_given = Signal(object, object, bool)  # folder, key source, create
+    key_given = Signal(object, object, object)  # folder, key source, False or NewLibrary
 
     def __init__(self, folder: Path, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -49,6 +62,13 @@ class UnlockDialog(QDialog):
         self.setMinimumWidth(style.scaled(460))
         self._folder = folder
         self._creating = False
+        self._busy = False
+        self._on_paper = False  # the second step of a new library: its recovery key is shown
+        self._offered: list[str] = []
+        self._waiting = QTimer(self)
+        self._waiting.setInterval(1000)
+        self._waiting.timeout.connect(self._wait_on)
+        self._wait_left = 0.0
         layout = QVBoxLayout(self)
         layout.setContentsMargins(style.HUGE, style.HUGE, style.HUGE, style.LARGE)
         layout.setSpacing(style.MEDIUM)
@@ -56,6 +76,12 @@ class UnlockDialog(QDialog):
         layout.addLayout(self._make_folder_row())
         layout.addLayout(self._make_kinds())
         layout.addWidget(self._make_pages())
+        self.recovery = QCheckBox("Make a recovery key, for when this is lost")
+        self.recovery.setChecked(True)
+        layout.addWidget(self.recovery)
+        self.shown = RecoveryShown()
+        self.shown.confirmed.connect(self._check)
+        layout.addWidget(self.shown)
         self.news = TextLabel(tone="muted")
         self.news.hide()
         layout.addWidget(self.news)
@@ -81,7 +107,9 @@ class UnlockDialog(QDialog):
         self._folder = folder
         self._creating = not has_keys(folder)
         self.folder_label.setText(str(folder))
-        offered = list(KINDS)
+        offered = list(_FOR_NEW)
+        self.shown.show_key(None)
+        self._on_paper = False
         self.problem.hide()
         try:
             if self._creating:
@@ -90,29 +118,34 @@ class UnlockDialog(QDialog):
                 offered = protectors(folder)
         except StoreError as error:
             self._show_problem(f"{error.cause} {error.remedy}")
-        for kind, button in self.kinds.items():
-            button.setVisible(kind in offered)
+        self._offered = offered
         first = next((kind for kind in KINDS if kind in offered), "passphrase")
         self.kinds[first].setChecked(True)
         self._show_kind()
-        self.headline.setText("Make a library" if self._creating else "Open your library")
         self.explanation.setText(_MAKE if self._creating else _OPEN)
-        self.accept_button.setText("Make it" if self._creating else "Open")
+        self._show_step()
         self.again.setVisible(self._creating)
         self.rule.setVisible(self._creating)
-        self._check()
+        self._wait(seconds_to_wait(folder) if "passphrase" in offered else 0.0)
 
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)
-        fields = {"passphrase": self.passphrase, "keyfile": self.key_file}
+        fields = {
+            "passphrase": self.passphrase,
+            "keyfile": self.key_file,
+            "recovery": self.recovery_field.line,
+        }
         fields.get(self._kind(), self.accept_button).setFocus()
 
     def show_failure(self, failure: Failure) -> None:
         """Says why the library did not open, and lets the person try again."""
+        self._on_paper = False
         self.set_busy(False)
         self._show_problem(f"{failure.cause} {failure.remedy}")
-        self.passphrase.selectAll()
-        self.passphrase.setFocus()
+        if self._kind() == "passphrase":
+            self.passphrase.selectAll()
+            self.passphrase.setFocus()
+            self._wait(seconds_to_wait(self._folder))
 
     def tell(self, text: str) -> None:
         """Says why the dialog is there, when that is not the person's own doing."""
@@ -142,14 +175,44 @@ class UnlockDialog(QDialog):
 
     def set_busy(self, busy: bool) -> None:
         """Waits for the library to open."""
-        for widget in (self.passphrase, self.again, self.key_file, self.change_button):
+        self._busy = busy
+        typed = (self.passphrase, self.again, self.key_file, self.recovery_field, self.shown)
+        for widget in (*typed, self.change_button):
             widget.setEnabled(not busy)
-        self.accept_button.setEnabled(not busy)
         if busy:
             self.problem.hide()
-        self.accept_button.setText(
-            "Opening…" if busy else ("Make it" if self._creating else "Open")
-        )
+            self._check()
+        else:
+            self._show_step()
+
+    def _show_step(self) -> None:
+        """A new library is made in two steps if it gets a recovery key: the key, then its paper."""
+        paper = self._on_paper
+        self.shown.setVisible(paper)
+        self.recovery.setVisible(self._creating and not paper)
+        self.pages.setVisible(not paper)
+        for kind, button in self.kinds.items():
+            button.setVisible(not paper and kind in self._offered)
+        self.headline.setText("Make a library" if self._creating else "Open your library")
+        if paper:
+            self.headline.setText("Your recovery key")
+        self._check()
+        self._fit()
+
+    def _wait(self, seconds: float) -> None:
+        """Takes no passphrase for a while: wrong ones were tried.
+
+        Counts by itself from here on, so that a clock that is changed meanwhile keeps nobody out.
+        """
+        self._wait_left = seconds
+        if seconds > 0:
+            self._waiting.start()
+        else:
+            self._waiting.stop()
+        self._check()
+
+    def _wait_on(self) -> None:
+        self._wait(max(0.0, self._wait_left - 1))
 
     def _make_head(self) -> QHBoxLayout:
         row = QHBoxLayout()
@@ -224,9 +287,12 @@ class UnlockDialog(QDialog):
         browse.clicked.connect(self._choose_key_file)
         row.addWidget(self.key_file, 1, Qt.AlignmentFlag.AlignTop)
         row.addWidget(browse, 0, Qt.AlignmentFlag.AlignTop)
+        self.recovery_field = RecoveryField()
+        self.recovery_field.changed.connect(self._check)
+        self.recovery_field.accepted.connect(self._accept)
         keyring = TextLabel("The key is kept by your system's keyring.", tone="muted")
         keyring.setAlignment(Qt.AlignmentFlag.AlignTop)
-        for page in (words, file, keyring):
+        for page in (words, file, keyring, self.recovery_field):
             self.pages.addWidget(page)
         return self.pages
 
@@ -255,12 +321,26 @@ class UnlockDialog(QDialog):
     def _check(self) -> None:
         kind = self._kind()
         ready = kind == "keyring" or bool(self.key_file.text().strip())
+        if kind == "recovery":
+            ready = self.recovery_field.ready
         if kind == "passphrase":
             text = self.passphrase.text()
             ready = bool(text)
             if self._creating:
                 ready = len(text) >= LEAST_CHARACTERS and text == self.again.text()
-        self.accept_button.setEnabled(ready)
+        if self._on_paper:
+            ready = self.shown.written.isChecked()
+        waiting = kind == "passphrase" and self._wait_left > 0 and not self._creating
+        self.accept_button.setText(
+            "Opening…"
+            if self._busy
+            else f"Wait {in_words(self._wait_left)}"
+            if waiting
+            else "Make it"
+            if self._creating
+            else "Open"
+        )
+        self.accept_button.setEnabled(ready and not waiting and not self._busy)
 
     def _accept(self) -> None:
         if not self.accept_button.isEnabled():
@@ -271,10 +351,19 @@ class UnlockDialog(QDialog):
                 key = Passphrase(self.passphrase.text())
             case "keyfile":
                 key = KeyFile(Path(self.key_file.text().strip()).expanduser())
+            case "recovery":
+                key = RecoveryKey(self.recovery_field.line.text())
             case _:
                 key = KeyringKey()
+        if self._creating and self.recovery.isChecked() and self.shown.key is None:
+            self.shown.show_key(new_recovery_key())
+            self._on_paper = True
+            self._show_step()
+            return
         self.set_busy(True)
-        self.key_given.emit(self._folder, key, self._creating)
+        recovery = self.shown.key if self.recovery.isChecked() else None
+        create = NewLibrary(recovery=recovery) if self._creating else False
+        self.key_given.emit(self._folder, key, create)
 
     def _choose_folder(self) -> None:
         name = QFileDialog.getExistingDirectory(self, "Library folder", str(self._folder.parent))

@@ -78,12 +78,12 @@ def test_errors_say_what_to_do(program: Program) -> None:
     assert program.run("unheard-of").returncode == 2
 
 
-def test_no_passphrase_and_no_terminal(program: Program) -> None:
+def test_no_key_and_no_terminal(program: Program) -> None:
     lone = Program(program.folder)
     lone.environment = {k: v for k, v in os.environ.items() if not k.startswith("MUNIMENT")}
     done = lone.run("list")
     assert done.returncode == 1
-    assert "MUNIMENT_PASSPHRASE" in done.stderr
+    assert "MUNIMENT_KEY_FILE" in done.stderr
 
 
 def test_doctor_finds_everything(program: Program) -> None:

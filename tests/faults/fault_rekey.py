@@ -13,17 +13,20 @@ from pathlib import Path
 
 from app.cli.output import print_error
 from app.core import vault
+from app.core.key_changes import changing
 from ingest.errors import IngestError
 
-# Stretching a passphrase takes half a second on purpose, which here only would cost points.
+# For the passphrases that a trial only prepares.
 CHEAP = vault.Argon2Cost(passes=1, memory_kib=64, lanes=1)
 
 
-def _rewrap(folder: Path, opened_by: vault.KeySource, new: vault.Passphrase) -> None:
-    vault.add_protector(folder, vault.open_keys(folder, opened_by), new, cost=CHEAP)
+def _changed(folder: Path, opened_by: vault.KeySource, new: vault.Passphrase) -> None:
+    """As ``muniment keys change-passphrase`` does it."""
+    with changing(folder, opened_by) as keys:
+        keys.add(new)
 
 
-change: Callable[[Path, vault.KeySource, vault.Passphrase], None] = _rewrap
+change: Callable[[Path, vault.KeySource, vault.Passphrase], None] = _changed
 
 
 def main(arguments: Sequence[str]) -> None:

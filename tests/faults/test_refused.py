@@ -75,7 +75,7 @@ def test_a_newer_library_is_refused_untouched(program: Program) -> None:
 def test_newer_keys_are_refused_untouched(program: Program) -> None:
     keys = program.library / "keys.json"
     text = keys.read_text()
-    keys.write_text(text.replace('"version": 1', '"version": 2'))
+    keys.write_text(text.replace('"version": 1', '"version": 3'))
     before = digest(program.library)
     for command in COMMANDS:
         code, told, _ = program.run(*command)

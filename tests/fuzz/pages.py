@@ -40,13 +40,13 @@ def _pages(data: bytes) -> None:
     for chunk in chunks + figure_chunks(figures, chunks, "A title", _count, _SIZES):
         for line in chunk.lines:
             assert 0 <= line.start <= line.end <= len(chunk.text)
-    for line in marked[0].lines[:5]:
-        plain, places = normalise_with_map(line.text)
+    for seen_line in marked[0].lines[:5]:
+        plain, places = normalise_with_map(seen_line.text)
         assert len(places) >= len(plain)
-        seen(line.text)
-        content_words(line.text)
-        for literal in literals(line.text):
-            literal_pattern(literal).search(line.text)
+        seen(seen_line.text)
+        content_words(seen_line.text)
+        for literal in literals(seen_line.text):
+            literal_pattern(literal).search(seen_line.text)
             literal_words(literal)
 
 

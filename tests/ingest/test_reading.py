@@ -163,6 +163,17 @@ def test_ocr_pages_come_in_order_a_few_at_a_time(tmp_path: Path) -> None:
     assert pool.most <= 5
 
 
+def test_pictures_that_wait_for_ocr_are_few_when_they_are_large(
+    tmp_path: Path, misbehaving: ForkServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = write(tmp_path, "a.pdf", pdf("words"))
+    monkeypatch.setattr(reading, "READ_JOB", "misbehaving:sends_pictures")
+    pool = Pool()
+    end = read_all(path, ocr=pool, launcher=misbehaving, limits=Limits(max_pixels=15_000))
+    assert len(end.pages) == 6
+    assert pool.most <= 2
+
+
 def test_a_scan_inside_a_word_document_is_read(tmp_path: Path) -> None:
     document = docx.Document()
     document.add_paragraph("Typed words.")
@@ -310,6 +321,12 @@ def test_a_page_of_enormous_size_is_still_read(tmp_path: Path) -> None:
         ("wrong_fields", DamagedFile, "impossible"),
         ("pages_out_of_order", DamagedFile, "impossible"),
         ("invents_an_error", DamagedFile, "impossible"),
+        ("says_too_many_values", DamagedFile, "too many values"),
+        ("says_more_pages_than_it_said", DamagedFile, "impossible"),
+        ("says_too_much", LimitExceeded, "more text"),
+        ("sends_too_many_pixels", DamagedFile, "impossible"),
+        ("sends_another_rendition", DamagedFile, "impossible"),
+        ("drips", LimitExceeded, "longer"),
         ("hangs_at_once", LimitExceeded, "longer"),
         ("eats_memory", LimitExceeded, "memory"),
     ],
@@ -325,8 +342,10 @@ def test_a_guest_that_misbehaves_fails_its_own_file(
     path = write(tmp_path, "a.pdf", pdf("words"))
     with monkeypatch.context() as patch:
         patch.setattr(reading, "READ_JOB", f"misbehaving:{job}")
-        seconds = 0.3 if job == "hangs_at_once" else 20
-        limits = Limits(seconds=seconds, memory_bytes=200 << 20)
+        seconds = 0.3 if job in ("hangs_at_once", "drips") else 20
+        limits = Limits(
+            seconds=seconds, seconds_per_page=0.1, memory_bytes=200 << 20, max_document_text=20_000
+        )
         with pytest.raises(error, match=cause) as caught:
             read_all(path, launcher=misbehaving, limits=limits)
         assert str(path) in str(caught.value)

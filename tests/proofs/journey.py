@@ -150,6 +150,8 @@ def _walk(program: object, folder: Path) -> None:
     for field in (dialog.passphrase, dialog.again):
         field.setText(PASSPHRASE)
     dialog.accept_button.click()
+    dialog.shown.written.setChecked(True)  # the recovery key
+    dialog.accept_button.click()
     _until(lambda: program.bridge.is_open, "the library")
     finished: list[object] = []
     window.library_model.addition_finished.connect(finished.append)

@@ -16,7 +16,7 @@ from app.core.events import FileSkipped
 from app.core.following import Following
 from app.core.language_model import LanguageModel
 from app.core.policy_settings import SETTINGS, Policy, PolicyError, policy_of
-from app.core.vault import KeyFile, Passphrase
+from app.core.vault import BadKeySource, KeyFile, Passphrase, add_protector, create_keys
 from app.core.workspace import Workspace
 from engine.fingerprint import fingerprint
 from ingest.errors import IngestError
@@ -299,10 +299,13 @@ def test_only_some_folders_may_be_followed(use: Use, tmp_path: Path) -> None:
 def test_a_new_passphrase_obeys_the_policy(use: Use, tmp_path: Path) -> None:
     use("passphrase.least_characters = 20")
     folder = tmp_path / "library"
-    forbidden(
-        lambda: Workspace.open(folder, Passphrase("twelve chars"), create=True), "at least 20"
-    )
+    with pytest.raises(BadKeySource, match="at least 20"):
+        Workspace.open(folder, Passphrase("twelve chars"), create=True)
     assert not folder.exists()
+    key = KeyFile(tmp_path / "key")
+    data_key = create_keys(folder, key)
+    with pytest.raises(BadKeySource, match="at least 20"):
+        add_protector(folder, data_key, Passphrase("twelve chars"))
 
 
 def test_nothing_is_opened_under_a_policy_that_cannot_be_read(use: Use, tmp_path: Path) -> None:

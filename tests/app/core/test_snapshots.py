@@ -15,7 +15,7 @@ from app.core.events import DocumentAdded
 from app.core.vault import KeyFile
 from app.core.workspace import Workspace
 from engine.snapshot_folder import DamagedSnapshot, SnapshotFile, SnapshotFolder
-from ingest.errors import IngestError
+from ingest.errors import IngestError, StoreError
 from tests.app.program import Program
 
 
@@ -53,6 +53,16 @@ def test_snapshots_go_with_their_documents(workspace: Workspace, tmp_path: Path)
     workspace.remove_collection("Ferries")
     assert [path.exists() for path in paths] == [False, False, True]
     assert workspace.snapshots.forget_all() == 1
+
+
+def test_closing_wipes_the_keys_and_nothing_is_written_with_what_is_left(tmp_path: Path) -> None:
+    workspace = Workspace.open(tmp_path / "library", KeyFile(tmp_path / "key"), create=True)
+    data_key, snapshots = workspace._data_key, workspace.snapshots
+    assert any(data_key) and any(snapshots._key)
+    workspace.close()
+    assert not any(data_key) and not any(snapshots._key)
+    with pytest.raises(StoreError, match="closed"):
+        _ = snapshots.place
 
 
 def test_the_limit_holds_and_is_remembered(workspace: Workspace, tmp_path: Path) -> None:

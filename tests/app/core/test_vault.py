@@ -253,7 +253,7 @@ def test_a_wrap_belongs_to_its_library_and_kind(tmp_path: Path) -> None:
 def test_newer_keys_are_refused_with_the_reason(tmp_path: Path) -> None:
     create_keys(tmp_path, Passphrase(SECRET), cost=CHEAP)
     path = tmp_path / "keys.json"
-    path.write_text(json.dumps(json.loads(path.read_text()) | {"version": 2}))
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"version": 3}))
     with pytest.raises(NewerStore, match="newer version"):
         open_keys(tmp_path, Passphrase(SECRET))
 

@@ -10,6 +10,7 @@ import os
 import resource
 import signal
 import socket
+import struct
 import sys
 import termios
 import threading
@@ -19,7 +20,9 @@ from pathlib import Path
 from typing import Any
 
 from ingest.errors import DamagedFile
+from ingest.guest import jobs
 from ingest.guest.child import Task
+from ingest.guest.frames import encode
 from ingest.types import FileInfo
 
 OPENED = {"kind": "opened", "info": {}}
@@ -79,6 +82,88 @@ def pages_out_of_order(task: Task) -> None:
 
 def invents_an_error(task: Task) -> None:
     task.channel.send({"kind": "error", "error": "StoreError", "cause": "", "remedy": ""})
+
+
+def says_too_much(task: Task) -> None:
+    """Page after page, each within the limits of a page."""
+    _open(task, 50)
+    for number in range(1, 51):
+        line = [["x" * 900, [0.0, 0.0, 9.0, 9.0], "body", 0, 0, "text", None]]
+        task.channel.send({"kind": "page", "page": _page(number) | {"lines": line}})
+    task.channel.send({"kind": "done"})
+
+
+def says_too_many_values(task: Task) -> None:
+    text = b'{"a":[' + b"[]," * 5_000_000 + b"0]}"
+    task.channel._write(memoryview(b"MUN1" + struct.pack(">IQ", len(text), 0) + text))
+
+
+def says_more_pages_than_it_said(task: Task) -> None:
+    _open(task, 1)
+    for number in (1, 2):
+        task.channel.send({"kind": "page", "page": _page(number)})
+
+
+def sends_too_many_pixels(task: Task) -> None:
+    _open(task, 1)
+    image = {"number": 1, "width": 9.0, "height": 9.0, "rows": 20_000, "columns": 20_000,
+             "reason": "", "layered": False, "fallback": None}  # fmt: skip
+    task.channel.send({"kind": "image", "image": image}, bytes(1_000))
+
+
+def sends_another_rendition(task: Task) -> None:
+    """Something that is no PDF, to be kept and drawn later."""
+    _open(task, 1)
+    task.channel.send({"kind": "page", "page": _page(1)})
+    task.channel.send({"kind": "done"}, b"MZ" + bytes(100))
+
+
+def drips(task: Task) -> None:
+    """A byte now and then, so that something always comes."""
+    for byte in encode({"kind": "opened", "info": {}}) * 100:
+        os.write(task.channel._writing, bytes([byte]))
+        time.sleep(0.05)
+
+
+def sends_pictures(task: Task) -> None:
+    _open(task, 6)
+    for number in range(1, 7):
+        image = {"number": number, "width": 9.0, "height": 9.0, "rows": 100, "columns": 100,
+                 "reason": "", "layered": False, "fallback": None}  # fmt: skip
+        task.channel.send({"kind": "image", "image": image}, bytes(30_000))
+    task.channel.send({"kind": "done"})
+
+
+def _open(task: Task, pages: int) -> None:
+    from ingest.guest.wire import info_to_wire
+
+    info = info_to_wire(FileInfo("application/pdf", pages))
+    task.channel.send({"kind": "opened", "info": info})
+
+
+def _page(number: int) -> dict[str, Any]:
+    return {"number": number, "width": 9.0, "height": 9.0, "lines": [], "unreadable": "",
+            "graphics": [], "hurried": False, "unseen": []}  # fmt: skip
+
+
+def warm_up() -> None:
+    jobs.warm_up()
+
+
+def watched(task: Task) -> None:
+    """Reads the file, and fails if anything was opened or imported on the way."""
+    opened: list[str] = []
+
+    def hook(event: str, arguments: tuple[object, ...]) -> None:
+        if event in ("open", "os.listdir", "os.scandir", "ctypes.dlopen", "socket.__new__"):
+            opened.append(f"{event} {arguments[0]}")
+
+    before = set(sys.modules)
+    sys.addaudithook(hook)
+    jobs.read(task)
+    late = sorted(set(sys.modules) - before)
+    if opened or late:
+        raise DamagedFile("x", f"It opened {opened}, it loaded {late}.", "Load it before.")
 
 
 def raises_read_error(_: Task) -> None:

@@ -58,8 +58,7 @@ def from_outside(path: bytes) -> bytes:
     """Contents, a picture, a font and a form that lie in another file."""
     beside = b"/F<</Type/Filespec/F(%s)>>/FFilter/FlateDecode" % path
     picture = (
-        b"/Type/XObject/Subtype/Image/Width 9/Height 9/BitsPerComponent 8"
-    picture += b"/ColorSpace/DeviceRGB"
+        b"/Type/XObject/Subtype/Image/Width 9/Height 9/BitsPerComponent 8/ColorSpace/DeviceRGB"
     )
     reference = b"/Type/XObject/Subtype/Form/BBox[0 0 9 9]/Ref<</F(%s)/Page 0>>" % path
     return page(

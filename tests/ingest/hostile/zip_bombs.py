@@ -7,6 +7,7 @@ import io
 import struct
 import zipfile
 import zlib
+from itertools import pairwise
 
 WORD = 'xmlns:w="http://schemas.openxmlformats.org/wordprocessingml/2006/main"'
 _TYPES = (
@@ -28,9 +29,7 @@ _BODY = (
 )
 _LAUGHS = (
     '<!DOCTYPE w:document [<!ENTITY a "ha">'
-    + "".join(
-        f'<!ENTITY {b} "{f"&{a};" * 10}">' for a, b in zip("abcdefghi", "bcdefghij", strict=True)
-    )
+    + "".join(f'<!ENTITY {b} "{f"&{a};" * 10}">' for a, b in pairwise("abcdefghij"))
     + "]>"
 )
 _QUADRATIC = f'<!DOCTYPE w:document [<!ENTITY a "{"A" * 100_000}">]>'
