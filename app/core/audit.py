@@ -155,6 +155,14 @@ class Audit:
         detail = self.named(str(source), "file") | {"entries": last.number if last else 0}
         self.record(What.BACKUP_RESTORED, **detail)
 
+    def keep_head(self) -> None:
+        """Writes the head beside the vault, which every entry does as far as it can.
+
+        Raises:
+            OSError: it cannot be written.
+        """
+        self._head_file.write(self.head)
+
     # From unlocking to locking
 
     def unlocked(self, protector: str, *, created: bool) -> None:
@@ -168,6 +176,10 @@ class Audit:
         first = self._store.last_audit_row() is None
         pending = take_pending(self._folder)
         seen, rules = self._policy_seen(), policy.changed_settings(policy.current())
+        if first:
+            # Before there is an entry: killed in between, no head would seem to be missing.
+            with suppress(OSError):
+                self.keep_head()
 
         try:
             with self._store.together():
@@ -251,7 +263,7 @@ class Audit:
         self._missed = 0
         # The entry is stored; a head that lags behind, as on a full disk, hides nothing of it.
         with suppress(OSError):
-            self._head_file.write(self.head)
+            self.keep_head()
 
     def _head_problem(self) -> Problem | None:
         last = self._store.last_audit_row()

@@ -42,6 +42,7 @@ def restore(path: Path, folder: Path, key_of: KeyOf) -> Generator[Event, None, N
         documents = yield from _checked(partial, path, data_key, cipher)
         with audit.opened(partial, data_key, cipher) as log:
             log.restored(path)
+            log.keep_head()  # without one, the log would seem to be cut off
     yield Restored(str(folder), manifest.vault_bytes, manifest.made, documents)
 
 

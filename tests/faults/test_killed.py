@@ -118,7 +118,7 @@ def test_the_program_itself_killed_while_it_reads_a_scan(tmp_path: Path) -> None
     finally:
         process.send_signal(signal.SIGKILL)
         process.communicate()
-    wait_until(lambda: not [p for p, command in family.items() if _command(p) == command], 5)
+    wait_until(lambda: not [p for p, command in family.items() if _command(p) == command], 20)
     assert contents(tmp_path / "library", tmp_path / "key") == {}
 
 
