@@ -1,10 +1,11 @@
 """Where documents that have been read are kept: encrypted files of records. Knows no caches.
 
 A file only grows, record by record. Each is encrypted by AES-256-GCM (NIST SP 800-38D), with a
-random nonce, under the file's own key, which HKDF (RFC 5869) derives from the folder's; its place
-and kind are authenticated, so that none can be moved, changed or taken from another file. A record
-cut short by a crash ends the file where it begins. Names are keyed hashes, which tell nothing
-without the key. Loads no torch.
+random nonce, under the file's own key, which HKDF (RFC 5869) derives from the folder's and the
+owner's name; its place and kind are authenticated, so that none can be moved, changed or taken from
+another file. A record cut short by a crash ends the file where it begins. Names are keyed hashes,
+which tell nothing without the key. Where an owner's name holds a secret, its files can be opened by
+nobody once that is destroyed. Loads no torch.
 """
 
 import contextlib
@@ -160,10 +161,10 @@ class SnapshotFolder:
         """The file of an owner for such contents."""
         return self.folder / f"{self._owner(owner)}-{self._hash(contents)}{_SUFFIX}"
 
-    def open(self, path: Path) -> SnapshotFile:
-        """Opens or makes a file of this folder. Raises as :class:`SnapshotFile`."""
+    def open(self, path: Path, owner: str) -> SnapshotFile:
+        """Opens or makes a file of an owner. Raises as :class:`SnapshotFile`."""
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        return SnapshotFile(path, self.key)
+        return SnapshotFile(path, hmac.digest(self.key, b"key\n" + owner.encode(), "sha256"))
 
     def make_room(self, needed: int, kept: Path) -> str:
         """Deletes what was used least recently, but ``kept``, until ``needed`` bytes more fit.

@@ -76,6 +76,7 @@ class Reading:
     ) -> None:
         self._folder, self._cache, self._ids = folder, cache, array.array("q", ids)
         self._whole, self._stop = whole, 0
+        self._owner = owner
         self._path = folder.path(owner, identity + self._hash(min(LEARN, len(ids))))
         self._file: SnapshotFile | None = None
         self._note = ""
@@ -161,7 +162,7 @@ class Reading:
 
     def _open(self) -> None:
         try:
-            self._file = self._folder.open(self._path)
+            self._file = self._folder.open(self._path, self._owner)
             for index, record in enumerate(self._file.records):
                 if record.kind != CHECKPOINT:
                     continue
@@ -182,7 +183,7 @@ class Reading:
             if self._file:
                 self._file.close()
             self._path.unlink(missing_ok=True)
-            self._file = self._folder.open(self._path)
+            self._file = self._folder.open(self._path, self._owner)
         except OSError as error:
             self._give_up(error)
 

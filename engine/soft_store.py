@@ -72,7 +72,7 @@ class DiskStore:
         if found is not None or not owner or not path.exists():
             return found
         try:
-            with self._folder.open(path) as file:
+            with self._folder.open(path, owner) as file:
                 rows = load_tensors(file.read(0))["rows"]
         except (DamagedSnapshot, IndexError):
             path.unlink(missing_ok=True)
@@ -93,7 +93,7 @@ class DiskStore:
         content = save_tensors({"rows": rows.cpu().contiguous()})
         try:
             if not self._folder.make_room(len(content) + 4096, path):
-                with self._folder.open(path) as file:
+                with self._folder.open(path, owner) as file:
                     file.append(_RECORD, content)
                     file.sync()
         except OSError as error:

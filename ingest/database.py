@@ -17,13 +17,16 @@ import apsw
 from ingest.codec import confidence_of
 from ingest.errors import NewerStore, StoreBusy, StoreError, StoreFull, StoreReadOnly, WrongKey
 from ingest.schema import FILE_NAME, LOCK_NAME, MIGRATIONS, VERSION
+from ingest.sealing import ContentKeys
 
 # With less, SQLite cannot keep its log and reports that as an error of input and output.
 _TOO_LITTLE = 1 << 20
 # A chunk's words and vector fill half a page of 4 KB, and the next ones do not fit into the rest:
 # with these, a vault takes half the room, and half the time to decrypt.
-PAGE_BYTES = 16_384
+_PAGE_BYTES = 16_384
 _LOG_PAGES = 256
+_INCREMENTAL = 2
+_STOP_STEPS = 1_000  # of SQLite's machine, between two looks whether to stop
 
 
 class Database:
@@ -160,6 +163,41 @@ class Database:
             finally:
                 self._reader.execute("ROLLBACK")
 
+    @property
+    def free_pages(self) -> int:
+        """How many pages inside the file are of no use."""
+        with self.reading() as connection:
+            return int(connection.pragma("freelist_count"))
+
+    @property
+    def gives_back_pages(self) -> bool:
+        """Whether the file can be shortened bit by bit; one made before format 6 cannot."""
+        with self.reading() as connection:
+            return int(connection.pragma("auto_vacuum")) == _INCREMENTAL
+
+    def vacuum(self, stop: Callable[[], bool]) -> bool:
+        """Writes the whole file anew, without anything that is of no use; readers go on.
+
+        Whether it did: where ``stop`` says so meanwhile, everything stays as it was.
+        """
+        self.check_writable()
+        with self._write_lock, explained(self.path):
+            self._writer.pragma("auto_vacuum", _INCREMENTAL)
+            self._writer.set_progress_handler(stop, _STOP_STEPS, id="vacuum")
+            try:
+                self._writer.execute("VACUUM")
+            except apsw.InterruptError:
+                return False
+            finally:
+                self._writer.set_progress_handler(None, id="vacuum")
+        return True
+
+    def empty_log(self) -> bool:
+        """Takes the log into the file and leaves nothing in it. False while it is being read."""
+        with self._write_lock, self._read_lock, explained(self.path):
+            query = "PRAGMA wal_checkpoint(TRUNCATE)"
+            return self._writer.execute(query).fetchall()[0][0] == 0
+
     def close(self) -> None:
         """Ends the program's hold on the file; what is committed stays."""
         with self._write_lock, self._read_lock:
@@ -181,7 +219,7 @@ class Database:
         with explained(self.path):
             self._writer = self._connect(key)
             try:
-                self._migrate()
+                self._migrate(key)
                 self._reader = self._writer if self.read_only else self._connect(key)
             except BaseException:
                 self._writer.close()
@@ -224,11 +262,16 @@ class Database:
         return connection
 
     def _prepare(self, connection: apsw.Connection, key: bytes | bytearray) -> None:
-        if self.path.stat().st_size == 0:
-            connection.pragma("page_size", PAGE_BYTES)
+        new = self.path.stat().st_size == 0
+        if new:
+            connection.pragma("page_size", _PAGE_BYTES)
         use_key(connection, key, self._cipher)
+        if new:
+            connection.pragma("auto_vacuum", _INCREMENTAL)
         connection.set_busy_timeout(5_000)
         connection.pragma("foreign_keys", True)
+        # What SQLite sorts or copies for a while would lie in files that nothing encrypts.
+        connection.pragma("temp_store", "memory")
         if self._beside:
             connection.pragma("query_only", True)
         if not self.read_only:
@@ -237,7 +280,7 @@ class Database:
             connection.pragma("synchronous", "full")
             connection.pragma("wal_autocheckpoint", _LOG_PAGES)
 
-    def _migrate(self) -> None:
+    def _migrate(self, key: bytes | bytearray) -> None:
         version = int(self._writer.pragma("user_version"))
         if version > VERSION:
             raise NewerStore(
@@ -253,8 +296,11 @@ class Database:
             "ocr_confidence", lambda *lines: confidence_of(lines[0]), 1, deterministic=True
         )
         with self.writing() as connection:
-            for _, script in MIGRATIONS[version:]:
-                connection.execute(script)
+            for _, step in MIGRATIONS[version:]:
+                if isinstance(step, str):
+                    connection.execute(step)
+                else:
+                    step(connection, ContentKeys(key))
             connection.pragma("user_version", VERSION)
         self.format = VERSION
 

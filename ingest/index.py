@@ -9,8 +9,10 @@ how rare a word of the text is. Knows chunk ids, words and vectors, nothing of d
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Sequence
+import warnings
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from itertools import compress
 from typing import Any
 
@@ -77,13 +79,8 @@ class SearchIndex:
                 for kind, some in _by_kind(rows):
                     parts[kind].append(pa.table(self._columns(some)))
             for kind in _KINDS:
-                table = self._connection.create_table(
-                    _table_name(collection_id, kind),
-                    pa.concat_tables(parts[kind] or [pa.table(self._columns(empty))]),
-                    mode="overwrite",
-                )
-                table.create_index("words", config=_full_text())
-                self._tables[collection_id, kind] = table
+                rows = pa.concat_tables(parts[kind] or [pa.table(self._columns(empty))])
+                self._create(collection_id, kind, rows)
 
     def add(self, collection_id: int, batches: Iterable[IndexRows]) -> None:
         """Adds rows; they are found at once."""
@@ -126,6 +123,23 @@ class SearchIndex:
                 self._tables.pop((collection_id, kind), None)
                 if _table_name(collection_id, kind) in there:
                     self._connection.drop_table(_table_name(collection_id, kind))
+
+    def erase(self, kept: Collection[int]) -> None:
+        """Leaves nothing on the disk of rows and collections that were removed; for an index there.
+
+        ``kept`` are the collections that the library has. Tables are written anew: LanceDB's own
+        compaction leaves removed rows where they are until a tenth of a file is removed.
+        """
+        with self._lock:
+            found = {_collection_of(name) for name in self._connection.list_tables().tables}
+            for collection_id in [number for number in found if number is not None]:
+                tables = self._both(collection_id)
+                if collection_id not in kept or not tables:
+                    self.remove_collection(collection_id)
+                    continue
+                for kind, table in tables:
+                    fresh = self._create(collection_id, kind, table.to_arrow())
+                    _forget_versions(fresh)
 
     def nearest(
         self,
@@ -188,6 +202,13 @@ class SearchIndex:
             hits += self._found(table, every, limit, documents, figure=figure)
         return _best_first(hits)
 
+    def _create(self, collection_id: int, kind: bool, rows: Any) -> Any:
+        name = _table_name(collection_id, kind)
+        table = self._connection.create_table(name, rows, mode="overwrite")
+        table.create_index("words", config=_full_text())
+        self._tables[collection_id, kind] = table
+        return table
+
     def _found(
         self,
         table: Any,
@@ -247,6 +268,19 @@ def _strings(texts: Sequence[str]) -> Any:
 
 def _table_name(collection_id: int, figures: bool) -> str:
     return f"{'figures' if figures else 'text'}_{collection_id}"
+
+
+def _collection_of(table: str) -> int | None:
+    """The collection that a table is of; None when it is not one of ours."""
+    kind, _, number = table.partition("_")
+    return int(number) if kind in ("text", "figures") and number.isdecimal() else None
+
+
+def _forget_versions(table: Any) -> None:
+    """Deletes all files but those of the newest version. One program at a time holds a library."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=".*removes every version", category=UserWarning)
+        table.optimize(cleanup_older_than=timedelta(0), delete_unverified=True)
 
 
 def _any_of(words: Sequence[str], beside: Sequence[str]) -> Any:

@@ -75,6 +75,17 @@ class NewDocument:
     readings: Sequence[Reading] = ()
 
 
+class Details(NamedTuple):
+    """What a document is called, where it was, and whatever else would tell which one it is."""
+
+    name: str
+    title: str
+    path: str
+    content_hash: str
+    password: str
+    warnings: tuple[str, ...]
+
+
 class StoredChunk(NamedTuple):
     """A chunk with its place in the library."""
 

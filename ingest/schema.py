@@ -1,4 +1,4 @@
-"""The vault file's name, and its tables as ordered, named migrations.
+"""The vault file's name, and its tables as ordered, named migrations: SQL, or a function.
 
 A migration is never edited once released; a new one is added at the end. ``user_version`` of the
 file counts those applied, so a file written by a newer program is recognised and refused.
@@ -6,10 +6,19 @@ file counts those applied, so a file written by a newer program is recognised an
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+import apsw
+
+from ingest.sealing import ContentKeys
+from ingest.sealing_older import seal_older
+
+Step = Callable[[apsw.Connection, ContentKeys], None]
+
 FILE_NAME = "vault.db"
 LOCK_NAME = "lock"
 
-MIGRATIONS: tuple[tuple[str, str], ...] = (
+MIGRATIONS: tuple[tuple[str, str | Step], ...] = (
     (
         "documents, pages, chunks, vectors",
         """
@@ -202,6 +211,7 @@ MIGRATIONS: tuple[tuple[str, str], ...] = (
         END;
         """,
     ),
+    ("content keys", seal_older),
 )
 
 VERSION = len(MIGRATIONS)

@@ -6,21 +6,19 @@ files or of searching; `ingest.index` is built from here.
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Any
 
 import apsw
-import numpy as np
 
-from ingest.codec import unpack_chunk
 from ingest.database import Database
+from ingest.erasing import erase_remains, has_remains
 from ingest.errors import StoreError
 from ingest.naming import check_name
 from ingest.records import (
     Collection,
+    Details,
     Document,
     IndexRows,
     NewDocument,
@@ -30,12 +28,20 @@ from ingest.records import (
     Vectors,
 )
 from ingest.schema import FILE_NAME
+from ingest.sealing import ContentKeys
 from ingest.store_audit import AuditStore
+from ingest.store_chunks import ChunkStore
 from ingest.store_conversations import ConversationStore
-from ingest.store_pages import PageStore
+from ingest.store_pages import open_details
 from ingest.store_sheets import SheetStore
-from ingest.store_writing import note, put_chunks, put_document, put_parts, utc_now
-from ingest.types import Chunk
+from ingest.store_writing import (
+    note,
+    note_removal,
+    put_details,
+    put_document,
+    put_parts,
+    utc_now,
+)
 
 __all__ = [
     "Collection",
@@ -50,7 +56,7 @@ __all__ = [
 ]
 
 
-class Store(PageStore, ConversationStore, SheetStore, AuditStore):
+class Store(ChunkStore, ConversationStore, SheetStore, AuditStore):
     """The library's documents in the vault file."""
 
     def __init__(
@@ -68,6 +74,7 @@ class Store(PageStore, ConversationStore, SheetStore, AuditStore):
         self._database = Database(
             folder, key, cipher=cipher, read_only=read_only, beside=beside, name=name
         )
+        self._keys = ContentKeys(key)
 
     @property
     def read_only(self) -> bool:
@@ -92,8 +99,9 @@ class Store(PageStore, ConversationStore, SheetStore, AuditStore):
         return self._database.snapshot()
 
     def close(self) -> None:
-        """Lets go of the vault file."""
+        """Lets go of the vault file and of every key."""
         self._database.close()
+        self._keys.forget()
 
     # Settings
 
@@ -142,6 +150,8 @@ class Store(PageStore, ConversationStore, SheetStore, AuditStore):
             connection.execute(
                 "INSERT OR IGNORE INTO collection (name, created) VALUES (?, ?)", (name, utc_now())
             )
+            if connection.changes():
+                self._keys.new_collection(connection, connection.last_insert_rowid())
         return self.collection(name)
 
     def rename_collection(self, collection_id: int, name: str) -> None:
@@ -153,19 +163,17 @@ class Store(PageStore, ConversationStore, SheetStore, AuditStore):
             connection.execute("UPDATE collection SET name = ? WHERE id = ?", (name, collection_id))
 
     def remove_collection(self, collection_id: int) -> None:
-        """Removes a collection and every document in it."""
+        """Removes a collection, every document in it, and its key; see `erase_remains`."""
         with self._database.writing() as connection:
             connection.execute("DELETE FROM collection WHERE id = ?", (collection_id,))
+            note_removal(connection)
 
     # Documents
 
     def documents(self, collection_id: int) -> list[Document]:
         """A collection's documents by name."""
-        rows = self._read(
-            f"SELECT {_DOCUMENT_COLUMNS} FROM document WHERE collection_id = ? ORDER BY name, id",
-            (collection_id,),
-        )
-        return [_document(row) for row in rows]
+        found = self._documents(collection_id, "d.collection_id = ?", collection_id)
+        return sorted(found, key=lambda document: (document.name, document.id))
 
     def document(self, document_id: int) -> Document:
         """One document.
@@ -182,19 +190,20 @@ class Store(PageStore, ConversationStore, SheetStore, AuditStore):
 
     def find_document(self, document_id: int) -> Document | None:
         """One document; None if it is not, or no longer, in the library."""
-        rows = self._read(f"SELECT {_DOCUMENT_COLUMNS} FROM document WHERE id = ?", (document_id,))
-        return _document(rows[0]) if rows else None
+        rows = self._read("SELECT collection_id FROM document WHERE id = ?", (document_id,))
+        found = self._documents(rows[0][0], "d.id = ?", document_id) if rows else []
+        return found[0] if found else None
 
     def find(
         self, collection_id: int, *, content_hash: str = "", path: str = ""
     ) -> Document | None:
         """The document of a collection with that content, or last seen at that path."""
-        column, value = ("content_hash", content_hash) if content_hash else ("path", path)
-        rows = self._read(
-            f"SELECT {_DOCUMENT_COLUMNS} FROM document WHERE collection_id = ? AND {column} = ?",
-            (collection_id, value),
+        kind, text = ("content", content_hash) if content_hash else ("path", path)
+        tag = self._collection_seal(collection_id).tag(kind, text)
+        found = self._documents(
+            collection_id, f"d.collection_id = ? AND d.{kind}_tag = ?", collection_id, tag
         )
-        return _document(rows[0]) if rows else None
+        return found[0] if found else None
 
     def put(self, collection_id: int, new: NewDocument, *, replaces: int | None = None) -> Document:
         """Stores a document; with ``replaces``, in place of an older version, whose id it keeps.
@@ -202,163 +211,123 @@ class Store(PageStore, ConversationStore, SheetStore, AuditStore):
         One transaction. Returns the document as stored.
         """
         with self._database.writing() as connection:
-            document_id = put_document(connection, collection_id, new, replaces)
-            put_parts(connection, document_id, new)
-            what = "added" if replaces is None else "replaced"
-            note(connection, document_id, what, new.path, new.content_hash)
+            document_id, seal = put_document(connection, self._keys, collection_id, new, replaces)
+            put_parts(connection, seal, document_id, new)
+            note(connection, seal, document_id, "replaced" if replaces else "added", new.path)
+            if replaces:
+                note_removal(connection)
         return self.document(document_id)
-
-    def put_chunks(
-        self, document_id: int, chunks: Sequence[Chunk], vectors: Vectors, model: str
-    ) -> None:
-        """Puts a document's chunks and vectors anew, as after a change of embedding model."""
-        with self._database.writing() as connection:
-            connection.execute("DELETE FROM chunk WHERE document_id = ?", (document_id,))
-            put_chunks(connection, document_id, chunks, vectors)
-            connection.execute(
-                "UPDATE document SET model = ?, chunk_count = ? WHERE id = ?",
-                (model, len(chunks), document_id),
-            )
 
     def move(self, document_id: int, path: str, name: str, modified: str) -> Document:
         """Notes that a document's file is now at another path."""
+        known = self.document(document_id)
+        details = Details(
+            name, known.title, path, known.content_hash, known.password, known.warnings
+        )
         with self._database.writing() as connection:
+            seal = self._keys.document(connection, document_id)
+            collection = self._keys.collection(connection, known.collection_id)
+            put_details(connection, collection, seal, document_id, details)
             connection.execute(
-                "UPDATE document SET path = ?, name = ?, modified = ? WHERE id = ?",
-                (path, name, modified, document_id),
+                "UPDATE document SET modified = ? WHERE id = ?", (modified, document_id)
             )
-            note(connection, document_id, "moved", path, "")
+            note(connection, seal, document_id, "moved", path)
         return self.document(document_id)
 
     def remove(self, document_id: int) -> None:
-        """Removes a document and all that came of it."""
+        """Removes a document, all that came of it, and its key; see `erase_remains`."""
         with self._database.writing() as connection:
             connection.execute("DELETE FROM document WHERE id = ?", (document_id,))
+            note_removal(connection)
+
+    def document_secret(self, document_id: int) -> str:
+        """Hexadecimal digits that are destroyed with the document, for what lies beside the vault.
+
+        Raises:
+            StoreError: there is none of that number.
+        """
+        return self._seal_of(document_id).secret
+
+    def erase_remains(self, stop: Callable[[], bool] = lambda: False) -> bool:
+        """Cleans the vault of what was removed; see `ingest.erasing`. Whether all of it is."""
+        return erase_remains(self._database, stop)
+
+    @property
+    def has_remains(self) -> bool:
+        """Whether something was removed that `erase_remains` has not cleaned up after yet."""
+        return has_remains(self._database)
 
     def history(self, document_id: int) -> list[tuple[str, str, str]]:
         """What happened to a document: time, "added", "replaced" or "moved", and its path then."""
-        return [
-            (time, what, path)
-            for time, what, path in self._read(
-                "SELECT time, what, path FROM history WHERE document_id = ? ORDER BY id",
-                (document_id,),
-            )
-        ]
-
-    # Chunks
-
-    def chunks(self, chunk_ids: Sequence[int]) -> list[StoredChunk]:
-        """Chunks in the order of their ids as given; ids that are gone are left out."""
-        marks = ",".join("?" * len(chunk_ids))
         rows = self._read(
-            f"SELECT id, document_id, ordinal, search_text, body FROM chunk WHERE id IN ({marks})",
-            tuple(chunk_ids),
-        )
-        found = {row[0]: _stored_chunk(row) for row in rows}
-        return [found[i] for i in chunk_ids if i in found]
-
-    def document_chunks(self, document_id: int) -> list[StoredChunk]:
-        """All chunks of a document in order."""
-        rows = self._read(
-            "SELECT id, document_id, ordinal, search_text, body FROM chunk WHERE document_id = ? "
-            "ORDER BY ordinal",
+            "SELECT time, what, path FROM history WHERE document_id = ? ORDER BY id",
             (document_id,),
         )
-        return [_stored_chunk(row) for row in rows]
-
-    def chunk_ids(self, collection_id: int) -> list[int]:
-        """The ids of a collection's chunks, ascending."""
-        rows = self._read(
-            "SELECT c.id FROM chunk c JOIN document d ON d.id = c.document_id "
-            "WHERE d.collection_id = ? ORDER BY c.id",
-            (collection_id,),
-        )
-        return [row[0] for row in rows]
-
-    def count_chunks(self, collection_id: int) -> int:
-        """How many chunks a collection's documents have."""
-        rows = self._read(
-            "SELECT coalesce(sum(chunk_count), 0) FROM document WHERE collection_id = ?",
-            (collection_id,),
-        )
-        return int(rows[0][0])
-
-    def index_rows(
-        self, collection_id: int, *, document_id: int | None = None, batch: int = 500
-    ) -> Iterator[IndexRows]:
-        """What the search index needs, of all a collection or of one document.
-
-        Whole documents at a time, in batches of about ``batch`` rows: so few that they stay in
-        the processor's cache until they are taken in.
-        """
-        sizes = self._read(
-            "SELECT id, chunk_count FROM document "
-            "WHERE collection_id = ? AND (? IS NULL OR id = ?) ORDER BY id",
-            (collection_id, document_id, document_id),
-        )
-        group: list[int] = []
-        waiting = 0
-        for number, chunks in sizes:
-            group.append(number)
-            waiting += chunks
-            if waiting >= batch:
-                yield from self._rows_of(group)
-                group, waiting = [], 0
-        yield from self._rows_of(group)
-
-    def _rows_of(self, document_ids: Sequence[int]) -> Iterator[IndexRows]:
-        # CROSS keeps SQLite to this order, in which nothing has to be sorted.
-        rows = self._read(
-            "SELECT c.id, c.document_id, v.words, v.data, c.figure NOT NULL "
-            "FROM json_each(?) wanted "
-            "CROSS JOIN chunk c ON c.document_id = wanted.value "
-            "CROSS JOIN vector v ON v.chunk_id = c.id ORDER BY wanted.key, c.ordinal",
-            (json.dumps(list(document_ids)),),
-        )
-        if rows:
-            chunk_ids, documents, words, data, figures = zip(*rows, strict=True)
-            vectors = np.frombuffer(b"".join(data), dtype=np.float32).reshape(len(rows), -1)
-            yield IndexRows(
-                list(chunk_ids), list(documents), list(words), vectors, list(map(bool, figures))
-            )
+        if not rows:
+            return []
+        seal = self._seal_of(document_id)
+        return [(time, what, seal.open_text(path, "history")) for time, what, path in rows]
 
     # Followed folders
 
     def follow(self, collection_id: int, folder: str) -> None:
         """Remembers that a collection follows a folder."""
         with self._database.writing() as connection:
+            seal = self._keys.collection(connection, collection_id)
+            tag = seal.tag("folder", folder)
             connection.execute(
-                "INSERT OR IGNORE INTO followed VALUES (?, ?)", (collection_id, folder)
+                "INSERT OR IGNORE INTO followed VALUES (?, ?, ?)",
+                (collection_id, tag, seal.seal_text(folder, "folder", tag)),
             )
 
     def unfollow(self, collection_id: int, folder: str) -> None:
         """Forgets it; the documents stay."""
         with self._database.writing() as connection:
+            tag = self._keys.collection(connection, collection_id).tag("folder", folder)
             connection.execute(
-                "DELETE FROM followed WHERE collection_id = ? AND folder = ?",
-                (collection_id, folder),
+                "DELETE FROM followed WHERE collection_id = ? AND tag = ?", (collection_id, tag)
             )
 
     def followed(self, collection_id: int) -> list[str]:
         """The folders that a collection follows."""
         rows = self._read(
-            "SELECT folder FROM followed WHERE collection_id = ? ORDER BY folder", (collection_id,)
+            "SELECT tag, folder FROM followed WHERE collection_id = ?", (collection_id,)
         )
-        return [row[0] for row in rows]
+        if not rows:
+            return []
+        seal = self._collection_seal(collection_id)
+        return sorted(seal.open_text(folder, "folder", tag) for tag, folder in rows)
+
+    def _documents(self, collection_id: int, which: str, *values: int | str) -> list[Document]:
+        """Documents of one collection, as they come."""
+        rows = self._read(
+            f"SELECT {_DOCUMENT_COLUMNS}, d.details, k.wrapped FROM document d "
+            f"JOIN document_key k ON k.document_id = d.id WHERE {which}",
+            values,
+        )
+        if not rows:
+            return []
+        collection = self._collection_seal(collection_id)
+        found = []
+        for *columns, sealed, wrapped in rows:
+            facts = dict(zip(_DOCUMENT_FACTS, columns, strict=True))
+            details = open_details(collection, facts["id"], sealed, wrapped)
+            found.append(Document(**facts, **details._asdict()))
+        return found
 
 
-_DOCUMENT_COLUMNS = (
-    "id, collection_id, name, title, path, media_type, content_hash, bytes, modified, added, "
-    "password, warnings, page_count, ocr_pages, unreadable_pages, chunk_count, model"
-)
-
-
-def _document(row: Sequence[Any]) -> Document:
-    values = list(row)
-    values[11] = tuple(json.loads(values[11]))
-    return Document(*values)
-
-
-def _stored_chunk(row: Sequence[Any]) -> StoredChunk:
-    chunk_id, document_id, ordinal, search_text, body = row
-    return StoredChunk(chunk_id, document_id, unpack_chunk(ordinal, search_text, body))
+# The columns of a document that tell nothing of its content, by their names in `Document`.
+_DOCUMENT_FACTS = {
+    "id": "id",
+    "collection_id": "collection_id",
+    "media_type": "media_type",
+    "bytes": "bytes",
+    "modified": "modified",
+    "added": "added",
+    "pages": "page_count",
+    "ocr_pages": "ocr_pages",
+    "unreadable": "unreadable_pages",
+    "chunks": "chunk_count",
+    "model": "model",
+}
+_DOCUMENT_COLUMNS = ", ".join(f"d.{column}" for column in _DOCUMENT_FACTS.values())

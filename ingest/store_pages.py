@@ -6,13 +6,15 @@ or searching.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from typing import Any
 
 from ingest.codec import unpack_figure, unpack_lines
 from ingest.database import Database
 from ingest.errors import StoreError
-from ingest.records import PageState, StoredFigure
+from ingest.records import Details, PageState, StoredFigure
+from ingest.sealing import CollectionSeal, ContentKeys, OwnSeal
 from ingest.store_writing import put_reading
 from ingest.types import Box, Figure, Line, Page, Reading, TextSource
 
@@ -23,6 +25,7 @@ class PageStore:
     """Reads and writes by document and page."""
 
     _database: Database
+    _keys: ContentKeys
 
     # Pages
 
@@ -38,13 +41,19 @@ class PageStore:
     def unreadable_pages(self, collection_id: int) -> list[tuple[int, str, int, str]]:
         """Document id, name, page and reason of every page that could not be read."""
         rows = self._read(
-            "SELECT d.id, d.name, p.number, p.unreadable FROM page p "
-            "JOIN document d ON d.id = p.document_id "
-            "WHERE d.collection_id = ? AND d.unreadable_pages > 0 AND p.unreadable <> '' "
-            "ORDER BY d.name, p.number",
+            "SELECT d.id, d.details, k.wrapped, p.number, p.unreadable FROM page p "
+            "JOIN document d ON d.id = p.document_id JOIN document_key k ON k.document_id = d.id "
+            "WHERE d.collection_id = ? AND d.unreadable_pages > 0 AND p.unreadable <> ''",
             (collection_id,),
         )
-        return [tuple(row) for row in rows]
+        if not rows:
+            return []
+        collection = self._collection_seal(collection_id)
+        found = [
+            (number, open_details(collection, number, sealed, wrapped).name, page, reason)
+            for number, sealed, wrapped, page, reason in rows
+        ]
+        return sorted(found, key=lambda row: row[1:3])
 
     def page_lines(self, document_id: int, number: int) -> tuple[Line, ...]:
         """A page's lines in reading order."""
@@ -57,7 +66,7 @@ class PageStore:
                 "The document has no such page.",
                 f"It has {len(self.page_states(document_id))}.",
             )
-        return unpack_lines(rows[0][0])
+        return unpack_lines(self._seal_of(document_id).open(rows[0][0], "page", number))
 
     def pages(self, document_id: int) -> list[Page]:
         """A document's pages with their lines."""
@@ -66,8 +75,17 @@ class PageStore:
             "ORDER BY number",
             (document_id,),
         )
+        if not rows:
+            return []
+        seal = self._seal_of(document_id)
         return [
-            Page(number, width, height, unpack_lines(lines), unreadable)
+            Page(
+                number,
+                width,
+                height,
+                unpack_lines(seal.open(lines, "page", number)),
+                unreadable,
+            )
             for number, width, height, lines, unreadable in rows
         ]
 
@@ -80,7 +98,10 @@ class PageStore:
             "ORDER BY number",
             (document_id, page, page),
         )
-        return [_stored_figure(row) for row in rows]
+        if not rows:
+            return []
+        seal = self._seal_of(document_id)
+        return [_stored_figure(seal, row) for row in rows]
 
     def figure(self, document_id: int, number: int) -> Figure | None:
         """One figure by its number; None if there is none."""
@@ -88,7 +109,7 @@ class PageStore:
             f"SELECT {_FIGURE} FROM figure WHERE document_id = ? AND number = ?",
             (document_id, number),
         )
-        return _stored_figure(rows[0]).figure if rows else None
+        return _stored_figure(self._seal_of(document_id), rows[0]).figure if rows else None
 
     # Readings
 
@@ -104,8 +125,15 @@ class PageStore:
             "ORDER BY source, author",
             (document_id, page),
         )
+        seal = self._seal_of(document_id)
         found = [
-            Reading(page, TextSource(source), unpack_lines(lines), author, made)
+            Reading(
+                page,
+                TextSource(source),
+                unpack_lines(seal.open(lines, "reading", page, source, author)),
+                author,
+                made,
+            )
             for source, author, made, lines in rows
         ]
         if own and all(reading.source is TextSource.MODEL for reading in found):
@@ -127,7 +155,9 @@ class PageStore:
             raise ValueError(f"not every line of this reading is from {reading.source.value}")
         self.page_lines(document_id, reading.page)  # says so when there is no such page
         with self._database.writing() as connection:
-            put_reading(connection, document_id, reading)
+            put_reading(
+                connection, self._keys.document(connection, document_id), document_id, reading
+            )
 
     # Files
 
@@ -141,16 +171,39 @@ class PageStore:
 
     def _pieces(self, document_id: int, kind: str) -> bytes:
         rows = self._read(
-            "SELECT data FROM original WHERE document_id = ? AND kind = ? ORDER BY piece",
+            "SELECT piece, data FROM original WHERE document_id = ? AND kind = ? ORDER BY piece",
             (document_id, kind),
         )
-        return b"".join(row[0] for row in rows)
+        if not rows:
+            return b""
+        seal = self._seal_of(document_id)
+        return b"".join(seal.open(data, "original", kind, piece) for piece, data in rows)
+
+    # Keys
+
+    def _seal_of(self, document_id: int) -> OwnSeal:
+        with self._database.reading() as connection:
+            return self._keys.document(connection, document_id)
+
+    def _collection_seal(self, collection_id: int) -> CollectionSeal:
+        with self._database.reading() as connection:
+            return self._keys.collection(connection, collection_id)
 
     def _read(self, query: str, values: tuple[Any, ...] = ()) -> list[Any]:
         with self._database.reading() as connection:
             return connection.execute(query, values).fetchall()
 
 
-def _stored_figure(row: Sequence[Any]) -> StoredFigure:
-    document_id, number, page, x0, y0, x1, y1, kind, body = row
+def open_details(
+    collection: CollectionSeal, document_id: int, sealed: bytes, wrapped: bytes
+) -> Details:
+    """What `ingest.store_writing.put_details` has written."""
+    seal = collection.own("document", document_id, wrapped)
+    details = Details(*json.loads(seal.open(sealed, "document", document_id)))
+    return details._replace(warnings=tuple(details.warnings))
+
+
+def _stored_figure(seal: OwnSeal, row: Sequence[Any]) -> StoredFigure:
+    document_id, number, page, x0, y0, x1, y1, kind, sealed = row
+    body = seal.open(sealed, "figure", number)
     return StoredFigure(document_id, number, unpack_figure(page, Box(x0, y0, x1, y1), kind, body))

@@ -7,11 +7,14 @@ another content. Each cell is a transaction of its own: what was put survives a 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from ingest.database import Database
 from ingest.errors import StoreError
 from ingest.records import CellMark, StoredCell, StoredSheet
+from ingest.sealing import ContentKeys
+from ingest.store_writing import note_removal, put_sheet_texts, sealed_cell
 
 _SHEET = "SELECT id, collection_id, title, created, fields, settings FROM sheet"
 
@@ -20,11 +23,12 @@ class SheetStore:
     """Reads and writes by sheet and cell."""
 
     _database: Database
+    _keys: ContentKeys
 
     def sheets(self, collection_id: int) -> list[StoredSheet]:
         """A collection's sheets, the oldest first."""
         query = f"{_SHEET} WHERE collection_id = ? ORDER BY id"
-        return [StoredSheet(*row) for row in self._select(query, (collection_id,))]
+        return [self._sheet(row) for row in self._select(query, (collection_id,))]
 
     def sheet(self, sheet_id: int) -> StoredSheet:
         """One sheet.
@@ -35,7 +39,7 @@ class SheetStore:
         rows = self._select(f"{_SHEET} WHERE id = ?", (sheet_id,))
         if not rows:
             raise _no_sheet(sheet_id)
-        return StoredSheet(*rows[0])
+        return self._sheet(rows[0])
 
     def put_sheet(
         self, collection_id: int, title: str, created: str, fields: str, settings: str
@@ -56,9 +60,11 @@ class SheetStore:
             connection.execute(
                 "INSERT INTO sheet (collection_id, title, created, fields, settings) "
                 "VALUES (?, ?, ?, ?, ?)",
-                (collection_id, title, created, fields, settings),
+                (collection_id, b"", created, b"", b""),
             )
             sheet_id = int(connection.last_insert_rowid())
+            seal = self._keys.collection(connection, collection_id)
+            put_sheet_texts(connection, seal, sheet_id, title, fields, settings)
         return self.sheet(sheet_id)
 
     def remove_sheet(self, sheet_id: int) -> None:
@@ -70,22 +76,29 @@ class SheetStore:
         self.sheet(sheet_id)
         with self._database.writing() as connection:
             connection.execute("DELETE FROM sheet WHERE id = ?", (sheet_id,))
+            note_removal(connection)
 
     def cells(self, sheet_id: int) -> list[StoredCell]:
         """A sheet's cells by document and field."""
-        rows = self._select(
-            "SELECT document_id, field, made, content_hash, body FROM cell WHERE sheet_id = ? "
-            "ORDER BY document_id, field",
-            (sheet_id,),
-        )
-        return [StoredCell(*row) for row in rows]
+        return [
+            StoredCell(
+                document_id,
+                field,
+                made,
+                seal.open_text(content, "cell of", sheet_id, field),
+                seal.open(body, "cell", sheet_id, field),
+            )
+            for document_id, field, seal, content, made, body in self._cells(
+                sheet_id, "made", "body"
+            )
+        ]
 
     def cell_marks(self, sheet_id: int) -> list[CellMark]:
         """Which cells a sheet has, without what they hold."""
-        rows = self._select(
-            "SELECT document_id, field, content_hash FROM cell WHERE sheet_id = ?", (sheet_id,)
-        )
-        return [CellMark(*row) for row in rows]
+        return [
+            CellMark(document_id, field, seal.open_text(content, "cell of", sheet_id, field))
+            for document_id, field, seal, content in self._cells(sheet_id)
+        ]
 
     def put_cell(self, sheet_id: int, new: StoredCell) -> bool:
         """Keeps a cell; one that was there gives way. False where its document was removed.
@@ -106,9 +119,48 @@ class SheetStore:
             if not documents:
                 return False
             connection.execute(
-                "INSERT OR REPLACE INTO cell VALUES (?, ?, ?, ?, ?, ?)", (sheet_id, *new)
+                "INSERT OR REPLACE INTO cell VALUES (?, ?, ?, ?, ?, ?)",
+                (
+                    sheet_id,
+                    new.document_id,
+                    new.field,
+                    new.made,
+                    *sealed_cell(self._keys.document(connection, new.document_id), sheet_id, new),
+                ),
             )
         return True
+
+    def _sheet(self, row: Sequence[Any]) -> StoredSheet:
+        number, collection_id, title, created, fields, settings = row
+        with self._database.reading() as connection:
+            seal = self._keys.collection(connection, collection_id)
+        return StoredSheet(
+            number,
+            collection_id,
+            seal.open_text(title, "sheet", number),
+            created,
+            seal.open_text(fields, "fields", number),
+            seal.open_text(settings, "settings", number),
+        )
+
+    def _cells(self, sheet_id: int, *columns: str) -> list[tuple[Any, ...]]:
+        """Document, field, the document's key, the sealed hash, and more columns of each cell."""
+        names = "".join(f", c.{name}" for name in columns)
+        rows = self._select(
+            "SELECT c.document_id, c.field, d.collection_id, k.wrapped, c.content_hash"
+            f"{names} FROM cell c JOIN document d ON d.id = c.document_id "
+            "JOIN document_key k ON k.document_id = d.id "
+            "WHERE c.sheet_id = ? ORDER BY c.document_id, c.field",
+            (sheet_id,),
+        )
+        if not rows:
+            return []
+        with self._database.reading() as connection:
+            collection = self._keys.collection(connection, rows[0][2])
+        return [
+            (document_id, field, collection.own("document", document_id, wrapped), *rest)
+            for document_id, field, _, wrapped, *rest in rows
+        ]
 
     def _select(self, query: str, values: tuple[Any, ...]) -> list[Any]:
         with self._database.reading() as connection:

@@ -113,10 +113,10 @@ def remove_conversation(
             question = f"Remove “{one_line(info.title)}” with its {answers}?"
             typer.confirm(question, abort=True, err=True)
         workspace.remove_conversation(conversation)
-    if json_:
-        print_json({"removed": conversation_fields(info)})
-    else:
-        say(f"Removed “{one_line(info.title)}” with {answers}.")
+        if json_:
+            print_json({"removed": conversation_fields(info)})
+        else:
+            say(f"Removed “{one_line(info.title)}” with {answers}.")
 
 
 @conversations.command("search")

@@ -129,10 +129,10 @@ def remove(
         removed = workspace.document(number)
         for _ in workspace.remove(number):
             pass
-    if json_:
-        print_json({"removed": document_fields(removed)})
-    else:
-        say(f"Removed {removed.name}.")
+        if json_:
+            print_json({"removed": document_fields(removed)})
+        else:
+            say(f"Removed {removed.name}.")
 
 
 def _remove_collection(name: str, *, yes: bool, json_: bool) -> None:
@@ -152,10 +152,10 @@ def _remove_collection(name: str, *, yes: bool, json_: bool) -> None:
             question = f"Remove the collection {name} and its {documents} from the library?"
             typer.confirm(question, abort=True, err=True)
         workspace.remove_collection(name)
-    if json_:
-        print_json({"removed_collection": collection_fields(found)})
-    else:
-        say(f"Removed the collection {name} with {documents}.")
+        if json_:
+            print_json({"removed_collection": collection_fields(found)})
+        else:
+            say(f"Removed the collection {name} with {documents}.")
 
 
 @app.command()

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from app.cli.options import DEFAULT_COLLECTION
-from app.cli.output import stderr
+from app.cli.output import print_error, stderr
 from app.cli.program import State
 from app.cli.secrets import (
     instead_of_keyring,
@@ -28,12 +28,14 @@ from app.core.locations import (
     check_new_library,
     check_vault,
 )
-from ingest.errors import IngestError
+from ingest.errors import IngestError, StoreFull
 
 if TYPE_CHECKING:  # loaded when first needed: the window's process never needs it
     from app.core.workspace import Workspace
 
 _NAMED = 10
+_CLEANING = "Cleaning up after what was removed. Ctrl-C leaves it for the next command."
+_SLOW_BYTES = 64 << 20  # of a vault that is not cleaned up in a moment
 
 
 @contextmanager
@@ -59,6 +61,7 @@ def open_workspace(*, create: bool = False) -> Iterator[Workspace]:
             workspace = patiently(instead, lambda source: Workspace.open(folder, source))
     try:
         yield workspace
+        _clean_up(workspace)
     finally:
         workspace.close()
 
@@ -85,6 +88,20 @@ def _check_there(folder: Path, *, create: bool = False) -> None:
         raise IngestError(
             str(folder), f"There is no library at {folder} yet.", "`muniment add PATH` makes one."
         )
+
+
+def _clean_up(workspace: Workspace) -> None:
+    """Goes over the files after what was removed, now or in a run that was interrupted."""
+    if not workspace.has_remains:
+        return
+    if (workspace.folder / VAULT_FILE).stat().st_size >= _SLOW_BYTES:
+        stderr.print(_CLEANING)
+    try:
+        workspace.erase_remains()
+    except KeyboardInterrupt:
+        stderr.print("Left for the next command.")
+    except StoreFull as error:
+        print_error(error)
 
 
 def _create(folder: Path) -> Workspace:

@@ -165,10 +165,10 @@ def remove_table(
             question = f"Remove “{one_line(info.title)}” with its {cells}?"
             typer.confirm(question, abort=True, err=True)
         workspace.remove_table(table)
-    if json_:
-        print_json({"removed": info_fields(info)})
-    else:
-        say(f"Removed “{one_line(info.title)}” with {cells}.")
+        if json_:
+            print_json({"removed": info_fields(info)})
+        else:
+            say(f"Removed “{one_line(info.title)}” with {cells}.")
 
 
 @tables.command("presets")

@@ -47,7 +47,14 @@ class LibraryIndex:
             return self._index, self._models.embedder
 
     def move_to(self, uri: str) -> None:
-        """Keeps the index at ``uri`` (an encrypted volume), or in memory when empty."""
+        """Keeps the index at ``uri`` (an encrypted volume), or in memory when empty.
+
+        Nothing of this library's is left where it was before.
+        """
+        older = self._store.setting(_PLACE)
+        if older and older != uri:
+            with self._lock:
+                self._at(older).erase(())
         self._store.set_setting(_PLACE, uri)
         self.forget()
 
@@ -79,6 +86,22 @@ class LibraryIndex:
                 self._index.remove_collection(collection_id)
             self._filled.discard(collection_id)
 
+    def erase(self) -> None:
+        """Leaves nothing of removed documents and collections in an index that is on a disk.
+
+        One in memory has forgotten them already.
+        """
+        uri = self._store.setting(_PLACE)
+        if not uri:
+            return
+        with self._lock:
+            index = self._index or self._at(uri)
+            kept = {collection.id for collection in self._store.collections()}
+            for collection_id in sorted(kept):
+                gone = index.chunk_ids(collection_id) - set(self._store.chunk_ids(collection_id))
+                index.remove_chunks(collection_id, sorted(gone))
+            index.erase(kept)
+
     def optimize(self, collection_id: int) -> None:
         """Makes searching quick again after many changes."""
         with self._lock:
@@ -96,6 +119,11 @@ class LibraryIndex:
             dimension = loading.result().dimension
         uri = self._store.setting(_PLACE)
         return SearchIndex(uri, dimension=dimension) if uri else MemoryIndex(dimension=dimension)
+
+    def _at(self, uri: str) -> SearchIndex:
+        from ingest.index import SearchIndex
+
+        return SearchIndex(uri, dimension=self._models.embedder.dimension)
 
     def _check_models(self, collection_id: int) -> None:
         model = self._models.embedder.model

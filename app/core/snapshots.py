@@ -34,7 +34,11 @@ class SnapshotsState:
 
 
 class LibrarySnapshots:
-    """The snapshots of one library. Their key comes from the library's (HKDF, RFC 5869)."""
+    """The snapshots of one library.
+
+    Their key comes from the library's (HKDF, RFC 5869) and from a secret of the document's that is
+    destroyed with it, so that files that could not be deleted, or not wholly, tell nothing.
+    """
 
     def __init__(self, folder: Path, data_key: bytes | bytearray, store: Store) -> None:
         self._where = folder / _FOLDER
@@ -54,10 +58,13 @@ class LibrarySnapshots:
             raise StoreError(str(self._where), "The library was closed.", "Open it again.")
         return SnapshotPlace(str(self._where), bytes(self._key), self._limit_mib() << 20)
 
-    @staticmethod
-    def owner(document_id: int) -> str:
-        """The name a document's snapshots are kept under."""
-        return f"document {document_id}"
+    def owner(self, document_id: int) -> str:
+        """The name a document's snapshots are kept under, which holds the document's secret.
+
+        Raises:
+            StoreError: there is no such document.
+        """
+        return f"document {document_id} {self._store.document_secret(document_id)}"
 
     def has(self, document_id: int) -> bool:
         """Whether anything was kept of a document, by whatever model."""
@@ -87,6 +94,7 @@ class LibrarySnapshots:
         folder = SnapshotFolder(self.place)
         for document_id in document_ids:
             folder.forget(self.owner(document_id))
+            folder.forget(f"document {document_id}")  # before format 6 of the vault
 
     def forget_all(self) -> int:
         """Deletes all snapshots; gives how many files there were."""

@@ -189,8 +189,6 @@ def check_new(source: NewKey, subject: str) -> None:
     """
     if not isinstance(source, Passphrase):
         return
-    if problem := policy.passphrase_problem(source.text):
-        raise BadKeySource(subject, problem, "Choose a longer one, best several words.")
     length = len(unicodedata.normalize("NFC", source.text))
     if length < LEAST_CHARACTERS:
         raise BadKeySource(
@@ -199,6 +197,8 @@ def check_new(source: NewKey, subject: str) -> None:
             f"{length}.",
             "Choose a longer one, best several words.",
         )
+    if problem := policy.passphrase_problem(source.text):
+        raise BadKeySource(subject, problem, "Choose a longer one, best several words.")
 
 
 def policy_escrow() -> EscrowPublicKey | None:

@@ -193,6 +193,25 @@ class Workspace(TableExporting, PageExporting, AuditExporting, Transcribing):
             )
         self._index.remove_collection(collection.id)
 
+    @property
+    def has_remains(self) -> bool:
+        """Whether something was removed that `erase_remains` has not cleaned up after yet."""
+        return self._store.has_remains and not self._store.read_only
+
+    def erase_remains(self, stop: threading.Event | None = None) -> bool:
+        """Cleans up after what was removed; see `ingest.erasing`. Whether nothing is left.
+
+        What is removed is gone from all lists and answers at once, and its keys are destroyed; this
+        goes over the files. It may take a while, and goes on the next time where ``stop`` was set.
+
+        Raises:
+            StoreFull: there is no room for it.
+        """
+        if not self.has_remains:
+            return True
+        self._index.erase()
+        return self._store.erase_remains(stop.is_set if stop else lambda: False)
+
     def documents(self, collection: str) -> list[DocumentInfo]:
         """A collection's documents by name."""
         found = self._store.collection(collection)

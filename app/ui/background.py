@@ -19,6 +19,7 @@ from queue import SimpleQueue
 from typing import Any, Protocol
 
 from app.core import offline, process_guard
+from app.ui.cleaner import Cleaner
 from app.ui.failures import failure_of
 from app.ui.follower import Follower, FollowingMaker, SerialWriter
 from app.ui.messages import (
@@ -95,7 +96,7 @@ def main(connection: Connection) -> None:
         os.nice(5)  # the window comes first
     # Ctrl+C in a terminal reaches the whole group; the window tells this process when to end.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    serve(connection, _opener(), _following)
+    serve(connection, _opener(), _following, Cleaner)
     _end()
 
 
@@ -103,11 +104,13 @@ def serve(
     connection: Connection,
     open_workspace: Callable[[Open], Closable],
     follow: FollowingMaker | None = None,
+    clean: Callable[[Any, Callable[[object], None]], Cleaner] | None = None,
 ) -> None:
     """Opens a library when the window says which, then serves until Close or end of file.
 
     A library that cannot be opened is told, and another order awaited. ``follow`` makes what
-    follows the library's folders, or returns None when there are none.
+    follows the library's folders, or returns None when there are none; ``clean`` makes what cleans
+    up after removals.
     """
     try:
         workspace = _opened(connection, open_workspace)
@@ -118,6 +121,7 @@ def serve(
     server = Server(workspace, connection.send)
     if follow is not None:
         server.follow(follow)
+    cleaner = clean(workspace, server.send) if clean is not None else None
     try:
         server.send(Opened())
         while True:
@@ -128,6 +132,8 @@ def serve(
     except (EOFError, OSError):
         return  # the window is gone; what was committed stays
     finally:
+        if cleaner is not None:
+            cleaner.stop(_CLOSE_SECONDS)
         server.close()
 
 

@@ -1,7 +1,11 @@
-"""What the window remembers between starts: nothing that tells of a document."""
+"""What the window remembers between starts: nothing that tells of a document.
+
+Qt's file dialogs remember, for all programs together, the folders that were last chosen from.
+"""
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from PySide6.QtCore import QByteArray, QSettings, QStandardPaths
@@ -15,6 +19,28 @@ def settings_file() -> Path:
 
 LOCK_MINUTES = (5, 15, 30, 60, 0)  # to choose from; 0 is never
 _DEFAULT_LOCK = 15
+
+# What Qt keeps by itself, under a name of its own, when a file dialog is closed.
+_OF_DIALOGS = "QtProject", ("FileDialog/lastVisited", "FileDialog/history")
+
+
+def keep_no_folders() -> None:
+    """Keeps Qt from writing down which folders were chosen from. Before the first dialog."""
+    # Where settings are files, they go nowhere. On Windows they are in the registry, whatever
+    # the path; `forget_folders` clears them there.
+    formats = QSettings.Format.NativeFormat, QSettings.Format.IniFormat
+    for kind in formats:
+        QSettings.setPath(kind, QSettings.Scope.UserScope, os.devnull)
+
+
+def forget_folders() -> None:
+    """Removes what Qt has written down where it could not be kept from it."""
+    if os.name != "nt":
+        return
+    name, keys = _OF_DIALOGS
+    kept = QSettings(QSettings.Scope.UserScope, name)
+    for key in keys:
+        kept.remove(key)
 
 
 class Settings:

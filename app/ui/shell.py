@@ -17,13 +17,14 @@ from app.ui.failures import failure_of
 from app.ui.main_window import MainWindow
 from app.ui.messages import Failure, Open
 from app.ui.session import IdleWatch, SessionWatch, ask_for_session_messages
-from app.ui.settings import Settings, settings_file
+from app.ui.settings import Settings, forget_folders, keep_no_folders, settings_file
 from app.ui.unlock_dialog import UnlockDialog
 
 
 def make_application() -> QApplication:
     """The Qt application in the system's theme."""
     application = QApplication(sys.argv[:1])
+    keep_no_folders()
     application.setApplicationName("muniment")
     application.setApplicationDisplayName("Muniment")
     application.setDesktopFileName("muniment")
@@ -110,6 +111,7 @@ class Shell(QObject):
         self.start(key)
         self._application.exec()
         self.bridge.close()
+        forget_folders()
         return self._exit_code
 
     def show_unforeseen(

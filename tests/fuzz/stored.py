@@ -26,7 +26,7 @@ def _bodies(data: bytes) -> None:
     packed = zlib.compress(body, 1) if kind.isupper() else body
     match kind.lower():
         case b"c":
-            codec.unpack_chunk(0, "", packed)
+            codec.unpack_chunk(0, packed)
         case b"f":
             codec.unpack_figure(1, _BOX, FigureKind.CHART.value, packed)
         case b"m":

@@ -282,21 +282,14 @@ def test_pages_are_marked_with_the_confidence_of_their_ocr(store: Store) -> None
 
 
 def test_a_library_of_the_first_format_is_brought_up_to_date(tmp_path: Path) -> None:
-    from ingest import store_writing
-
+    new = new_document()
     with older(tmp_path, KEY, 1) as old:
-        collection = old.add_collection("Matter")
-        with old._database.writing() as connection:
-            new = new_document()
-            document_id = store_writing.put_document(connection, collection.id, new, None)
-            page = new_document().pages[0]
-            connection.execute(
-                "INSERT INTO page VALUES (?, 1, 100.0, 200.0, '', ?)",
-                (document_id, store_writing.pack_lines(page.lines)),  # type: ignore[attr-defined]
-            )
+        collection_id = old.collection("Matter")
+        document_id = old.document(collection_id, new)
     store = Store(tmp_path, KEY)
     assert store._read("PRAGMA user_version")[0][0] == VERSION
-    assert [state.confidence for state in store.page_states(document_id)] == [0.9]
+    assert [state.confidence for state in store.page_states(document_id)] == [0.9, None]
+    assert [s.chunk for s in store.document_chunks(document_id)] == list(new.chunks)
     assert store.figures(document_id) == []
-    assert store.readings(document_id, 1) == [Reading(1, TextSource.OCR, page.lines)]
+    assert store.readings(document_id, 1) == [Reading(1, TextSource.OCR, new.pages[0].lines)]
     store.close()

@@ -135,8 +135,8 @@ def test_nothing_of_a_conversation_is_readable_or_kept_by_chance(
 
 def test_a_library_of_the_second_format_is_brought_up_to_date(tmp_path: Path) -> None:
     with older(tmp_path, KEY, 2) as old:
-        matter = old.add_collection("Matter").id
-        number = old.put(matter, document()).id
+        matter = old.collection("Matter")
+        number = old.document(matter, document())
     store = Store(tmp_path, KEY)
     assert store._read("PRAGMA user_version")[0][0] == VERSION
     assert [d.id for d in store.documents(matter)] == [number]

@@ -97,13 +97,12 @@ def test_nothing_of_a_table_is_readable(tmp_path: Path, store: Store, matter: in
 
 def test_a_library_of_the_third_format_is_brought_up_to_date(tmp_path: Path) -> None:
     with older(tmp_path, KEY, 3) as old:
-        matter = old.add_collection("Matter").id
-        number = old.put(matter, document()).id
-        exchange = NewExchange(FIRST, "words", b"body", [number])
-        kept = old.put_exchange(matter, exchange, conversation=None, title="Who pays?")
+        matter = old.collection("Matter")
+        number = old.document(matter, document())
+        kept = old.exchange(matter, "Who pays?", NewExchange(FIRST, "words", b"body", [number]))
     store = Store(tmp_path, KEY)
     assert store._read("PRAGMA user_version") == [(VERSION,)]
-    assert store.exchange(kept.id) == kept
+    assert store.exchange(kept).body == b"body"
     made = sheet(store, matter)
     assert store.put_cell(made.id, cell(number))
     store.remove(number)

@@ -175,8 +175,8 @@ def test_a_library_that_cannot_be_written_is_read_unless_a_record_is_required(
 ) -> None:
     library(tmp_path, key).close()
 
-    def read_only(folder: Path, data_key: bytes) -> Store:
-        return Store(folder, data_key, read_only=True)
+    def read_only(folder: Path, data_key: bytes, *, cipher: str) -> Store:
+        return Store(folder, data_key, cipher=cipher, read_only=True)
 
     monkeypatch.setattr("app.core.workspace.Store", read_only)
     with library(tmp_path, key) as workspace:
@@ -362,7 +362,7 @@ def test_a_library_of_the_fourth_format_begins_a_log(tmp_path: Path, key: KeyFil
     folder = tmp_path / "library"
     data_key = create_keys(folder, key)
     with older(folder, data_key, 4) as old:
-        old.add_collection("Matter")
+        old.collection("Matter")
     with Workspace.open(folder, key) as workspace:
         assert kinds(workspace) == [What.LOG_BEGUN, What.LIBRARY_UNLOCKED]
         assert workspace.audit.verify().problems == ()

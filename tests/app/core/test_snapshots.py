@@ -14,7 +14,7 @@ import pytest
 from app.core.events import DocumentAdded
 from app.core.vault import KeyFile
 from app.core.workspace import Workspace
-from engine.snapshot_folder import DamagedSnapshot, SnapshotFile, SnapshotFolder
+from engine.snapshot_folder import DamagedSnapshot, SnapshotFolder
 from ingest.errors import IngestError, StoreError
 from tests.app.program import Program
 
@@ -36,8 +36,9 @@ def add(workspace: Workspace, path: Path, collection: str = "Ferries") -> int:
 def keep(workspace: Workspace, document: int, size: int = 1000, at: int = 0) -> Path:
     """A snapshot of a document, last used at a time."""
     folder = SnapshotFolder(workspace.snapshots.place)
-    path = folder.path(workspace.snapshots.owner(document), b"a model")
-    with folder.open(path) as file:
+    owner = workspace.snapshots.owner(document)
+    path = folder.path(owner, b"a model")
+    with folder.open(path, owner) as file:
         file.append(1, bytes(size))
     os.utime(path, (at, at))
     return path
@@ -66,7 +67,8 @@ def test_closing_wipes_the_keys_and_nothing_is_written_with_what_is_left(tmp_pat
 
 
 def test_the_limit_holds_and_is_remembered(workspace: Workspace, tmp_path: Path) -> None:
-    paths = [keep(workspace, i, 600 << 10, at=1000 - i) for i in range(3)]
+    documents = [add(workspace, tmp_path / f"{name}.txt") for name in ("one", "two", "three")]
+    paths = [keep(workspace, i, 600 << 10, at=1000 - i) for i in documents]
     assert workspace.snapshots.state.files == 3
     workspace.snapshots.limit(1)
     assert [path.exists() for path in paths] == [True, False, False]
@@ -79,18 +81,24 @@ def test_the_limit_holds_and_is_remembered(workspace: Workspace, tmp_path: Path)
         assert again.snapshots.state.nbytes == 0
 
 
-def test_another_library_reads_nothing_of_them(workspace: Workspace, tmp_path: Path) -> None:
-    path = keep(workspace, 1)
-    with (
-        Workspace.open(tmp_path / "other", KeyFile(tmp_path / "key"), create=True) as other,
-        SnapshotFile(path, other.snapshots.place.key) as file,
-        pytest.raises(DamagedSnapshot),
-    ):
-        file.read(0)
+def test_neither_another_library_nor_another_document_reads_them(
+    workspace: Workspace, tmp_path: Path
+) -> None:
+    one, two = (add(workspace, tmp_path / f"{name}.txt") for name in ("one", "two"))
+    path = keep(workspace, one)
+    with Workspace.open(tmp_path / "other", KeyFile(tmp_path / "key"), create=True) as other:
+        place, elsewhere = workspace.snapshots.place, other.snapshots.place
+    owners = workspace.snapshots.owner(one), workspace.snapshots.owner(two)
+    with SnapshotFolder(place).open(path, owners[0]) as file:
+        assert file.read(0) == bytes(1000)
+    # What the library's own key gives without the document's secret is not enough.
+    for folder, owner in ((elsewhere, owners[0]), (place, owners[1]), (place, f"document {one}")):
+        with SnapshotFolder(folder).open(path, owner) as file, pytest.raises(DamagedSnapshot):
+            file.read(0)
 
 
 def test_the_command_line_shows_limits_and_clears(workspace: Workspace, tmp_path: Path) -> None:
-    keep(workspace, 1)
+    keep(workspace, add(workspace, tmp_path / "one.txt"))
     workspace.close()
     program = Program(tmp_path)
     assert "1 snapshot, 0.0 of 10,240 MiB." in program.run("snapshots").stdout
