@@ -312,8 +312,8 @@ def test_an_older_format(tmp_path: Path, stick: Path) -> None:
     """Backed up and checked as it is; brought up to date where it is restored."""
     folder = tmp_path / "library"
     data_key = create_keys(folder, PASSPHRASE, cost=CHEAP)
-    with older(folder, data_key, VERSION - 1) as store:
-        store.put(store.add_collection("Matter").id, whole_document("old.pdf"))
+    with older(folder, data_key, VERSION - 1) as old:
+        old.document(old.collection("Matter"), whole_document("old.pdf"))
     path = made(folder, data_key, stick, verify=True)
     checked = list(check_backup(path, key_of))[-1]
     assert isinstance(checked, Checked) and checked.sound and "older version" in checked.note
