@@ -7,7 +7,7 @@ SHELL := /bin/bash
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: help setup run test lint format proofs bench screenshots samples docs lock clean
+.PHONY: help setup run test lint format proofs faults bench screenshots samples docs lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -36,6 +36,9 @@ format: $(READY) ## let ruff put the style right
 
 proofs: $(READY) ## prove that nothing leaves: under strace and in a network without an outside
 	@$(BIN)/python -m tests.proofs
+
+faults: $(READY) ## kill, fill and cut the power at N random points of each operation (N=200)
+	@$(BIN)/python -m tests.faults --kills $(or $(N),200) --full $(or $(N),200) --cuts $(or $(N),200)
 
 bench: $(READY) ## measure parsing, ingest and search beside the bare parts (DIR=folder of PDFs)
 	@$(BIN)/python -m tests.bench $(if $(DIR),--documents "$(DIR)")

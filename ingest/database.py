@@ -43,18 +43,27 @@ class Database:
         *,
         cipher: str = "chacha20",
         read_only: bool = False,
+        beside: bool = False,
+        name: str = FILE_NAME,
     ) -> None:
         """Opens ``folder``'s vault, creating and migrating it when it may be written.
 
         ``cipher`` is a name of SQLite3 Multiple Ciphers, one that authenticates each page:
-        ``chacha20`` or ``sqlcipher``.
+        ``chacha20`` or ``sqlcipher``. ``beside``: only reads, and also while another program
+        holds the library; what that one commits meanwhile is seen by the next transaction, and
+        nothing is migrated: ``format`` says of which version the file is. ``name``: of a vault
+        that is kept under another one.
 
         Raises:
             StoreBusy, WrongKey, NewerStore, StoreReadOnly, StoreFull, StoreError.
         """
-        self.path = folder / FILE_NAME
+        self.path = folder / name
         self._cipher = cipher
-        self.read_only = read_only or not _writable(folder)
+        writable = not read_only and _writable(folder)
+        self.read_only = beside or not writable
+        self._beside = beside and writable
+        self._as_it_is = beside
+        self.format = 0
         self._lock_file = None if self.read_only else _take_lock(folder)
         self._write_lock = threading.RLock()
         self._read_lock = threading.RLock()
@@ -139,6 +148,21 @@ class Database:
         with self._read_lock, explained(self.path):
             yield self._reader
 
+    @contextlib.contextmanager
+    def snapshot(self) -> Iterator[apsw.Connection]:
+        """One state of what is committed for all that is read within, whatever others commit.
+
+        For a file that is opened ``beside`` or to be read only, and one thread.
+        """
+        with self._read_lock, explained(self.path):
+            self._reader.execute("BEGIN")
+            try:
+                # SQLite takes the state that it finds with the first read.
+                self._reader.execute("SELECT count(*) FROM sqlite_schema").fetchall()
+                yield self._reader
+            finally:
+                self._reader.execute("ROLLBACK")
+
     @property
     def free_pages(self) -> int:
         """How many pages inside the file are of no use."""
@@ -183,7 +207,7 @@ class Database:
 
     def _has_log(self) -> bool:
         """Whether transactions wait in a log beside the file, which only a writer can take in."""
-        log = self.path.with_name(FILE_NAME + "-wal")
+        log = self.path.with_name(self.path.name + "-wal")
         return log.exists() and log.stat().st_size > 0
 
     def _shorten_log(self) -> None:
@@ -209,6 +233,9 @@ class Database:
                     "There is no library here.",
                     "Choose a folder that can be written.",
                 )
+            if self._beside:
+                connection = apsw.Connection(str(self.path), flags=apsw.SQLITE_OPEN_READWRITE)
+                return self._prepared(connection, key)
             if self._has_log():
                 raise StoreReadOnly(
                     str(self.path),
@@ -224,6 +251,9 @@ class Database:
                 # SQLite would make it readable by others; its log takes over the same rights.
                 os.close(os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
             connection = apsw.Connection(str(self.path))
+        return self._prepared(connection, key)
+
+    def _prepared(self, connection: apsw.Connection, key: bytes | bytearray) -> apsw.Connection:
         try:
             self._prepare(connection, key)
         except BaseException:
@@ -235,15 +265,15 @@ class Database:
         new = self.path.stat().st_size == 0
         if new:
             connection.pragma("page_size", _PAGE_BYTES)
-        # A raw key: the passphrase was stretched when the data key was unwrapped.
-        connection.pragma("cipher", self._cipher)
-        connection.pragma("key", f"raw:{key.hex()}")
+        use_key(connection, key, self._cipher)
         if new:
             connection.pragma("auto_vacuum", _INCREMENTAL)
         connection.set_busy_timeout(5_000)
         connection.pragma("foreign_keys", True)
         # What SQLite sorts or copies for a while would lie in files that nothing encrypts.
         connection.pragma("temp_store", "memory")
+        if self._beside:
+            connection.pragma("query_only", True)
         if not self.read_only:
             connection.pragma("secure_delete", True)
             connection.pragma("journal_mode", "wal")
@@ -259,7 +289,8 @@ class Database:
                 f"{VERSION}).",
                 "Open it with that version, or update this one. Nothing was changed.",
             )
-        if version == VERSION:
+        self.format = version
+        if version == VERSION or self._as_it_is:
             return
         self._writer.create_scalar_function(
             "ocr_confidence", lambda *lines: confidence_of(lines[0]), 1, deterministic=True
@@ -271,11 +302,19 @@ class Database:
                 else:
                     step(connection, ContentKeys(key))
             connection.pragma("user_version", VERSION)
+        self.format = VERSION
 
     def _release_lock(self) -> None:
         if self._lock_file is not None:
             os.close(self._lock_file)
             self._lock_file = None
+
+
+def use_key(connection: apsw.Connection, key: bytes | bytearray, cipher: str) -> None:
+    """Makes a new connection read and write with the library's data key, before all else."""
+    # A raw key: the passphrase was stretched when the data key was unwrapped.
+    connection.pragma("cipher", cipher)
+    connection.pragma("key", f"raw:{key.hex()}")
 
 
 @contextlib.contextmanager
@@ -305,8 +344,11 @@ def explained(path: Path) -> Iterator[None]:
     try:
         yield
     except apsw.NotADBError as error:
+        # Whoever asks has compared the key with keys.json before.
         raise WrongKey(
-            name, "The key does not open this library.", "Check the passphrase or the key file."
+            name,
+            "The key does not open this file: it is damaged at its start, or of another library.",
+            "Restore the library from a backup, or put back the keys.json that belongs to it.",
         ) from error
     except apsw.FullError as error:
         raise _full(name) from error
@@ -322,7 +364,9 @@ def explained(path: Path) -> Iterator[None]:
         ) from error
     except apsw.CorruptError as error:
         raise StoreError(
-            name, "The library's file is damaged.", "Restore it from a backup."
+            name,
+            "The library's file is damaged.",
+            "See which documents are hurt: muniment check. Restore it from a backup.",
         ) from error
     except apsw.IOError as error:
         if _is_full(path.parent):

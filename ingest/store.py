@@ -7,7 +7,10 @@ files or of searching; `ingest.index` is built from here.
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
+
+import apsw
 
 from ingest.database import Database
 from ingest.erasing import erase_remains, has_remains
@@ -25,6 +28,7 @@ from ingest.records import (
     StoredFigure,
     Vectors,
 )
+from ingest.schema import FILE_NAME
 from ingest.sealing import ContentKeys
 from ingest.store_audit import AuditStore
 from ingest.store_chunks import ChunkStore
@@ -65,10 +69,14 @@ class Store(ChunkStore, FigureStore, ConversationStore, SheetStore, AuditStore):
         *,
         cipher: str = "chacha20",
         read_only: bool = False,
+        beside: bool = False,
+        name: str = FILE_NAME,
     ) -> None:
-        """Opens or creates the vault in ``folder``; see `Database` for ciphers and errors."""
+        """Opens or creates the vault in ``folder``; see `Database` for ciphers, modes, errors."""
         self.folder = folder
-        self._database = Database(folder, key, cipher=cipher, read_only=read_only)
+        self._database = Database(
+            folder, key, cipher=cipher, read_only=read_only, beside=beside, name=name
+        )
         self._keys = ContentKeys(key)
 
     @property
@@ -76,9 +84,22 @@ class Store(ChunkStore, FigureStore, ConversationStore, SheetStore, AuditStore):
         """Whether nothing can be added or removed here."""
         return self._database.read_only
 
+    @property
+    def format(self) -> int:
+        """The format of the file; older than `ingest.schema.VERSION` only if opened ``beside``."""
+        return self._database.format
+
     def check_writable(self) -> None:
         """Raises `StoreReadOnly` or `StoreFull`, with the reason, when nothing can be added."""
         self._database.check_writable()
+
+    def reading(self) -> AbstractContextManager[apsw.Connection]:
+        """The connection that reads, for who looks at the file rather than at documents."""
+        return self._database.reading()
+
+    def snapshot(self) -> AbstractContextManager[apsw.Connection]:
+        """One state for all that is read within; see `Database.snapshot`."""
+        return self._database.snapshot()
 
     def close(self) -> None:
         """Lets go of the vault file and of every key."""

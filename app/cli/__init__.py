@@ -12,6 +12,7 @@ offline.enforce()
 from app.cli import library, asking, transcribing, conversations, tables  # noqa: E402, F401, I001
 from app.cli import following, models, snapshots, audit, policy  # noqa: E402, F401
 from app.cli import keys, privacy, checks  # noqa: E402, F401
+from app.cli import backups  # noqa: E402, F401
 from app.cli.program import app, main  # noqa: E402
 
 __all__ = ["app", "main"]

@@ -18,13 +18,15 @@ from app.cli.secrets import (
     patiently,
     show_recovery_key,
 )
-from app.core import vault
+from app.core import policy, vault
 from app.core.events import DocumentInfo
+from app.core.key_changes import unlocked_key
 from app.core.locations import (
     VAULT_FILE,
     check_is_library,
     check_library_folder,
     check_new_library,
+    check_vault,
 )
 from ingest.errors import IngestError, StoreFull
 
@@ -45,12 +47,7 @@ def open_workspace(*, create: bool = False) -> Iterator[Workspace]:
     if new:
         check_new_library(folder)  # before a passphrase is asked for
     else:
-        check_is_library(folder)
-    # A vault without keys is another matter: the core says what is wrong with it.
-    if not create and not vault.has_keys(folder) and not _has_vault(folder):
-        raise IngestError(
-            str(folder), f"There is no library at {folder} yet.", "`muniment add PATH` makes one."
-        )
+        _check_there(folder, create=create)
     from app.core.workspace import Workspace
 
     if new:
@@ -67,6 +64,30 @@ def open_workspace(*, create: bool = False) -> Iterator[Workspace]:
         _clean_up(workspace)
     finally:
         workspace.close()
+
+
+def closed_library() -> tuple[Path, bytearray]:
+    """The library's folder and data key, for what needs no hold on it."""
+    folder = State.library
+    check_library_folder(folder)
+    _check_there(folder)
+    policy.current()
+    try:
+        data_key = patiently(key_for(folder), lambda source: unlocked_key(folder, source))
+    except vault.KeyringUnusable as error:
+        instead = instead_of_keyring(folder, error)
+        data_key = patiently(instead, lambda source: unlocked_key(folder, source))
+    check_vault(folder)
+    return folder, data_key
+
+
+def _check_there(folder: Path, *, create: bool = False) -> None:
+    check_is_library(folder)
+    # A vault without keys is another matter: the core says what is wrong with it.
+    if not create and not vault.has_keys(folder) and not _has_vault(folder):
+        raise IngestError(
+            str(folder), f"There is no library at {folder} yet.", "`muniment add PATH` makes one."
+        )
 
 
 def _clean_up(workspace: Workspace) -> None:

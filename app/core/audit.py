@@ -155,6 +155,14 @@ class Audit:
         detail = self.named(str(source), "file") | {"entries": last.number if last else 0}
         self.record(What.BACKUP_RESTORED, **detail)
 
+    def keep_head(self) -> None:
+        """Writes the head beside the vault, which every entry does as far as it can.
+
+        Raises:
+            OSError: it cannot be written.
+        """
+        self._head_file.write(self.head)
+
     # From unlocking to locking
 
     def unlocked(self, protector: str, *, created: bool) -> None:
@@ -168,6 +176,10 @@ class Audit:
         first = self._store.last_audit_row() is None
         pending = take_pending(self._folder)
         seen, rules = self._policy_seen(), policy.changed_settings(policy.current())
+        if first:
+            # Before there is an entry: killed in between, no head would seem to be missing.
+            with suppress(OSError):
+                self.keep_head()
 
         try:
             with self._store.together():
@@ -251,7 +263,7 @@ class Audit:
         self._missed = 0
         # The entry is stored; a head that lags behind, as on a full disk, hides nothing of it.
         with suppress(OSError):
-            self._head_file.write(self.head)
+            self.keep_head()
 
     def _head_problem(self) -> Problem | None:
         last = self._store.last_audit_row()
@@ -286,13 +298,13 @@ def unlock_failed(folder: Path, protector: str, error: StoreError) -> None:
 
 
 @contextmanager
-def opened(folder: Path, data_key: bytes) -> Iterator[Audit]:
+def opened(folder: Path, data_key: bytes | bytearray, cipher: str = "chacha20") -> Iterator[Audit]:
     """The log of a library that is not open otherwise: for what changes its keys or restores it.
 
     Raises:
         StoreError: see `ingest.database.Database`.
     """
-    store = Store(folder, data_key)
+    store = Store(folder, data_key, cipher=cipher)
     try:
         yield Audit(folder, data_key, store)
     finally:

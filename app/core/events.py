@@ -177,6 +177,67 @@ class Progressed:
 
 
 @dataclass(frozen=True, slots=True)
+class HurtDocument:
+    """A document of which something is missing or not what was added, and what."""
+
+    id: int
+    collection: str
+    name: str
+    faults: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """A library or backup was read through: ``subject`` names it.
+
+    ``faults`` are those of the file as a whole, ``hurt`` the documents that are not whole out of
+    ``documents``. ``note`` says what could not be looked at, and why.
+    """
+
+    subject: str
+    documents: int
+    hurt: tuple[HurtDocument, ...]
+    faults: tuple[str, ...]
+    note: str = ""
+
+    @property
+    def sound(self) -> bool:
+        """Whether nothing is wrong."""
+        return not self.hurt and not self.faults
+
+
+@dataclass(frozen=True, slots=True)
+class BackedUp:
+    """A backup is complete at ``path``; ``replaced`` says whether an older one gave way."""
+
+    path: str
+    bytes: int
+    made: str
+    replaced: bool
+    verified: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Restored:
+    """A backup, made at ``made``, is a library in ``folder`` now."""
+
+    folder: str
+    bytes: int
+    made: str
+    documents: int
+
+
+@dataclass(frozen=True, slots=True)
+class Rescued:
+    """What was whole in a hurt library is a library in ``folder`` now; ``left`` was not."""
+
+    folder: str
+    documents: int
+    left: tuple[HurtDocument, ...]
+    faults: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class PageTranscribed:
     """A model has written down a page in so many lines; ``by`` names it."""
 
@@ -297,6 +358,10 @@ Event = (
     | FileSkipped
     | BatchFinished
     | Progressed
+    | Checked
+    | BackedUp
+    | Restored
+    | Rescued
     | PageTranscribed
     | ModeChosen
     | PassagesFound

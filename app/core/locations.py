@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from pathlib import Path
 
 from app.core.folders import data_folder
-from app.core.vault_file import KEYS_FILE, read_keys_file
+from app.core.vault_file import KEYS_FILE, read_keys_file, write_private
 from app.core.watching import is_ignored
 from ingest.errors import StoreError
 from ingest.schema import FILE_NAME, LOCK_NAME
@@ -22,6 +23,7 @@ __all__ = [
 ]
 
 VAULT_FILE = FILE_NAME
+_BEGUN = ".begun"
 
 
 def default_library() -> Path:
@@ -77,6 +79,43 @@ def check_new_library(folder: Path) -> None:
         )
     if (folder / VAULT_FILE).exists() and not (folder / KEYS_FILE).exists():
         read_keys_file(folder)  # says how a library without its keys may be saved
+
+
+def begin_library(folder: Path) -> None:
+    """Notes that a library is being made in ``folder``, which exists, until `library_is_there`.
+
+    Raises:
+        StoreError: it cannot be written.
+    """
+    write_private(folder / _BEGUN, "")
+
+
+def library_is_there(folder: Path) -> None:
+    """The vault is complete: from now on a missing one is a loss and not a beginning."""
+    with contextlib.suppress(OSError):
+        (folder / _BEGUN).unlink(missing_ok=True)
+
+
+def check_vault(folder: Path) -> None:
+    """Says so when the keys are there and the vault they open is not; an empty one is made never.
+
+    Raises:
+        StoreError: ``vault.db`` is missing or empty, though the library was made.
+    """
+    vault = folder / VAULT_FILE
+    try:
+        size = vault.stat().st_size
+    except FileNotFoundError:
+        size = -1
+    except OSError:
+        return  # opening says what is wrong
+    if size > 0 or (folder / _BEGUN).exists():
+        return
+    raise StoreError(
+        str(vault),
+        f"The file with the library's documents is {'empty' if size == 0 else 'missing'}.",
+        f"Put {VAULT_FILE} back, or restore the library from a backup: muniment restore.",
+    )
 
 
 def _holds_others(folder: Path) -> bool:

@@ -31,7 +31,7 @@ def write_whole(path: Path, data: bytes, *, replace: bool = True) -> None:
     finally:
         with contextlib.suppress(FileNotFoundError):
             temporary.unlink()
-    _sync_folder(path.parent)
+    sync_folder(path.parent)
 
 
 def _place_new(temporary: Path, path: Path) -> None:
@@ -45,7 +45,24 @@ def _place_new(temporary: Path, path: Path) -> None:
         temporary.replace(path)
 
 
-def _sync_folder(folder: Path) -> None:
+def make_private_folder(folder: Path) -> None:
+    """Makes a folder, mode 0700, where it is missing, and those above it; they survive a power cut.
+
+    Raises:
+        OSError: it cannot be made.
+    """
+    missing = [part for part in (folder, *folder.parents) if not part.exists()]
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    for part in reversed(missing):
+        sync_folder(part.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """Has the disk keep which files are in a folder, and their names.
+
+    Raises:
+        OSError: it cannot.
+    """
     if os.name == "nt":  # Windows cannot sync a folder; NTFS journals the rename itself.
         return
     descriptor = os.open(folder, os.O_RDONLY)

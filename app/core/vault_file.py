@@ -7,6 +7,7 @@ the old file or the new one. Knows no cryptography.
 from __future__ import annotations
 
 import errno
+import hashlib
 import json
 import os
 from collections.abc import Iterator
@@ -15,7 +16,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
-from app.core.private_file import write_whole
+from app.core.private_file import make_private_folder, write_whole
 from app.core.vault_errors import KeysDamaged, KeysMissing
 from ingest.errors import NewerStore, StoreError, StoreFull, StoreReadOnly
 
@@ -159,7 +160,33 @@ def write_keys_file(folder: Path, keys: KeysFile) -> None:
     make_folder(folder)
     path = folder / KEYS_FILE
     with _overwriting(path):
-        write_private(path, json.dumps(_dump(keys), indent=2) + "\n")
+        record = _dump(keys)
+        record["sum"] = _sum(record)
+        write_private(path, json.dumps(record, indent=2) + "\n")
+
+
+def check_intact(folder: Path) -> None:
+    """Tells damage from a wrong key, when a key did not open ``folder/keys.json``.
+
+    Its sum is no protection: who changes the file on purpose can change the sum as well.
+
+    Raises:
+        KeysDamaged: the file is not what was written; files without a sum pass.
+    """
+    path = folder / KEYS_FILE
+    record = json.loads(path.read_bytes()[:_MOST_BYTES])
+    if record.get("sum", _sum(record)) != _sum(record):
+        raise KeysDamaged(
+            str(path),
+            "The file is damaged, so no key opens it.",
+            f"Restore {KEYS_FILE} from a backup of this library: muniment restore.",
+        )
+
+
+def _sum(record: dict[str, object]) -> str:
+    """SHA-256 of everything but the sum itself, in hexadecimal."""
+    rest = {name: value for name, value in record.items() if name != "sum"}
+    return hashlib.sha256(json.dumps(rest, sort_keys=True).encode()).hexdigest()
 
 
 @contextmanager
@@ -192,9 +219,9 @@ def make_folder(folder: Path) -> None:
         StoreReadOnly, StoreFull, StoreError.
     """
     try:
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        make_private_folder(folder)
     except OSError as error:
-        raise _storage_error(folder, error) from error
+        raise storage_error(folder, error) from error
 
 
 def write_private(path: Path, text: str) -> None:
@@ -206,10 +233,11 @@ def write_private(path: Path, text: str) -> None:
     try:
         write_whole(path, text.encode("ascii"))
     except OSError as error:
-        raise _storage_error(path, error) from error
+        raise storage_error(path, error) from error
 
 
-def _storage_error(path: Path, error: OSError) -> StoreError:
+def storage_error(path: Path, error: OSError) -> StoreError:
+    """What the system says against writing ``path``, as an error that says what to do."""
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return StoreFull(str(path), "No space is left on its disk.", "Free some and try again.")
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
@@ -262,7 +290,7 @@ def _dump_protector(protector: Protector) -> dict[str, object]:
     return record
 
 
-_FIELDS = ("version", "library", "check", "vault_cipher", "fips", "protectors")
+_FIELDS = ("version", "library", "check", "vault_cipher", "fips", "protectors", "sum")
 
 
 def _parse(record: object, path: Path) -> KeysFile:

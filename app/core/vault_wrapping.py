@@ -24,7 +24,14 @@ from app.core.key_cost import calibrated, stretched
 from app.core.process_guard import wipe
 from app.core.vault_errors import BadKeySource, KeysDamaged, VaultError
 from app.core.vault_escrow import EscrowPublicKey
-from app.core.vault_file import KEYS_FILE, Cost, KeysFile, Protector, write_private
+from app.core.vault_file import (
+    KEYS_FILE,
+    Cost,
+    KeysFile,
+    Protector,
+    check_intact,
+    write_private,
+)
 from app.core.vault_keyring import read_keyring, write_keyring
 from app.core.vault_sources import (
     EscrowKey,
@@ -112,12 +119,14 @@ def unwrap(folder: Path, keys: KeysFile, source: KeySource, protector: Protector
                     return data_key
         except ValueError:
             pass
+        check_intact(folder)
         raise WrongKey(str(folder), *_WRONG[kind])
     wrapping_key = _wrapping_key(folder, keys.library, source, protector)
     data_key = bytearray(KEY_BYTES)
     try:
         AESGCM(wrapping_key).decrypt_into(protector.nonce, protector.wrapped, label, data_key)
     except InvalidTag:
+        check_intact(folder)
         raise WrongKey(str(folder), *_WRONG[kind]) from None
     finally:
         wipe(wrapping_key)

@@ -18,6 +18,8 @@ from app.core.asking import glossary
 from app.core.audit import Audit
 from app.core.audit_entries import What
 from app.core.audit_export import AuditExporting
+from app.core.backup import back_up
+from app.core.checking import check_library
 from app.core.dictating import dictated
 from app.core.events import (
     CollectionInfo,
@@ -33,7 +35,12 @@ from app.core.ingestion import chunks_of, chunks_of_readings, title_of
 from app.core.key_changes import meet_policy, unlocked_key
 from app.core.language_model import LanguageModel
 from app.core.library_index import LibraryIndex
-from app.core.locations import check_new_library
+from app.core.locations import (
+    begin_library,
+    check_new_library,
+    check_vault,
+    library_is_there,
+)
 from app.core.models import Models
 from app.core.page_export import PageExporting
 from app.core.preload import Preload
@@ -119,11 +126,14 @@ class Workspace(TableExporting, PageExporting, AuditExporting, Transcribing):
                 )
             vault.check_new(key, str(folder))
             make_folder(folder)
+            begin_library(folder)
             new = create if isinstance(create, vault.NewLibrary) else None
             data_key = vault.create_keys(folder, key, new=new)
         else:
             data_key = unlocked_key(folder, key)
+            check_vault(folder)
         workspace = cls(folder, data_key, cipher=vault.vault_cipher(folder), preload=preload)
+        library_is_there(folder)
         try:
             workspace.audit.unlocked(vault.kind_of(key), created=created)
             meet_policy(folder, data_key, workspace.audit, workspace._store)
@@ -340,6 +350,17 @@ class Workspace(TableExporting, PageExporting, AuditExporting, Transcribing):
     def followed(self, collection: str) -> list[str]:
         """The folders that the collection follows."""
         return self._store.followed(self._store.collection(collection).id)
+
+    # Against loss
+
+    def back_up(self, target: Path, *, verify: bool = False) -> Iterator[Event]:
+        """Writes a backup of one state of the library; see `app.core.backup`."""
+        self.audit.backed_up(target)
+        yield from back_up(self.folder, self._data_key, target, verify=verify)
+
+    def check(self) -> Iterator[Event]:
+        """Reads the library through and says what is hurt; see `app.core.checking`."""
+        yield from check_library(self.folder, self._data_key)
 
     # The embedding model and the index
 

@@ -40,6 +40,7 @@ from app.ui.messages import (
 _CLOSE_SECONDS = 0.5
 
 WRITING, ASKING, SHOWING, KEEPING = "writing", "asking", "showing", "keeping"
+SAVING = "saving"  # takes long, and nothing has to wait for it
 
 # Every method the window may call, and the lane it waits in.
 LANES = {
@@ -60,6 +61,8 @@ LANES = {
     "remove_conversation": KEEPING,
     "export_answer": KEEPING,
     "export_conversation": KEEPING,
+    "back_up": SAVING,
+    "check": SAVING,
     "privacy_report": KEEPING,
     "write_privacy_report": KEEPING,
     "search": SHOWING,

@@ -43,6 +43,11 @@ class Banner(QFrame):
         self._say(words)
         self._fade.start()
 
+    def show_progress(self, words: str) -> None:
+        """Shows how far something long has come, or what came of it, until it is dismissed."""
+        self._fade.stop()
+        self._say(words)
+
     def _say(self, words: str) -> None:
         self.words.setText(words)
         self.setAccessibleName(words)

@@ -73,6 +73,12 @@ def ask_export_file(parent: QWidget, what: str) -> Path | None:
     return Path(chosen[0]) if chosen else None
 
 
+def ask_backup_folder(parent: QWidget) -> Path | None:
+    """The folder to put a backup in; None when cancelled."""
+    name = QFileDialog.getExistingDirectory(parent, "Choose where to put the backup")
+    return Path(name) if name else None
+
+
 def ask_model(parent: QWidget) -> Path | None:
     """The folder of a language model; None when cancelled."""
     name = QFileDialog.getExistingDirectory(parent, "Choose a language model's folder")

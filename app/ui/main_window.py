@@ -15,7 +15,8 @@ from PySide6.QtWidgets import QApplication, QMainWindow, QMenu, QSplitter, QVBox
 from app.core import policy
 from app.core.answers import Citation, Scope
 from app.core.events import DocumentInfo
-from app.ui import icons, style
+from app.ui import dialogs, icons, style
+from app.ui.backup_model import BackupModel
 from app.ui.banner import Banner
 from app.ui.bridge import Bridge
 from app.ui.conversation_model import ConversationModel
@@ -51,6 +52,7 @@ class MainWindow(QMainWindow):
         self.search_model = SearchModel(bridge, self)
         self.conversation_model = ConversationModel(bridge, self)
         self.page_model = PageModel(bridge, self)
+        self.backup_model = BackupModel(bridge, self)
         self.library = LibraryPanel(self.library_model, self.search_model)
         self.conversation = ConversationPanel(self.conversation_model)
         self.pages = PagePanel(self.page_model)
@@ -137,6 +139,9 @@ class MainWindow(QMainWindow):
         self._command(library, "Re&name the collection…", self.library.rename_collection)
         self._command(library, "Re&move the collection…", self.library.remove_collection)
         self._command(library, "&Followed folders…", self.library.show_followed, governed="follow")
+        library.addSeparator()
+        self._command(library, "&Back up the library…", self.back_up)
+        self._command(library, "Chec&k the library", self.backup_model.check)
         library.addSeparator()
         self._command(library, "&Lock", self.lock_wanted.emit, "Ctrl+Shift+L")
         self._add_lock_choice(library)
@@ -235,6 +240,9 @@ class MainWindow(QMainWindow):
         )
         for source in (model, self.search_model, self.page_model, self.conversation_model):
             source.request_failed.connect(self.show_failure)
+        self.backup_model.request_failed.connect(self.show_failure)
+        self.backup_model.progressed.connect(self.banner.show_progress)
+        self.backup_model.done.connect(self.banner.show_progress)
         model.document_changed.connect(self.page_model.close_document)
         model.document_changed.connect(self.conversation_model.forget_document)
         self.pages.scope_chosen.connect(self.ask_about)
@@ -245,6 +253,11 @@ class MainWindow(QMainWindow):
         self._bridge.background_stopped.connect(self.show_failure)
         self._bridge.background_restarted.connect(self._on_restarted)
         QGuiApplication.styleHints().colorSchemeChanged.connect(self.use_system_theme)
+
+    def back_up(self) -> None:
+        """Asks where to, and backs the library up."""
+        if folder := dialogs.ask_backup_folder(self):
+            self.backup_model.back_up(folder)
 
     def show_failure(self, failure: Failure) -> None:
         """Shows what failed across the top of the window."""

@@ -7,7 +7,15 @@ of its own. One JSON object a line comes in (``arguments``, and ``kill`` or null
 
 - ``{"seconds": s}``: SIGKILL from outside, s seconds after the start;
 - ``{"step": n}``: SIGKILL at the n-th progress call of SQLite inside a write transaction;
-- ``{"commit": n, "seconds": s}``: SIGKILL s seconds after the n-th commit begins.
+- ``{"commit": n, "seconds": s}``: SIGKILL s seconds after the n-th commit begins;
+- ``{"roots": [...], "operation": n, "when": "before", "after" or "half"}``: SIGKILL at the n-th
+  operation that changes something on the disk below the roots (see ``shim.c``);
+- ``{"roots": [...], "operation": n, "when": ..., "span": m, "error": e}``: n operations from there
+  on fail with that errno;
+- ``{"roots": [...], "record": path}``: every operation is written down there.
+
+With ``roots`` the result counts ``operations``. The argument ``@rekey`` stands for changing the
+library's passphrase (`fault_rekey`).
 
 Processes that a trial leaves behind become children of this one, which is their subreaper: they
 are waited for, and those that are still there after `PATIENCE` seconds are named and killed.
@@ -36,6 +44,8 @@ from pathlib import Path  # noqa: E402
 from typing import IO, Any  # noqa: E402
 
 import apsw  # noqa: E402
+import fault_rekey  # noqa: E402
+import shim  # noqa: E402
 
 import app.core.models  # noqa: E402
 import ingest.embedder  # noqa: E402
@@ -114,19 +124,38 @@ def _become_program(
         counter = _Counter(kill)
         apsw.connection_hooks.append(counter.attach)
         sys.argv = ["muniment", *arguments]
+        _arm(kill)
         try:
-            command_line()
+            if "@rekey" in arguments:
+                fault_rekey.main(arguments)
+            else:
+                command_line()
         except SystemExit as end:
             code = int(end.code or 0)
         atexit._run_exitfuncs()
         sys.stdout.flush()
         sys.stderr.flush()
-        os.write(report, json.dumps({"steps": counter.steps, "commits": counter.commits}).encode())
+        counted = {"steps": counter.steps, "commits": counter.commits}
+        if "roots" in kill:
+            counted["operations"] = shim.count()
+        os.write(report, json.dumps(counted).encode())
     except BaseException:  # noqa: BLE001 - the fork must never go on as the driver
         traceback.print_exc()
         sys.stderr.flush()
     finally:
         os._exit(code)
+
+
+def _arm(kill: dict[str, Any]) -> None:
+    """Tells the preloaded shim what is to happen to the disk from now on."""
+    if "roots" not in kill:
+        return
+    if "record" in kill:
+        shim.record(kill["roots"], Path(kill["record"]))
+    elif "error" in kill:
+        shim.fail(kill["roots"], kill["operation"], kill["when"], kill["span"], kill["error"])
+    else:
+        shim.kill(kill["roots"], kill.get("operation", 0), kill.get("when", "before"))
 
 
 class _ForkedServer:

@@ -96,16 +96,21 @@ class Program:
 
 
 class Driver:
-    """A running ``fault_driver.py``."""
+    """A running ``fault_driver.py``; ``preload`` is the built shim, for faults of the disk."""
 
-    def __init__(self, key: Path) -> None:
+    def __init__(self, key: Path, preload: Path | None = None) -> None:
         self._process = subprocess.Popen(
             [sys.executable, str(Path(__file__).with_name("fault_driver.py"))],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
             cwd=ROOT,
-            env={**os.environ, "MUNIMENT_KEY_FILE": str(key), "PYTHONPATH": str(ROOT)},
+            env={
+                **os.environ,
+                "MUNIMENT_KEY_FILE": str(key),
+                "PYTHONPATH": str(ROOT),
+                **({"LD_PRELOAD": str(preload)} if preload else {}),
+            },
         )
         assert self._read() == "ready"
 

@@ -17,81 +17,25 @@ import signal
 import sys
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pymupdf
 import pytest
-from fault_library import COLLECTION, Driver, Held, Program, contents, write_documents, write_pdf
+from fault_library import COLLECTION, Held, Program, contents
+from scene import REMOVED, Scene
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="needs fork and /proc of Linux")
 
 EVERY = int(os.environ.get("MUNIMENT_FAULT_POINTS", "0"))
 SEED = int(os.environ.get("MUNIMENT_FAULT_SEED", "0")) or random.SystemRandom().getrandbits(32)
-REMOVED = "bundle.pdf"
-
-
-@dataclass
-class Scene:
-    """Files, a finished library of their first version, and what each version becomes."""
-
-    driver: Driver
-    folder: Path
-    files: Path
-    key: Path
-    base: Path
-    full: Path
-    kept: dict[str, Held]
-    first: dict[str, Held]
-    second: dict[str, Held]
-
-    def put_files(self, version: str) -> None:
-        """The folder that is added holds this version of the files from now on."""
-        shutil.copytree(self.folder / version, self.files, dirs_exist_ok=True)
-
-    def copy(self, library: Path, number: int) -> Path:
-        copy = self.folder / f"trial-{number}"
-        shutil.rmtree(copy, ignore_errors=True)
-        return Path(shutil.copytree(library, copy))
-
-    def add(self, library: Path, kill: dict[str, Any] | None = None) -> Any:
-        return self.driver.run(
-            library, "add", str(self.files), "-c", COLLECTION, "--json", kill=kill
-        )
-
-    def remove(self, library: Path, kill: dict[str, Any] | None = None) -> Any:
-        return self.driver.run(library, "remove", REMOVED, "--json", kill=kill)
-
-
-@pytest.fixture(scope="module")
-def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
-    folder = tmp_path_factory.mktemp("killed")
-    key, files, base, full = (folder / name for name in ("key", "files", "base", "full"))
-    driver = Driver(key)
-    try:
-        old = write_pdf(folder / "stored-before.pdf", seed="before")
-        assert driver.run(base, "add", str(old), "-c", COLLECTION)["code"] == 0
-        kept = contents(base, key)
-        made = Scene(driver, folder, files, key, base, full, kept, {}, {})
-        for version, found in (("first", made.first), ("second", made.second)):
-            write_documents(folder / version, version)
-            made.put_files(version)
-            library = full if version == "first" else folder / "other"
-            shutil.copytree(base, library)
-            assert made.add(library)["code"] == 0
-            found.update(contents(library, key))
-            assert len(found) == 5
-        yield made
-    finally:
-        driver.close()
 
 
 @pytest.mark.timeout(1200)
 def test_adding(scene: Scene) -> None:
     scene.put_files("first")
     complete = scene.add(scene.copy(scene.base, 0))
-    for number, kill in enumerate(points("add", complete, EVERY or 11), start=1):
+    for number, kill in enumerate(points("add", complete, EVERY or 5), start=1):
         library = scene.copy(scene.base, number)
         check_death(scene.add(library, kill), kill)
         found = contents(library, scene.key)
@@ -108,7 +52,7 @@ def test_adding(scene: Scene) -> None:
 def test_replacing(scene: Scene) -> None:
     scene.put_files("second")
     complete = scene.add(scene.copy(scene.full, 0))
-    for number, kill in enumerate(points("replace", complete, EVERY or 11), start=1):
+    for number, kill in enumerate(points("replace", complete, EVERY or 5), start=1):
         library = scene.copy(scene.full, number)
         check_death(scene.add(library, kill), kill)
         found = contents(library, scene.key)
@@ -126,7 +70,7 @@ def test_replacing(scene: Scene) -> None:
 def test_removing(scene: Scene) -> None:
     rest = {name: document for name, document in scene.first.items() if name != REMOVED}
     complete = scene.remove(scene.copy(scene.full, 0))
-    for number, kill in enumerate(points("remove", complete, EVERY or 28), start=1):
+    for number, kill in enumerate(points("remove", complete, EVERY or 8), start=1):
         library = scene.copy(scene.full, number)
         check_death(scene.remove(library, kill), kill)
         found = contents(library, scene.key)
@@ -174,7 +118,7 @@ def test_the_program_itself_killed_while_it_reads_a_scan(tmp_path: Path) -> None
     finally:
         process.send_signal(signal.SIGKILL)
         process.communicate()
-    wait_until(lambda: not [p for p, command in family.items() if _command(p) == command], 5)
+    wait_until(lambda: not [p for p, command in family.items() if _command(p) == command], 20)
     assert contents(tmp_path / "library", tmp_path / "key") == {}
 
 

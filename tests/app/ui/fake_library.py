@@ -27,7 +27,9 @@ from app.core.answers import (
 )
 from app.core.events import (
     Answered,
+    BackedUp,
     BatchFinished,
+    Checked,
     CitationChecked,
     CollectionInfo,
     DocumentAdded,
@@ -35,10 +37,12 @@ from app.core.events import (
     DocumentRemoved,
     FileFailed,
     FileStarted,
+    HurtDocument,
     ModeChosen,
     PageImageData,
     PageRead,
     PassagesFound,
+    Progressed,
     PromptProgress,
     StatementChecked,
     TextWritten,
@@ -48,7 +52,7 @@ from app.ui.background import serve
 from app.ui.follower import SerialWriter
 from app.ui.messages import Open
 from engine import EngineStopped, MemoryExceeded, ModelFacts
-from ingest.errors import DamagedFile, WrongKey
+from ingest.errors import DamagedFile, StoreFull, WrongKey
 from ingest.types import Box, ChunkLine, PageBox, Passage
 
 SIZES = [(595.0, 842.0), (842.0, 595.0), (595.0, 842.0)]
@@ -305,6 +309,18 @@ class FakeWorkspace:
             yield BatchFinished(len(paths) - failed, 0, 0, 0, failed)
         finally:
             (self._folder / "add-closed").write_text("closed")
+
+    def back_up(self, target: Path, *, verify: bool = False) -> Iterator[object]:
+        if target.name == "full":
+            raise StoreFull(str(target), "The disk is full.", "Free some space.")
+        yield Progressed("copying", 1, 2)
+        (target / "written").write_text("verified" if verify else "")
+        yield BackedUp(str(target / "written"), 8, "2026-01-01T00:00:00+00:00", False, verify)
+
+    def check(self) -> Iterator[object]:
+        yield Progressed("checking", 1, 2)
+        hurt = HurtDocument(2, "Patients", "b.pdf", ("its file is damaged",))
+        yield Checked(str(self._folder), 2, (hurt,), ())
 
     def remove(self, document_id: int) -> Iterator[object]:
         gone = next(d for d in self._documents if d.id == document_id)
