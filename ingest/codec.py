@@ -55,20 +55,21 @@ def pack_chunk(chunk: Chunk) -> bytes:
         [line.page, _box(line.box), line.start, line.end, line.source.value, line.confidence]
         for line in chunk.lines
     ]
-    return _pack([chunk.text, list(chunk.heading), lines, chunk.figure, chunk.search_text])
+    packed = [chunk.text, list(chunk.heading), lines, chunk.figure, chunk.search_text]
+    return _pack([*packed, chunk.by] if chunk.by else packed)
 
 
 def pack_older_chunk(search_text: str, data: bytes) -> bytes:
     """What `pack_chunk` gives, of a chunk as it was packed up to format 5 of the vault."""
     with _told():
-        text, heading, lines, *figure = _unpack(data)  # in format 1 there were no figures
-    return _pack([text, heading, lines, figure[0] if figure else None, search_text])
+        text, heading, lines, *more = _unpack(data)  # in format 1 there were no figures
+    return _pack([text, heading, lines, more[0] if more else None, search_text, *more[1:]])
 
 
 def unpack_chunk(ordinal: int, data: bytes) -> Chunk:
     """The inverse of `pack_chunk`."""
     with _told():
-        text, heading, lines, figure, search_text = _unpack(data)
+        text, heading, lines, figure, search_text, *by = _unpack(data)
         return Chunk(
             ordinal,
             text,
@@ -79,6 +80,7 @@ def unpack_chunk(ordinal: int, data: bytes) -> Chunk:
                 for page, box, start, end, source, confidence in lines
             ),
             figure,
+            by[0] if by else "",
         )
 
 

@@ -12,7 +12,7 @@ import hashlib
 import json
 import os
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from importlib import resources
 from pathlib import Path
@@ -140,6 +140,8 @@ class SentenceTransformerEmbedder(Embedder):
             )
         except (OSError, ValueError, KeyError, ImportError) as error:
             raise _damaged(folder, f"sentence-transformers cannot load it ({error})") from error
+        # To a model that also sees, a bare string that is a picture's path or address is a picture.
+        self._sees = bool(self._model.supports("image"))
         self.model = config.model
         self.window = int(self._model.max_seq_length) - 2
         self.dimension = int(self._model.get_embedding_dimension())
@@ -150,7 +152,7 @@ class SentenceTransformerEmbedder(Embedder):
         for start in range(0, len(ordered), _BATCH_TEXTS):
             batch = ordered[start : start + _BATCH_TEXTS]
             vectors[batch] = self._model.encode(
-                [texts[i] for i in batch],
+                [{"text": texts[i]} if self._sees else texts[i] for i in batch],
                 batch_size=32,
                 normalize_embeddings=True,
                 show_progress_bar=False,
@@ -219,10 +221,11 @@ class _ModelConfig:
             and self.normalize
             and modules == ["Transformer", "Pooling", "Normalize"]
         )
-        self.model = f"{_name(folder)}-{_fingerprint(weights, config)}"
+        self.model = f"{model_name(folder)}-{_fingerprint(weights, config)}"
 
 
-def _name(folder: Path) -> str:
+def model_name(folder: Path) -> str:
+    """What a model is called: its folder, or the one above where that is called "model"."""
     generic = folder.name in ("model", "models")
     return (folder.parent.name if generic else folder.name).replace("_", "-")
 
@@ -230,13 +233,19 @@ def _name(folder: Path) -> str:
 def _fingerprint(weights: Path, config: dict[str, Any]) -> str:
     """Tells models apart without reading all of a large file."""
     digest = hashlib.sha256(json.dumps(config, sort_keys=True).encode())
+    for sample in samples_of(weights):
+        digest.update(sample)
+    return digest.hexdigest()[:12]
+
+
+def samples_of(weights: Path) -> Iterator[bytes]:
+    """A file's size and three megabytes of it: enough to tell models apart."""
     size = weights.stat().st_size
-    digest.update(str(size).encode())
+    yield str(size).encode()
     with weights.open("rb") as file:
         for start in (0, max(0, size // 2), max(0, size - (1 << 20))):
             file.seek(start)
-            digest.update(file.read(1 << 20))
-    return digest.hexdigest()[:12]
+            yield file.read(1 << 20)
 
 
 def _read_json(path: Path) -> Any:

@@ -44,6 +44,37 @@ def figure_chunks(
     return chunks
 
 
+def is_mute(figure: Figure) -> bool:
+    """Whether nothing is said of a figure, in it, beside it or elsewhere."""
+    inside = normalise(" ".join(_rows(figure)).replace("\t", " "))
+    words = (inside, normalise(figure.caption), normalise(" ".join(figure.references)))
+    return not (any(words) or figure.around)
+
+
+def mute_chunks(
+    figures: Sequence[Figure],
+    chunks: Sequence[Chunk],
+    title: str,
+    count_tokens: CountTokens,
+    sizes: ChunkSizes | None = None,
+) -> list[Chunk]:
+    """Chunks of the figures that nothing is said about, to stand behind all of a document's.
+
+    Of use where they are found by what they show; of words they have the headings above them.
+    """
+    sizes = sizes or ChunkSizes()
+    heading = _Headings([chunk for chunk in chunks if chunk.figure is None])
+    last = max((chunk.ordinal for chunk in chunks), default=0)
+    mute = [(number, figure) for number, figure in enumerate(figures) if is_mute(figure)]
+    return [
+        _chunk(
+            last + _APART * (place + 1), number, figure, heading.above(figure),
+            _context(heading.above(figure), title, count_tokens, sizes),
+        )
+        for place, (number, figure) in enumerate(mute)
+    ]  # fmt: skip
+
+
 def _chunk(
     ordinal: int, number: int, figure: Figure, path: tuple[str, ...], search_text: str
 ) -> Chunk:
@@ -81,10 +112,9 @@ def _search_text(
     inside = normalise(" ".join(_rows(figure)).replace("\t", " "))
     caption = normalise(figure.caption)
     references = normalise(" ".join(figure.references))
-    if not (inside or caption or references or figure.around):
+    if is_mute(figure):
         return ""
-    shown = [text for text in path[-2:] if text.casefold() not in title.casefold()]
-    context = shorten(" > ".join([title, *shown]), count_tokens, sizes.context)
+    context = _context(path, title, count_tokens, sizes)
     room = sizes.window - count_tokens([context])[0] - 6 if context else sizes.window
     parts = [context] if context else []
     for text, most in (
@@ -98,6 +128,14 @@ def _search_text(
             parts.append(short)
             room -= count_tokens([short])[0]
     return "\n".join(parts)
+
+
+def _context(
+    path: tuple[str, ...], title: str, count_tokens: CountTokens, sizes: ChunkSizes
+) -> str:
+    """A document's title with the last headings above a place."""
+    shown = [text for text in path[-2:] if text.casefold() not in title.casefold()]
+    return shorten(" > ".join([title, *shown]), count_tokens, sizes.context)
 
 
 class _Headings:

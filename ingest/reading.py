@@ -27,7 +27,7 @@ from ingest.guest.limits import Limits
 from ingest.guest.report import error_from_wire
 from ingest.reconcile import reconcile
 from ingest.rendering import PageRenderer, page_sizes, render_page, render_pixels
-from ingest.source import SourceFile, open_source
+from ingest.source import MemoryFile, SourceFile, open_source
 from ingest.types import Figure, FileInfo, Page, PageImage, Reading, TextSource
 from ingest.unseen import unseen_warnings
 
@@ -41,6 +41,7 @@ __all__ = [
     "ReadEvent",
     "page_sizes",
     "read_file",
+    "read_text",
     "render_page",
     "render_pixels",
 ]
@@ -131,11 +132,27 @@ def read_file(
         yield from reading.events(ocr)
 
 
+def read_text(text: str, name: str) -> FileRead:
+    """Typesets a plain text that stands in no file, as one called ``name`` (ending in .txt).
+
+    Raises:
+        ReadError: it cannot be laid out.
+    """
+    source = MemoryFile(name, text.encode())
+    *_, last = _Reading(source, Limits(), (), default_launcher()).events(None)
+    assert isinstance(last, FileRead)
+    return last
+
+
 class _Reading:
     """One file on its way through a guest."""
 
     def __init__(
-        self, source: SourceFile, limits: Limits, passwords: tuple[str, ...], launcher: Launcher
+        self,
+        source: SourceFile | MemoryFile,
+        limits: Limits,
+        passwords: tuple[str, ...],
+        launcher: Launcher,
     ) -> None:
         self._source = source
         self._limits = limits

@@ -108,6 +108,14 @@ class IndexRows(NamedTuple):
     figures: list[bool]
 
 
+class FigureRows(NamedTuple):
+    """What the index of what figures show needs; all of its parts have the same length."""
+
+    chunk_ids: list[int]
+    document_ids: list[int]
+    vectors: Vectors
+
+
 class PageState(NamedTuple):
     """A page's size in points, why it is unreadable (empty when it is not), and the mean
     confidence of its OCR (None without)."""

@@ -22,6 +22,7 @@ from ingest.types import ChunkLine, Passage
 from ingest.words import literal_pattern, literal_words
 
 if TYPE_CHECKING:  # importing LanceDB takes two seconds, and not everyone searches
+    from ingest.figure_index import Sight
     from ingest.index import Hit, SearchIndex
     from ingest.reranker import Reranker
 
@@ -33,6 +34,9 @@ class Fusion:
     The worded rankings are those of the question with the glossary's wording. ``figure_weight``
     is that of figures' scores, ``shown_weight`` the same where the question asks to see something;
     there a figure is also raised by ``page_share`` of what the best text of its page is above it.
+    ``seen_weight`` is that of the ranking of figures by what they show, ``seen_shown_weight`` the
+    same where the question asks to see something, or no text holds any of its words: there it
+    alone brings a figure among the first, elsewhere it only adds to what the words have found.
     """
 
     constant: int = 60
@@ -45,6 +49,8 @@ class Fusion:
     figure_weight: float = 0.9
     shown_weight: float = 1.0
     page_share: float = 0.5
+    seen_weight: float = 0.5
+    seen_shown_weight: float = 1.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,13 +77,16 @@ class Searcher:
         glossary: Glossary | None = None,
         fusion: Fusion | None = None,
         reranker: Reranker | None = None,
+        sight: Sight | None = None,
     ) -> None:
+        """``sight`` finds figures by what they show; the collection must be filled in it."""
         self._store = store
         self._index = index
         self._embedder = embedder
         self._glossary = glossary or Glossary()
         self._fusion = fusion or Fusion()
         self._reranker = reranker
+        self._sight = sight
 
     def rank(
         self, collection_id: int, words: str, documents: Sequence[int] | None = None
@@ -94,10 +103,8 @@ class Searcher:
         # A few more, so that as many are left when figures are not counted.
         nearest = index.nearest(collection_id, vectors[0], depth + _FIGURES, documents)
         asked = words_to_find(words) or words
-        rankings = [
-            (nearest, fusion.vector_weight),
-            (index.matching(collection_id, asked, depth, documents), fusion.text_weight),
-        ]
+        by_words = index.matching(collection_id, asked, depth, documents)
+        rankings = [(nearest, fusion.vector_weight), (by_words, fusion.text_weight)]
         if wording:
             worded = index.nearest(collection_id, vectors[1], depth + _FIGURES, documents)
             matching = index.matching(collection_id, asked, depth, documents, beside=wording)
@@ -110,6 +117,13 @@ class Searcher:
             chunk: score * (weight if chunk in figures else 1.0)
             for chunk, score in fuse(rankings, fusion)
         }
+        if self._sight is not None:
+            seen = self._sight.nearest(collection_id, words, _SEEN, documents)
+            alone = asks_to_see(words) or all(hit.figure for hit in by_words)
+            weight *= fusion.seen_shown_weight if alone else fusion.seen_weight
+            for chunk, score in fuse([(seen, weight)], fusion):
+                fused[chunk] = fused.get(chunk, 0.0) + score
+                figures.add(chunk)
         if asks_to_see(words):
             self._lift(fused, figures)
         held = self._held(collection_id, asked_for, documents)
@@ -237,11 +251,13 @@ class Searcher:
             best.score,
             max(rank.similarity for rank, _ in group),
             figure,
+            chunks[0].chunk.by,
         )
 
 
 _MOST_MERGED = 3
 _FIGURES = 30  # of a ranking, beside the text
+_SEEN = 10  # figures that are taken for what they show
 _RERANKED = 30
 _RARE = 20  # chunks: what more of them hold tells them no longer apart
 _MOST_LITERALS = 8

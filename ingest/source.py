@@ -78,6 +78,20 @@ class SourceFile:
         os.close(self.descriptor)
 
 
+class MemoryFile:
+    """Bytes that have not come from a file, in the place of a `SourceFile`."""
+
+    def __init__(self, name: str, data: bytes, modified: float = 0.0) -> None:
+        self.path = Path(name)
+        self.descriptor = data
+        self.modified = modified
+        self.size = len(data)
+
+    def content(self) -> bytes:
+        """All of the content."""
+        return self.descriptor
+
+
 def open_source(path: Path, limits: Limits) -> SourceFile:
     """Opens ``path`` without ever waiting for it (a FIFO would).
 

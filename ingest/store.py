@@ -20,6 +20,7 @@ from ingest.records import (
     Collection,
     Details,
     Document,
+    FigureRows,
     IndexRows,
     NewDocument,
     PageState,
@@ -32,6 +33,7 @@ from ingest.sealing import ContentKeys
 from ingest.store_audit import AuditStore
 from ingest.store_chunks import ChunkStore
 from ingest.store_conversations import ConversationStore
+from ingest.store_figures import FigureStore
 from ingest.store_pages import open_details
 from ingest.store_sheets import SheetStore
 from ingest.store_writing import (
@@ -46,6 +48,7 @@ from ingest.store_writing import (
 __all__ = [
     "Collection",
     "Document",
+    "FigureRows",
     "IndexRows",
     "NewDocument",
     "PageState",
@@ -56,7 +59,7 @@ __all__ = [
 ]
 
 
-class Store(ChunkStore, ConversationStore, SheetStore, AuditStore):
+class Store(ChunkStore, FigureStore, ConversationStore, SheetStore, AuditStore):
     """The library's documents in the vault file."""
 
     def __init__(

@@ -7,14 +7,17 @@ vectors, which are all read when a library is unlocked, in blocks. Knows nothing
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from typing import Any
 
+import apsw
 import numpy as np
 
-from ingest.codec import unpack_chunk, unpack_index_rows
+from ingest.codec import pack_index_rows, unpack_chunk, unpack_index_rows
 from ingest.records import IndexRows, StoredChunk, Vectors
+from ingest.sealing import OwnSeal
 from ingest.store_pages import PageStore
-from ingest.store_writing import put_chunks
+from ingest.store_writing import count_chunks, note_removal, put_chunks
 from ingest.types import Chunk
 
 
@@ -33,6 +36,53 @@ class ChunkStore(PageStore):
             connection.execute(
                 "UPDATE document SET model = ?, chunk_count = ? WHERE id = ?",
                 (model, len(chunks), document_id),
+            )
+
+    def replace_chunks(
+        self, document_id: int, older: Sequence[int], chunks: Sequence[Chunk], vectors: Vectors
+    ) -> None:
+        """Puts chunks in place of some of a document's; the others stay as they are.
+
+        Raises:
+            StoreError: the document was removed.
+        """
+        gone = set(older)
+        with self._database.writing() as connection:
+            seal = self._keys.document(connection, document_id)
+            if gone:
+                self._drop_rows(connection, seal, document_id, gone)
+                connection.execute(
+                    "DELETE FROM chunk WHERE document_id = ? "
+                    "AND id IN (SELECT value FROM json_each(?))",
+                    (document_id, json.dumps(sorted(gone))),
+                )
+                note_removal(connection)
+            put_chunks(connection, seal, document_id, chunks, vectors)
+            count_chunks(connection, document_id)
+
+    @staticmethod
+    def _drop_rows(
+        connection: apsw.Connection, seal: OwnSeal, document_id: int, gone: Collection[int]
+    ) -> None:
+        """Takes chunks out of the blocks of words and vectors that hold them."""
+        blocks: list[Any] = connection.execute(
+            "SELECT number, data FROM vector_block WHERE document_id = ? ORDER BY number",
+            (document_id,),
+        ).fetchall()
+        for number, sealed in blocks:
+            ids, figures, words, vectors = unpack_index_rows(seal.open(sealed, "vectors", number))
+            kept = [place for place, chunk_id in enumerate(ids) if chunk_id not in gone]
+            if len(kept) == len(ids):
+                continue
+            block = pack_index_rows(
+                [ids[i] for i in kept],
+                [figures[i] for i in kept],
+                [words[i] for i in kept],
+                vectors[kept],
+            )
+            connection.execute(
+                "UPDATE vector_block SET data = ? WHERE document_id = ? AND number = ?",
+                (seal.seal(block, "vectors", number), document_id, number),
             )
 
     def chunks(self, chunk_ids: Sequence[int]) -> list[StoredChunk]:

@@ -136,16 +136,40 @@ class PageStore:
             )
             for source, author, made, lines in rows
         ]
+        # A page of a dictated note is a model's reading itself.
+        own = tuple(line for line in own if line.source is not TextSource.MODEL)
         if own and all(reading.source is TextSource.MODEL for reading in found):
             found.append(Reading(page, own[0].source, own))
         order = list(TextSource)
         return sorted(found, key=lambda reading: (order.index(reading.source), reading.by))
 
+    def model_readings(self, document_id: int, page: int | None = None) -> list[Reading]:
+        """What models wrote down of a document's pages, or of one, by page and model."""
+        rows = self._read(
+            "SELECT page, author, made, lines FROM reading "
+            "WHERE document_id = ? AND source = ? AND (? IS NULL OR page = ?) "
+            "ORDER BY page, author",
+            (document_id, TextSource.MODEL.value, page, page),
+        )
+        if not rows:
+            return []
+        seal, source = self._seal_of(document_id), TextSource.MODEL
+        return [
+            Reading(
+                number,
+                source,
+                unpack_lines(seal.open(lines, "reading", number, source.value, author)),
+                author,
+                made,
+            )
+            for number, author, made, lines in rows
+        ]
+
     def put_reading(self, document_id: int, reading: Reading) -> None:
         """Keeps one more reading of a page beside the others.
 
-        Only an older one of the same source and author gives way. The page's own lines, and what
-        is searched, stay as they are.
+        Only an older one of the same source and author gives way. The page's own lines, and its
+        chunks, stay as they are.
 
         Raises:
             StoreError: there is no such page.

@@ -195,6 +195,15 @@ def put_vectors(
         )
 
 
+def count_chunks(connection: apsw.Connection, document_id: int) -> None:
+    """Notes how many chunks a document has."""
+    connection.execute(
+        "UPDATE document SET chunk_count = "
+        "(SELECT count(*) FROM chunk WHERE document_id = document.id) WHERE id = ?",
+        (document_id,),
+    )
+
+
 def put_reading(
     connection: apsw.Connection, seal: OwnSeal, document_id: int, reading: Reading
 ) -> None:

@@ -198,6 +198,9 @@ class FileInfo:
     warnings: tuple[str, ...] = ()
 
 
+# The media type of a recording that is kept with what a model wrote down of it.
+DICTATION = "audio/wav; content=dictation"
+
 # In each warning that tells of text which a person cannot see.
 UNSEEN = "text that cannot be seen"
 
@@ -224,7 +227,8 @@ class Chunk:
     ``text`` is what the document shows, lines joined by newlines. ``heading`` is the path of
     headings above the first line. ``search_text`` is what is embedded and indexed: normalised.
     ``figure`` is the number of the document's figure that the chunk stands for, from 0: its lines
-    then all have the figure's box.
+    then all have the figure's box. ``by`` names the model that wrote the text down, from a page or
+    a recording; empty for what the file says and for OCR.
     """
 
     ordinal: int
@@ -233,6 +237,7 @@ class Chunk:
     heading: tuple[str, ...]
     lines: tuple[ChunkLine, ...]
     figure: int | None = None
+    by: str = ""
 
     @property
     def pages(self) -> tuple[int, ...]:
@@ -255,6 +260,7 @@ class Passage:
     ``score`` falls from passage to passage; its size means nothing between questions.
     ``similarity`` is the cosine of the best chunk's vector with the query's, -1 to 1.
     ``figure`` is set where the passage is a figure; its lines then lie on the figure's box.
+    ``by`` names the model that wrote the text down, if one did: it may not be what is there.
     """
 
     document_id: int
@@ -266,6 +272,7 @@ class Passage:
     score: float
     similarity: float = 0.0
     figure: Figure | None = None
+    by: str = ""
 
     @property
     def pages(self) -> tuple[int, ...]:

@@ -34,7 +34,7 @@ from app.cli.program import app
 from app.cli.progress import Progress
 from app.cli.stopping import Stopping
 from app.core.files import expand
-from ingest.errors import IngestError, StoreError
+from ingest.errors import IngestError, ModelError, StoreError
 
 
 @app.command()
@@ -49,7 +49,7 @@ def add(
     Ctrl-C stops it: what was finished stays, and the files that are left are named.
     """
     outcome = Outcome()
-    refused: StoreError | None = None
+    refused: StoreError | ModelError | None = None
     progress = Progress(quiet=json_)
     stopping = Stopping(lambda: progress.say("Stopping. Ctrl-C again ends it at once."))
     interrupted = False
@@ -60,7 +60,7 @@ def add(
                 for event in events:
                     progress.show(event)
                     outcome.take(event)
-            except StoreError as error:
+            except (StoreError, ModelError) as error:
                 refused = error
     except KeyboardInterrupt:
         interrupted = True

@@ -12,7 +12,7 @@ import typer
 from app.cli.kv import measure_with_bar, name_in_use, print_table, table_fields
 from app.cli.opening import open_workspace
 from app.cli.options import EXIT_FAILED, EXIT_INTERRUPTED, Json
-from app.cli.output import error_fields, print_error, print_json, stderr
+from app.cli.output import counted, error_fields, print_error, print_json, stderr
 from app.cli.plain import say
 from app.cli.program import app
 from app.cli.progress import Progress
@@ -144,6 +144,37 @@ def use(
         )
         for note in facts.notes:
             say(note)
+
+
+@models.command("use-figures")
+def use_figures(
+    model: Annotated[
+        Path | None,
+        typer.Argument(help="A folder of a model for pictures and words; none goes without."),
+    ] = None,
+    json_: Json = False,
+) -> None:
+    """Let figures also be found by what they show, seen by an image embedding model.
+
+    All figures of the library are looked at, which can be stopped: the same command goes on.
+    """
+    with open_workspace() as workspace, Progress(quiet=json_) as progress:
+        try:
+            for event in workspace.look_at_figures(model):
+                progress.show(event)
+        except KeyboardInterrupt:
+            stderr.print("Stopped; what was looked at is kept.", highlight=False)
+            raise typer.Exit(EXIT_INTERRUPTED) from None
+        seen = workspace.figures_seen()
+    if json_:
+        print_json({"image_model": seen.model or None, "figures": seen.figures,
+                    "seen": seen.seen, "not_drawn": seen.failed})  # fmt: skip
+    elif not seen.model:
+        say("Figures are found by their captions and words.")
+    else:
+        say(f"{seen.model}: {seen.seen:,} of {counted(seen.figures, 'figure')} looked at.")
+        if seen.failed:
+            say(f"{counted(seen.failed, 'figure')} cannot be drawn; words alone find them.")
 
 
 @models.command()

@@ -89,6 +89,7 @@ def passage_fields(passage: Passage) -> dict[str, Any]:
         "text": passage.text,
         "boxes": [box_fields(*place) for place in _places(passage)],
         "figure": figure_fields(passage.figure),
+        "by": passage.by or None,
     }
 
 
@@ -140,6 +141,7 @@ def citation_fields(citation: Citation) -> dict[str, Any]:
         "boxes": [box_fields(b.page, b.box) for b in citation.boxes],
         "missing": list(citation.missing),
         "pictured": citation.pictured,
+        "read_by": citation.read_by or None,
     }
 
 
@@ -258,6 +260,8 @@ def print_answer(answer: Answered) -> None:
             say(f"    not on the page: {', '.join(citation.missing)}")
         if citation.pictured:
             say("    seen by the model in the picture of this place; look for yourself")
+        if citation.read_by:
+            say(f"    as {citation.read_by} wrote it down; nobody has compared it")
         quote = shown(citation.quote)
         say(_indented(f"“{quote}”"))
     searched = answer.searched

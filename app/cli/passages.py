@@ -62,6 +62,8 @@ class Found:
             head = f"[{n}] {passage.document}, {word} {pages}"
             if passage.figure is not None:
                 head += f", {passage.figure.name}"
+            if passage.by:
+                head += f", written down by {passage.by}"
             head = head.translate(_CONTROLS)
             stdout.print(Text(head), soft_wrap=True)
             start, end = (0, len(passage.text)) if full else snippet(passage.text, places)

@@ -8,12 +8,12 @@ from typing import Annotated
 import typer
 
 from app.cli.opening import document_number, open_workspace
-from app.cli.options import EXIT_INTERRUPTED, AnyCollection, Json
-from app.cli.output import box_fields, counted, print_json, stderr
+from app.cli.options import EXIT_INTERRUPTED, AnyCollection, Json, new_name
+from app.cli.output import box_fields, counted, document_fields, print_json, stderr
 from app.cli.plain import say
 from app.cli.program import app
 from app.cli.progress import Progress
-from app.core.events import PageTranscribed, TextWritten
+from app.core.events import DocumentAdded, DocumentReplaced, PageTranscribed, TextWritten
 from ingest.types import TextSource
 
 _SOURCES = {
@@ -35,7 +35,8 @@ def transcribe(
 ) -> None:
     """Have the library's model write down pages whose OCR is poor, beside what OCR read.
 
-    Nothing is overwritten, searched or cited: `muniment readings` shows both.
+    Nothing is overwritten: `muniment readings` shows both. A search finds both, and says of the
+    model's that a model wrote it.
     """
     done: list[PageTranscribed] = []
     with open_workspace() as workspace, Progress(quiet=json_) as progress:
@@ -60,19 +61,45 @@ def transcribe(
 @app.command()
 def dictation(
     recording: Annotated[Path, typer.Argument(help="A WAV file: 16 kHz, one channel, 16 bits.")],
+    collection: Annotated[
+        str | None,
+        typer.Option(
+            "--collection",
+            "-c",
+            help="Keep it in this collection; printed only when left out.",
+            callback=new_name,
+        ),
+    ] = None,
     json_: Json = False,
 ) -> None:
-    """Have the library's model write down a dictated note. It is printed, and not kept."""
-    text = ""
+    """Have the library's model write down a dictated note, and keep it if a collection is named.
+
+    Recording and transcript are kept as one document, which says on its page, and wherever it is
+    cited, that a model wrote the words.
+    """
+    text, kept = "", None
     with open_workspace() as workspace, Progress(quiet=json_) as progress:
-        for event in workspace.transcribe_audio(recording):
-            progress.show(event)
-            if isinstance(event, TextWritten):
-                text += event.text
+        try:
+            for event in (
+                workspace.add_dictation(recording, collection)
+                if collection
+                else workspace.transcribe_audio(recording)
+            ):
+                progress.show(event)
+                if isinstance(event, TextWritten):
+                    text += event.text
+                elif isinstance(event, DocumentAdded | DocumentReplaced):
+                    kept = event.document
+        except KeyboardInterrupt:
+            stderr.print("Stopped; nothing was kept.", highlight=False)
+            raise typer.Exit(EXIT_INTERRUPTED) from None
     if json_:
-        print_json({"recording": str(recording), "text": text.strip()})
-    else:
-        say(text.strip())
+        document = document_fields(kept) if kept else None
+        print_json({"recording": str(recording), "text": text.strip(), "document": document})
+        return
+    say(text.strip())
+    if kept:
+        say(f"\nKept in {kept.collection} as document {kept.id}. {kept.warnings[0]}")
 
 
 @app.command()

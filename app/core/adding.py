@@ -23,12 +23,13 @@ from app.core.events import (
     FileFailed,
     FileSkipped,
 )
+from app.core.figure_sight import FigureSight
 from app.core.files import expand
 from app.core.ingestion import ReadDocument, embed, read_all
 from app.core.library_index import LibraryIndex
 from app.core.models import Models
 from ingest.embedder import Embedder
-from ingest.errors import IngestError, StoreError
+from ingest.errors import IngestError, ModelError, StoreError
 from ingest.guest.limits import Limits
 from ingest.ocr.pool import OcrPool
 from ingest.source import open_source
@@ -38,11 +39,19 @@ from ingest.store import Collection, Document, NewDocument, Store
 class Adder:
     """Adds to one library; one batch at a time."""
 
-    def __init__(self, store: Store, models: Models, index: LibraryIndex, audit: Audit) -> None:
+    def __init__(
+        self,
+        store: Store,
+        models: Models,
+        index: LibraryIndex,
+        sight: FigureSight,
+        audit: Audit,
+    ) -> None:
         self._store = store
         self._audit = audit
         self._models = models
         self._index = index
+        self._sight = sight
         self._ocr: OcrPool | None = None
 
     def close(self) -> None:
@@ -90,8 +99,16 @@ class Adder:
                 for missed in left:
                     counts["failed"] += 1
                     yield FileFailed(missed, f"It was not stored. {error.cause}", error.remedy)
+        unseen: ModelError | None = None
+        if refused is None and not stop.is_set():
+            try:
+                yield from self._sight.catch_up(target.id, stop)
+            except ModelError as error:
+                unseen = error  # what was added is there all the same
         self._index.optimize(target.id)
         yield BatchFinished(**counts)
+        if unseen is not None:
+            raise unseen
         if refused is not None:
             raise refused
 
@@ -148,8 +165,19 @@ class Adder:
             else:
                 yield step
 
-    def _put(self, collection_id: int, new: NewDocument) -> Event:
-        older = self._store.find(collection_id, path=new.path)
+    def put_read(self, collection: str, document: ReadDocument) -> DocumentAdded | DocumentReplaced:
+        """Stores a document that was read elsewhere; the same content gives way to it."""
+        target = collection_named(self._store, self._audit, collection)
+        for step in embed(document, self._models.embedder):
+            if isinstance(step, NewDocument):
+                known = self._store.find(target.id, content_hash=step.content_hash)
+                return self._put(target.id, step, known)
+        raise AssertionError("embedding ends with the document")
+
+    def _put(
+        self, collection_id: int, new: NewDocument, older: Document | None = None
+    ) -> DocumentAdded | DocumentReplaced:
+        older = older or self._store.find(collection_id, path=new.path)
         with self._store.together():
             stored = self._store.put(collection_id, new, replaces=older.id if older else None)
             self._audit.document(What.DOCUMENT_REPLACED if older else What.DOCUMENT_ADDED, stored)

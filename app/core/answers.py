@@ -16,6 +16,8 @@ class CitationStatus(StrEnum):
 
     VERIFIED = "verified"  # its quotation stands there, and so does every fact of the statement
     REPAIRED = "repaired"  # the page says it in other words, which are shown
+    # It stands in what a model wrote down of the page or recording, which may say otherwise.
+    TRANSCRIBED = "transcribed"
     UNVERIFIED = "unverified"  # the page does not say it
 
 
@@ -29,9 +31,11 @@ class Citation:
     """The place that supports a statement. ``n`` is the number in the answer, from 1.
 
     ``quote`` are the document's own words where there are any (never unless verified or
-    repaired), else what the answer claims. ``page`` is the first page of the quotation, ``boxes``
-    all of its lines. ``missing`` are the numbers, names and negations of the statement that the
-    page lacks. ``pictured`` says that a model saw the place as a picture: its text cannot tell.
+    repaired), those of a model where it is transcribed, else what the answer claims. ``page`` is
+    the first page of the quotation, ``boxes`` all of its lines. ``missing`` are the numbers, names
+    and negations of the statement that the page lacks. ``pictured`` says that a model saw the
+    place as a picture: its text cannot tell. ``read_by`` names the model that wrote the quoted
+    words down; nobody has compared them with the page or recording.
     """
 
     n: int
@@ -43,6 +47,7 @@ class Citation:
     boxes: tuple[PageBox, ...]
     missing: tuple[str, ...] = ()
     pictured: bool = False
+    read_by: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,9 +8,9 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from app.core.answers import Citation, CitationStatus
+from app.core.answers import Citation, CitationStatus, weakest
 from ingest.normalise import normalise, normalise_with_map
-from ingest.types import ChunkLine, PageBox, Passage
+from ingest.types import ChunkLine, PageBox, Passage, TextSource
 
 
 def boxes_between(lines: Sequence[ChunkLine], start: int, end: int) -> tuple[PageBox, ...]:
@@ -19,6 +19,19 @@ def boxes_between(lines: Sequence[ChunkLine], start: int, end: int) -> tuple[Pag
         PageBox(line.page, line.box) for line in lines if line.start < end and line.end > start
     )
     return tuple(dict.fromkeys(touched))  # the lines of a figure all have the figure's box
+
+
+def writer_of(passage: Passage, boxes: Sequence[PageBox] = ()) -> str:
+    """The model that wrote words of a passage down: those in ``boxes``, or any; empty if none did.
+
+    A model's reading never counts as the page's own words.
+    """
+    places = {(place.page, place.box) for place in boxes}
+    told = any(
+        line.source is TextSource.MODEL and (not places or (line.page, line.box) in places)
+        for line in passage.lines
+    )
+    return (passage.by or "a model") if told else ""
 
 
 def locate(quote: str, text: str) -> tuple[int, int, CitationStatus] | None:
@@ -48,7 +61,12 @@ def cite(n: int, passage: Passage, quote: str) -> Citation:
         start, end, status = found
         boxes = boxes_between(passage.lines, start, end)
     page = boxes[0].page if boxes else passage.pages[0]
-    return Citation(n, passage.document_id, passage.document, page, quote, status, boxes)
+    by = "" if found is None else writer_of(passage, boxes)
+    if by:
+        status = weakest(status, CitationStatus.TRANSCRIBED)
+    return Citation(
+        n, passage.document_id, passage.document, page, quote, status, boxes, read_by=by
+    )
 
 
 def shown(quote: str) -> str:

@@ -17,6 +17,7 @@ from app.core.events import Event, FileSkipped
 from app.core.files import SUFFIXES
 from app.core.watching import Change, ChangeKind, FolderWatcher, KnownFile
 from app.core.workspace import Workspace
+from ingest.types import DICTATION
 
 
 class Following:
@@ -65,6 +66,7 @@ class Following:
             known[collection.name] = [
                 KnownFile(os.path.realpath(d.path), d.bytes, d.content_hash)
                 for d in self._workspace.documents(collection.name)
+                if d.media_type != DICTATION  # no folder's file: it was added by hand
             ]
             roots = [Path(os.path.realpath(folder)) for folder in followed]
             self._before |= {

@@ -19,10 +19,11 @@ from app.core.events import ChunksEmbedded, Event, FileFailed, FileStarted, Page
 from ingest.chunker import ChunkSizes, chunk_pages
 from ingest.embedder import Embedder
 from ingest.errors import IngestError, PasswordNeeded
-from ingest.figure_chunks import figure_chunks
+from ingest.figure_chunks import figure_chunks, mute_chunks
 from ingest.reading import FileRead, OcrPool, PageText, page_sizes, read_file
+from ingest.reading_chunks import attributed, reading_chunks
 from ingest.store import NewDocument
-from ingest.types import Chunk, Figure, FileInfo, Page, Reading
+from ingest.types import Chunk, Figure, FileInfo, Page, Reading, TextSource
 
 PDF = "application/pdf"
 _SIDE_BY_SIDE = 3
@@ -47,12 +48,39 @@ class ReadDocument:
 
 
 def chunks_of(
-    pages: Sequence[Page], figures: Sequence[Figure], title: str, embedder: Embedder
+    pages: Sequence[Page],
+    figures: Sequence[Figure],
+    title: str,
+    embedder: Embedder,
+    *,
+    seen: bool = False,
+    readings: Sequence[Reading] = (),
 ) -> list[Chunk]:
-    """All chunks of a document: those of its text, then those of its figures."""
-    sizes = sizes_for(embedder)
-    text = chunk_pages(pages, title, embedder.count_tokens, sizes)
-    return text + figure_chunks(figures, text, title, embedder.count_tokens, sizes)
+    """All chunks of a document: of its text, of its figures, then of ``readings`` by models.
+
+    Where figures are ``seen``, also those that nothing is said about.
+    """
+    sizes, count = sizes_for(embedder), embedder.count_tokens
+    text = attributed(chunk_pages(pages, title, count, sizes), readings)
+    chunks = text + figure_chunks(figures, text, title, count, sizes)
+    if seen:
+        chunks += mute_chunks(figures, chunks, title, count, sizes)
+    written = {p.number for p in pages if any(x.source is TextSource.MODEL for x in p.lines)}
+    beside = [reading for reading in readings if reading.page not in written]
+    return chunks + chunks_of_readings(pages, beside, chunks, title, embedder)
+
+
+def chunks_of_readings(
+    pages: Sequence[Page],
+    readings: Sequence[Reading],
+    after: Sequence[Chunk],
+    title: str,
+    embedder: Embedder,
+) -> list[Chunk]:
+    """The chunks of what models wrote down of pages, to stand behind those that there are."""
+    places = {page.number: (page.width, page.height) for page in pages}
+    last = max((chunk.ordinal for chunk in after), default=0)
+    return reading_chunks(readings, places, last, title, embedder.count_tokens, sizes_for(embedder))
 
 
 def title_of(path: Path, info: FileInfo) -> str:

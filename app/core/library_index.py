@@ -16,6 +16,7 @@ from ingest.errors import StoreError
 from ingest.store import Store
 
 if TYPE_CHECKING:
+    from ingest.figure_index import FigureIndex, Sight
     from ingest.index import SearchIndex
 
 _PLACE = "index_uri"
@@ -30,6 +31,7 @@ class LibraryIndex:
         self._lock = threading.RLock()
         self._index: SearchIndex | None = None
         self._filled: set[int] = set()
+        self._figures: FigureIndex | None = None
 
     def of(self, collection_id: int) -> tuple[SearchIndex, Embedder]:
         """The index with a collection filled, and the model that its questions need.
@@ -46,6 +48,27 @@ class LibraryIndex:
                 self._filled.add(collection_id)
             return self._index, self._models.embedder
 
+    def sight_of(self, collection_id: int) -> Sight | None:
+        """What finds a collection's figures by what they show; None without a model or figures.
+
+        Raises:
+            ModelError: the library's model for pictures cannot be loaded.
+        """
+        with self._lock:
+            if not self._models.sees_figures or not self._store.has_figures(collection_id):
+                return None
+            embedder = self._models.image_embedder
+            if embedder is None:
+                return None
+            from ingest.figure_index import FigureIndex, Sight
+
+            if self._figures is None:
+                self._figures = FigureIndex()
+            if not self._figures.has(collection_id):
+                rows = self._store.figure_rows(collection_id, embedder.model)
+                self._figures.fill(collection_id, rows)
+            return Sight(embedder, self._figures)
+
     def move_to(self, uri: str) -> None:
         """Keeps the index at ``uri`` (an encrypted volume), or in memory when empty.
 
@@ -61,11 +84,12 @@ class LibraryIndex:
     def forget(self) -> None:
         """Fills every collection anew when it is next searched."""
         with self._lock:
-            self._index, self._filled = None, set()
+            self._index, self._filled, self._figures = None, set(), None
 
     def put(self, collection_id: int, document_id: int) -> None:
         """Takes in a document that was stored or stored anew."""
         with self._lock:
+            self._forget_figures(collection_id)
             if self._index is None or collection_id not in self._filled:
                 return
             # Even a new one: the index may have been filled since it was stored.
@@ -76,12 +100,14 @@ class LibraryIndex:
     def remove(self, collection_id: int, document_ids: Sequence[int]) -> None:
         """Forgets documents."""
         with self._lock:
+            self._forget_figures(collection_id)
             if self._index is not None and collection_id in self._filled:
                 self._index.remove_documents(collection_id, document_ids)
 
     def remove_collection(self, collection_id: int) -> None:
         """Forgets a collection."""
         with self._lock:
+            self._forget_figures(collection_id)
             if self._index is not None:
                 self._index.remove_collection(collection_id)
             self._filled.discard(collection_id)
@@ -107,6 +133,11 @@ class LibraryIndex:
         with self._lock:
             if self._index is not None and collection_id in self._filled:
                 self._index.optimize(collection_id)
+
+    def _forget_figures(self, collection_id: int) -> None:
+        """They are few: filled anew when they are next searched."""
+        if self._figures is not None:
+            self._figures.forget(collection_id)
 
     def _open(self) -> SearchIndex:
         """An index still empty. Its code and the model are loaded side by side."""

@@ -12,10 +12,12 @@ from ingest.embedder import Embedder, open_embedder
 from ingest.store import Store
 
 if TYPE_CHECKING:
+    from ingest.image_embedder import ImageEmbedder
     from ingest.reranker import Reranker
 
 _MODEL = "embedding_model_folder"
 _RERANKER = "reranker_folder"
+_IMAGES = "image_model_folder"
 
 
 class Models:
@@ -33,6 +35,7 @@ class Models:
         self._lock = threading.Lock()
         self._embedder: Embedder | None = None
         self._reranker: Reranker | None = None
+        self._images: ImageEmbedder | None = None
 
     @property
     def embedder(self) -> Embedder:
@@ -86,3 +89,39 @@ class Models:
         self._store.set_setting(_RERANKER, str(folder.resolve()) if folder else "")
         with self._lock:
             self._reranker = reranker
+
+    @property
+    def sees_figures(self) -> bool:
+        """Whether the library has a model for pictures; it may not be loaded yet."""
+        return bool(self._store.setting(_IMAGES))
+
+    @property
+    def image_embedder(self) -> ImageEmbedder | None:
+        """The model that looks at figures, if the library has one.
+
+        Raises:
+            ModelError: it has, and it cannot be loaded.
+        """
+        with self._lock:
+            folder = self._store.setting(_IMAGES)
+            if folder and self._images is None:
+                from ingest.image_embedder import open_image_embedder
+
+                policy.check_model(Path(folder))
+                self._images = open_image_embedder(Path(folder))
+            return self._images
+
+    def use_image_embedder(self, folder: Path | None) -> None:
+        """Looks at figures with the model in ``folder`` from now on; None goes without.
+
+        Raises:
+            ModelError: it cannot be loaded; the choice stays as it was.
+        """
+        from ingest.image_embedder import open_image_embedder
+
+        if folder is not None:
+            policy.check_model(folder)
+        images = open_image_embedder(folder) if folder else None
+        self._store.set_setting(_IMAGES, str(folder.resolve()) if folder else "")
+        with self._lock:
+            self._images = images

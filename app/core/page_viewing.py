@@ -6,9 +6,12 @@ stay open. Safe to use from several threads.
 
 from __future__ import annotations
 
+import io
 import threading
 from collections import OrderedDict
 from collections.abc import Sequence
+
+from PIL import Image
 
 from app.core.answers import Scope
 from app.core.audit import Audit
@@ -19,6 +22,7 @@ from ingest.errors import IngestError
 from ingest.reading import PageRenderer
 from ingest.store import Store
 from ingest.types import Box, Figure, Line, Reading
+from ingest.upright import quarter_turns, turned
 
 _OPEN_PAGES = 3
 
@@ -91,6 +95,17 @@ class PageViewing:
         """The same as a PNG file."""
         check_scope(self._store, Scope(document_id, page, box))
         return self._renderer(document_id, page).region_png(page, box, pixels)
+
+    def upright_png(self, document_id: int, page: int, box: Box, *, pixels: int) -> bytes:
+        """The same for a model: where OCR read the page sideways or upside down, set upright."""
+        quarters = quarter_turns(self._store.page_lines(document_id, page))
+        if not quarters:
+            return self.crop_png(document_id, page, box, pixels=pixels)
+        check_scope(self._store, Scope(document_id, page, box))
+        drawn = self._renderer(document_id, page).region(page, box, pixels)
+        encoded = io.BytesIO()
+        Image.fromarray(turned(drawn.array(), quarters)).save(encoded, "PNG")
+        return encoded.getvalue()
 
     def figures(self, document_id: int, page: int | None = None) -> list[Figure]:
         """A document's figures, or those of one page, in order."""

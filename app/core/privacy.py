@@ -30,6 +30,8 @@ from app.core.export import check_target, format_of, write_file
 from app.core.locations import data_folder
 from app.core.vault_file import how_wrapped, read_keys_file
 from ingest.errors import IngestError
+from ingest.guest.guest import GuestError
+from ingest.guest.sandbox import sandbox_report
 from ingest.schema import FILE_NAME, LOCK_NAME
 
 
@@ -102,6 +104,7 @@ def make_report(library: Path) -> Report:
         ("Nothing leaves: what keeps the libraries still", _switches),
         ("Libraries with a way to the network", _libraries),
         ("Where things lie", lambda: _places(library)),
+        ("What holds the readers of files", _readers),
         ("How the library is protected", lambda: _protection(library)),
         ("What the program cannot protect", _limits),
     )
@@ -224,6 +227,21 @@ def _library_part(entry: Path) -> str:
         "snapshots": "what a model has read, each file encrypted (AES-256-GCM)",
     }
     return known.get(entry.name, "")
+
+
+def _readers() -> Iterator[Finding]:
+    try:
+        report = sandbox_report()
+    except GuestError as error:
+        yield Finding("A reader", f"it could not be tried: {error}", State.BROKEN)
+        return
+    for name, stopped in report.tried.items():
+        detail = "stopped" if stopped else "NOT stopped"
+        yield Finding(f"A reader, {name}", detail, _state(stopped))
+    if not report.tried:
+        yield Finding("A reader", report.sentence())
+    for sentence in report.missing:
+        yield Finding("Missing here", sentence)
 
 
 def _protection(library: Path) -> Iterator[Finding]:

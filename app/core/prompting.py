@@ -107,6 +107,8 @@ def _fenced(number: int, passage: Passage, *, closed: bool) -> str:
     head = f'<passage n="{number}" document="{label(passage.document)}" page="{where}"'
     if passage.heading:
         head += f' section="{label(" > ".join(passage.heading))}"'
+    if passage.by:
+        head += ' source="written down by a model, may be wrong"'
     text = clean(passage.text.replace("\t", " | ")).strip()
     return f"{head}>\n{text}\n" + ("</passage>\n" if closed else "")
 

@@ -165,7 +165,7 @@ class ReadingPlan:
             passages.append(
                 Passage(
                     document_id, name, (stored.id,), chunk.text, chunk.heading, chunk.lines, 0.0,
-                    figure=figure,
+                    figure=figure, by=chunk.by,
                 )
             )  # fmt: skip
         return passages
@@ -182,7 +182,8 @@ class ReadingPlan:
         for i in sorted(by_chunk):
             last = runs[-1] if runs else []
             beside = last and i == last[-1] + 1 and len(last) < _MOST_JOINED
-            if beside and by_chunk[i].document_id == by_chunk[last[-1]].document_id:
+            before = by_chunk[last[-1]] if beside else None
+            if before and _source(by_chunk[i]) == _source(before):
                 last.append(i)
             else:
                 runs.append([i])
@@ -226,3 +227,8 @@ class ReadingPlan:
             pictures = tuple(picture for one in drawn for picture in one)
         raw = record.raw or record.answer.text
         return Turn(record.question, passages, raw, pictures)
+
+
+def _source(passage: Passage) -> tuple[int, str]:
+    """Its document, and the model that wrote its text down: passages of two are never joined."""
+    return passage.document_id, passage.by

@@ -86,11 +86,14 @@ def passages_in(store: Store, scope: Scope, question: str, embedder: Embedder) -
         for stored in chunks
         if scope.page in stored.chunk.pages and (passage := _trimmed(stored, scope, name))
     ]
-    held = {(line.page, line.box) for stored in chunks for line in stored.chunk.lines}
+    # What a model wrote down lies on the lines that it read, and does not stand for them.
+    held = {(line.page, line.box, line.source) for stored in chunks for line in stored.chunk.lines}
     loose = [
         line
         for line in store.page_lines(scope.document_id, scope.page)
-        if (scope.page, line.box) not in held and line.text.strip() and _touches(line.box, scope)
+        if (scope.page, line.box, line.source) not in held
+        and line.text.strip()
+        and _touches(line.box, scope)
     ]
     if loose:
         passages.append(_loose(loose, scope, name))
@@ -127,7 +130,10 @@ def _trimmed(stored: StoredChunk, scope: Scope, name: str) -> Passage | None:
     if not kept:
         return None
     words, placed = _joined([(text[line.start : line.end], line) for line in kept])
-    return Passage(scope.document_id, name, (stored.id,), words, stored.chunk.heading, placed, 0.0)
+    chunk = stored.chunk
+    return Passage(
+        scope.document_id, name, (stored.id,), words, chunk.heading, placed, 0.0, by=chunk.by
+    )
 
 
 def _loose(lines: Sequence[Line], scope: Scope, name: str) -> Passage:

@@ -62,6 +62,8 @@ def across(passages: Mapping[int, Passage]) -> tuple[dict[int, Passage], dict[in
         if after is None:
             continue
         following = passages[after]
+        if following.by != passage.by:
+            continue
         shift = len(passage.text) + 1
         lines = passage.lines + tuple(
             replace(line, start=line.start + shift, end=line.end + shift)

@@ -30,6 +30,7 @@ class CellState(StrEnum):
 
     VERIFIED = "verified"
     REPAIRED = "repaired"
+    TRANSCRIBED = "transcribed"
     UNVERIFIED = "unverified"
     NOT_FOUND = "not found"
 

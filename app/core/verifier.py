@@ -5,6 +5,7 @@ quotations must not bring in a number, date, name or negation that the passage l
 
 - verified: the words stand there, and the rest of the sentence adds nothing to them;
 - repaired: the passage says it in other words, or elsewhere, and the citation shows those;
+- transcribed: all of that, but of what a model wrote down of the page or of a recording;
 - unverified: it does not, or a part that was left out says otherwise.
 
 In doubt the lower state is given. Knows passages; knows nothing of who wrote the answer.
@@ -17,7 +18,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from app.core.answers import Citation, CitationStatus, Crop, weakest
-from app.core.citations import boxes_between, shown
+from app.core.citations import boxes_between, shown, writer_of
 from app.core.facts import (
     WORD,
     contradicts,
@@ -142,6 +143,8 @@ class Verifier:
             self._citation(numbers[n], moved.get(n, n), found[n], status, plain, missing)
             for n in known
         )
+        if any(citation.read_by for citation in citations):
+            status = weakest(status, CitationStatus.TRANSCRIBED)
         text = rewritten(sentence, marks, numbers, repairs)
         return CheckedSentence(text, status, citations, tuple(missing), removed)
 
@@ -349,7 +352,10 @@ class Verifier:
                 dict.fromkeys(b for s, e in spans for b in boxes_between(passage.lines, s, e))
             )
             page = boxes[0].page if boxes else passage.pages[0]
-            return Citation(*common, page, quote, weakest(support.status, status), boxes)
+            state, by = weakest(support.status, status), writer_of(passage, boxes)
+            if by:
+                state = weakest(state, CitationStatus.TRANSCRIBED)
+            return Citation(*common, page, quote, state, boxes, read_by=by)
         boxes, page = (), passage.pages[0]
         if source.crop is not None:
             boxes = (PageBox(source.crop.page, source.crop.box),)

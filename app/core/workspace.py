@@ -20,15 +20,18 @@ from app.core.audit_entries import What
 from app.core.audit_export import AuditExporting
 from app.core.backup import back_up
 from app.core.checking import check_library
+from app.core.dictating import dictated
 from app.core.events import (
     CollectionInfo,
+    DocumentAdded,
     DocumentInfo,
     DocumentRemoved,
     DocumentReplaced,
     Event,
     Progressed,
 )
-from app.core.ingestion import chunks_of, title_of
+from app.core.figure_sight import FigureSight, FiguresSeen
+from app.core.ingestion import chunks_of, chunks_of_readings, title_of
 from app.core.key_changes import meet_policy, unlocked_key
 from app.core.language_model import LanguageModel
 from app.core.library_index import LibraryIndex
@@ -52,6 +55,7 @@ from engine.options import ModelFacts
 from ingest.embedder import Embedder
 from ingest.search import Searcher
 from ingest.store import Document, Store
+from ingest.store_writing import utc_now
 from ingest.types import FileInfo, Passage
 
 
@@ -80,13 +84,16 @@ class Workspace(TableExporting, PageExporting, AuditExporting, Transcribing):
         default = preload.embedder if preload else None
         self._models = Models(self._store, model_folder, default)
         self._index = LibraryIndex(self._store, self._models)
-        self._adder = Adder(self._store, self._models, self._index, self.audit)
+        self._sight = FigureSight(self._store, self._models, self._index)
+        self._adder = Adder(self._store, self._models, self._index, self._sight, self.audit)
         self.language = LanguageModel(self._store, self.snapshots)
         self.reading = ReadingPlan(
             self._store,
             self.language,
             self.snapshots,
-            lambda document, page, box, pixels: self.crop_png(document, page, box, pixels=pixels),
+            lambda document, page, box, pixels: self.upright_png(
+                document, page, box, pixels=pixels
+            ),
         )
 
     @classmethod
@@ -265,6 +272,34 @@ class Workspace(TableExporting, PageExporting, AuditExporting, Transcribing):
         self._drop_renderer(document_id)
         yield DocumentRemoved(info)
 
+    # What models wrote down
+
+    def _take_in(self, document_id: int, page: int) -> None:
+        document = self._store.document(document_id)
+        if document.model != self.embedder.model:
+            return  # its chunks are made anew with the change of model
+        stored = self._store.document_chunks(document_id)
+        older = [s.id for s in stored if s.chunk.by and s.chunk.pages == (page,)]
+        new = chunks_of_readings(
+            self._store.pages(document_id),
+            self._store.model_readings(document_id, page),
+            [s.chunk for s in stored],
+            title_of(Path(document.path), FileInfo("", document.pages, document.title)),
+            self.embedder,
+        )
+        vectors = self.embedder.embed([chunk.search_text for chunk in new])
+        self._store.replace_chunks(document_id, older, new, vectors)
+        self._index.put(document.collection_id, document_id)
+
+    def _keep_dictated(
+        self, path: Path, text: str, by: str, collection: str
+    ) -> DocumentAdded | DocumentReplaced:
+        read = dictated(path.absolute(), text, by, utc_now(), self.embedder)
+        kept = self._adder.put_read(collection, read)
+        self._forget_read([kept.document.id])
+        self._drop_renderer(kept.document.id)
+        return kept
+
     # Asking
 
     def search(
@@ -362,6 +397,8 @@ class Workspace(TableExporting, PageExporting, AuditExporting, Transcribing):
                 [stored.figure for stored in self._store.figures(document.id)],
                 title_of(Path(document.path), info),
                 embedder,
+                seen=self._models.sees_figures,
+                readings=self._store.model_readings(document.id),
             )
             vectors = embedder.embed([chunk.search_text for chunk in chunks])
             self._store.put_chunks(document.id, chunks, vectors, embedder.model)
@@ -377,6 +414,29 @@ class Workspace(TableExporting, PageExporting, AuditExporting, Transcribing):
         with self.audit.refusals("model"):
             self._models.use_reranker(folder)
         self.audit.model_changed("reranker", folder)
+
+    def look_at_figures(self, folder: Path | None) -> Iterator[Event]:
+        """Figures are also found by what they show, seen by the model in ``folder``; None: not.
+
+        Each figure is kept as it is seen, so that an interruption loses nothing: choosing the
+        folder again goes on with those that are left, and so does adding to a collection.
+
+        Raises:
+            ModelError: it cannot be loaded; all stays as it was.
+            PolicyForbids: this model may not be used.
+        """
+        with self.audit.refusals("model"):
+            self._sight.use(folder)
+        self.audit.model_changed("pictures", folder)
+        yield from self._sight.catch_up()
+
+    def figures_seen(self) -> FiguresSeen:
+        """Which model looks at figures, and how far it came.
+
+        Raises:
+            ModelError: it cannot be loaded.
+        """
+        return self._sight.state()
 
     def use_language_model(self, path: Path | None, *, for_now: bool = False) -> ModelFacts | None:
         """Answers are written by the model at ``path`` from now on; None goes without.
@@ -428,7 +488,14 @@ class Workspace(TableExporting, PageExporting, AuditExporting, Transcribing):
 
     def _searcher(self, collection_id: int) -> Searcher:
         index, embedder = self._index.of(collection_id)
-        return Searcher(self._store, index, embedder, glossary(), reranker=self._models.reranker)
+        return Searcher(
+            self._store,
+            index,
+            embedder,
+            glossary(),
+            reranker=self._models.reranker,
+            sight=self._index.sight_of(collection_id),
+        )
 
     def _chosen(
         self,

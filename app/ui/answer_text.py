@@ -69,7 +69,7 @@ def runs_of(
         if not tag or end <= start:
             continue
         runs += _linked(text[at:start], numbers)
-        role = "caution" if statement.status is CitationStatus.REPAIRED else "bad"
+        role = "bad" if statement.status is CitationStatus.UNVERIFIED else "caution"
         why = doubt_of(statement)
         runs += _linked(text[start:end], numbers, role, why)
         runs.append(Run(" "))

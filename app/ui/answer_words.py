@@ -13,6 +13,7 @@ from app.ui.text import counted, one_line
 STATES = {
     CitationStatus.VERIFIED: ("verified", "good", "Verified"),
     CitationStatus.REPAIRED: ("repaired", "caution", "Repaired"),
+    CitationStatus.TRANSCRIBED: ("model", "caution", "Transcribed"),
     CitationStatus.UNVERIFIED: ("unverified", "bad", "Unverified"),
 }
 PICTURED = ("picture", "caution", "In picture")
@@ -51,6 +52,8 @@ def doubt_of(statement: Statement) -> str:
         return f"No source: the answer names no page for it{'; ' if missing else ''}{missing}."
     if statement.status is CitationStatus.REPAIRED:
         words = "Repaired: the page says it in other words, which are shown with the citation"
+    elif statement.status is CitationStatus.TRANSCRIBED:
+        words = "Transcribed: a model wrote it down; nobody has compared it with the source"
     else:
         words = "Unverified: the page cited does not say it"
     return f"{words}{'; ' if missing else ''}{missing}."
@@ -68,11 +71,18 @@ def citation_tip(citation: Citation, can_show: bool = True) -> str:
     lines[-1] += f" · {state_of(citation)[2]}"
     if citation.pictured:
         lines.append(PICTURED_WHY)
+    if citation.read_by:
+        lines.append(read_by_words(citation))
     if citation.missing:
         lines.append(sentence(missing_words(citation.missing)))
     if not can_show:
         lines.append(CHANGED)
     return "\n".join(lines)
+
+
+def read_by_words(citation: Citation) -> str:
+    """Who wrote the words down that are quoted."""
+    return f"{one_line(citation.read_by)} wrote these words down; compare them with the source."
 
 
 CHANGED = "The document has changed since; the place cannot be shown."
@@ -83,6 +93,7 @@ def citation_name(citation: Citation, can_show: bool = True) -> str:
     parts = [f"Citation {citation.n}: {place_of(citation)}, {state_of(citation)[2]}"]
     parts += [missing_words(citation.missing)] if citation.missing else []
     parts += [PICTURED_WHY] if citation.pictured else []
+    parts += [read_by_words(citation)] if citation.read_by else []
     parts += [] if can_show else [CHANGED]
     return "; ".join(parts)
 

@@ -75,7 +75,8 @@ _FOREIGN = {
     ".bmp": "It is a BMP image.",
     **dict.fromkeys((".heic", ".heif"), "It is a HEIC image."),
     **dict.fromkeys((".zip", ".7z", ".rar", ".tar", ".gz"), "It is an archive."),
-    **dict.fromkeys((".mp3", ".m4a", ".wav", ".mp4", ".mov", ".avi"), "It is a recording."),
+    **dict.fromkeys((".mp3", ".m4a", ".mp4", ".mov", ".avi"), "It is a recording."),
+    ".wav": "It is a recording. A model that hears writes it down: muniment dictation.",
 }
 
 _CONVERT = "Turn it into a type that is, and add that file."

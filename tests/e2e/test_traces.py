@@ -81,7 +81,7 @@ def test_nothing_lies_outside_of_the_vault_and_nothing_stays(
     assert found(needles, on_disk(person.folder)) == []
     # Beside the library there are no files at all that the program has left.
     left = {path for path in person.folder.rglob("*") if path.is_file()}
-    assert {path.name for path in left} == {"vault.db", "keys.json", "lock"}
+    assert {path.name for path in left} == {"vault.db", "keys.json", "lock", "audit.head"}
     # With the library's key the collection's name can be read, the rest is sealed.
     names = text_forms("Planted matter")
     assert found(needles, decrypted(person.library, person.data_key)) == names[:1]

@@ -206,10 +206,13 @@ def check_log(audit: Audit, store: Store) -> None:
 def _orphans() -> Iterator[str]:
     yield "PRAGMA integrity_check"
     yield "PRAGMA foreign_key_check"
-    for table in ("page", "chunk", "original", "history"):
+    for table in ("page", "chunk", "vector_block", "original", "history"):
         yield f"SELECT * FROM {table} WHERE document_id NOT IN (SELECT id FROM document) LIMIT 1"
-    yield "SELECT chunk_id FROM vector WHERE chunk_id NOT IN (SELECT id FROM chunk) LIMIT 1"
-    yield "SELECT id FROM chunk WHERE id NOT IN (SELECT chunk_id FROM vector) LIMIT 1"
+    for owner in ("collection", "document"):
+        has_none = f"SELECT id FROM {owner} WHERE id NOT IN (SELECT {owner}_id FROM {owner}_key)"
+        of_nothing = f"SELECT * FROM {owner}_key WHERE {owner}_id NOT IN (SELECT id FROM {owner})"
+        yield from (f"{has_none} LIMIT 1", f"{of_nothing} LIMIT 1")
+    yield "SELECT * FROM exchange_key WHERE exchange_id NOT IN (SELECT id FROM exchange) LIMIT 1"
 
 
 _SOUND = tuple(_orphans())

@@ -16,9 +16,10 @@ _MARK = re.compile(r"\[(\d{1,4})\]|\n")
 UNSUPPORTED = "not supported"
 LEGEND = (
     "Notes name document and page. Verified: the words stand on that page. Repaired: the page says "
-    "it in other words, which are quoted. Unverified: the page does not say it, and what is quoted "
-    f"is what the answer claims. A sentence marked “[{UNSUPPORTED}]” has no place on any page "
-    "cited that bears it out."
+    "it in other words, which are quoted. Transcribed: it stands in what a model wrote down of the "
+    "page or recording, which nobody has compared. Unverified: the page does not say it, and what "
+    f"is quoted is what the answer claims. A sentence marked “[{UNSUPPORTED}]” has no place on any "
+    "page cited that bears it out."
 )
 
 
@@ -30,6 +31,8 @@ def note_of(citation: Citation) -> Inlines:
     parts = [f", {pages_text(pages)}: {said} ({citation.status.value}"]
     if citation.missing:
         parts.append(f"; the page lacks {_listed(citation.missing)}")
+    if citation.read_by:
+        parts.append(f"; in the words of {one_line(citation.read_by)}, which read or heard it")
     if citation.pictured:
         parts.append("; a model saw the place as a picture, which its text cannot confirm")
     return (

@@ -23,6 +23,7 @@ from app.core.table_records import CellState, Table
 _COLOURS = {
     CellState.VERIFIED: ("#DDEFD9", "#1D4D1A"),
     CellState.REPAIRED: ("#FFF0C2", "#5C4400"),
+    CellState.TRANSCRIBED: ("#E3DDF3", "#3A2A70"),
     CellState.UNVERIFIED: ("#F8CFCB", "#7A1510"),
     CellState.NOT_FOUND: ("#E4E4E4", "#444444"),
     None: ("#FFFFFF", "#777777"),

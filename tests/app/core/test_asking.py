@@ -171,7 +171,7 @@ def test_whole_documents_are_read_where_they_are_wanted(library: Workspace) -> N
     assert all(words in prompt for words in ("Ada Brandvik", "ramipril", "left foot"))
     assert "Tenant" not in prompt
     keep = writer.options[0].keep
-    assert keep and keep.owner == f"document {record}"
+    assert keep and keep.owner == library.snapshots.owner(record)
     _, forced = ask(library, "What was reduced?", documents=[record], mode=Mode.PASSAGES)
     assert forced.mode is Mode.PASSAGES and writer.options[-1].keep is None
     kept = library.record(answer.record)

@@ -12,11 +12,19 @@ from pathlib import Path
 
 import pytest
 
-from app.core.events import PageTranscribed, TextWritten
+from app.core.answers import CitationStatus, Mode
+from app.core.events import (
+    Answered,
+    DocumentAdded,
+    DocumentReplaced,
+    PageTranscribed,
+    TextWritten,
+)
+from app.core.following import Following
 from app.core.vault import KeyFile
 from app.core.workspace import Workspace
 from ingest.errors import IngestError
-from ingest.types import TextSource
+from ingest.types import DICTATION, TextSource
 from tests.app.core.scripted import FACTS, Scripted, put_in
 from tests.app.core.test_asking import RECORD, write_pdf
 
@@ -111,6 +119,126 @@ def test_a_dictated_note_is_heard_in_pieces(library: Workspace, tmp_path: Path) 
             if len(heard) < len(whole):
                 assert heard[-200:] == bytes(200), "cut where it is quiet"
     assert heard == whole
+
+
+def test_what_a_model_read_is_found_beside_what_ocr_read(library: Workspace) -> None:
+    (document,) = library.documents("Matter")
+    before = library.search("who signed by hand", "Matter")
+    assert not any(passage.by for passage in before)
+    put_in(library, Scripted("Signed by hand: Doctor Oduya, on the last of May.", facts=SEEING))
+    list(library.transcribe(document.id, [1]))
+    passages = library.search("Doctor Oduya", "Matter")
+    (found,) = [passage for passage in passages if passage.by]
+    assert found.by == "scripted" and found.pages == (1,) and "Oduya" in found.text
+    assert {line.source for line in found.lines} == {TextSource.MODEL}
+    assert {p.text for p in before} <= {p.text for p in passages}, "nothing took another's place"
+    assert library.documents("Matter")[0].chunks == document.chunks + 1
+    # Written down again, the new reading takes the place of the old one, and of no other.
+    put_in(library, Scripted("Signed by hand: Doctor Adebayo.", facts=SEEING))
+    list(library.transcribe(document.id, [1]))
+    assert [p.text for p in library.search("Doctor", "Matter") if p.by] == [
+        "Signed by hand: Doctor Adebayo."
+    ]
+    with library._store._database.writing() as connection:
+        connection.execute("UPDATE document SET model = 'an older one'")
+    list(library.embed_outdated())
+    library._index.forget()
+    assert [p.by for p in library.search("Adebayo", "Matter") if p.by] == ["scripted"]
+    list(library.remove(document.id))
+    assert library.search("Adebayo", "Matter") == []
+
+
+def test_the_words_of_a_model_never_count_as_verified(library: Workspace) -> None:
+    (document,) = library.documents("Matter")
+    put_in(library, Scripted("The kidney was found to be of ordinary size.", facts=SEEING))
+    list(library.transcribe(document.id, [1]))
+    # Quoted without a model, and by one that writes.
+    library.language._for_now = None
+    answered = list(library.ask("What size was the kidney found to be?", "Matter"))[-1]
+    assert isinstance(answered, Answered) and answered.found
+    (citation,) = [c for c in answered.citations if "kidney" in c.quote]
+    assert (citation.status, citation.read_by) == (CitationStatus.TRANSCRIBED, "scripted")
+    said = 'It was "of ordinary size" [{}]. The dose was "500 mg" [{}].'
+    put_in(library, Scripted(said.format(1, 2), said.format(2, 1)))
+    seen = set()
+    for _ in range(2):
+        question = "What size was the kidney, and what was the dose of metformin?"
+        answered = list(library.ask(question, "Matter", mode=Mode.PASSAGES))[-1]
+        assert isinstance(answered, Answered)
+        for statement in answered.statements:
+            quoted = [c for c in answered.citations if c.n in statement.citations]
+            if any(c.read_by for c in quoted):
+                assert statement.status is CitationStatus.TRANSCRIBED
+            seen |= {(c.status, c.read_by) for c in quoted if c.boxes}
+    assert (CitationStatus.TRANSCRIBED, "scripted") in seen
+    assert (CitationStatus.VERIFIED, "") in seen
+    assert not [s for s in seen if s[0] is CitationStatus.VERIFIED and s[1]]
+
+
+def test_a_dictated_note_becomes_a_document(library: Workspace, tmp_path: Path) -> None:
+    recording(tmp_path / "note.wav", 11)
+    hearing = replace(FACTS, audio_seconds=12)
+    said = "Mrs. Lindqvist walks without a stick.\n\nThe wound has closed; next visit in May."
+    put_in(library, Scripted(said, facts=hearing))
+    *_, event = library.add_dictation(tmp_path / "note.wav", "Notes")
+    assert isinstance(event, DocumentAdded)
+    document = event.document
+    assert (document.name, document.media_type) == ("note.wav", DICTATION)
+    assert "by scripted" in document.warnings[0] and "Nobody has compared" in document.warnings[0]
+    assert library._store.original(document.id) == (tmp_path / "note.wav").read_bytes()
+    lines = library.page_lines(document.id, 1)
+    assert lines[0].text == "Dictated note: note.wav" and lines[0].source is TextSource.TEXT
+    heard = [line.text for line in lines if line.source is TextSource.MODEL]
+    assert heard == said.split("\n\n")
+    assert library.page_png(document.id, 1).startswith(b"\x89PNG")
+    own, model = library.readings(document.id, 1)
+    assert (own.source, model.by) == (TextSource.TEXT, "scripted") and model.made
+    (found,) = library.search("Who walks without a stick?", "Notes")
+    assert found.by == "scripted"
+    library.language._for_now = None
+    answered = list(library.ask("How does Mrs. Lindqvist walk?", "Notes"))[-1]
+    assert isinstance(answered, Answered) and answered.found
+    citation = answered.citations[0]
+    assert (citation.status, citation.read_by) == (CitationStatus.TRANSCRIBED, "scripted")
+    (box,) = citation.boxes
+    assert box.box in [line.box for line in lines if "Lindqvist" in line.text]
+    assert any("Nobody has compared" in caution for caution in answered.cautions)
+    # Heard again, it takes its own place.
+    put_in(library, Scripted("Mrs. Lindqvist runs.", facts=hearing))
+    *_, event = library.add_dictation(tmp_path / "note.wav", "Notes")
+    assert isinstance(event, DocumentReplaced) and event.document.id == document.id
+    assert len(library.documents("Notes")) == 1
+    assert "walks" not in library.search("Lindqvist", "Notes")[0].text
+    put_in(library, Scripted("x", facts=SEEING))
+    with pytest.raises(IngestError, match="what a model heard"):
+        list(library.transcribe(document.id, [1]))
+    # The model of the text may change.
+    with library._store._database.writing() as connection:
+        connection.execute("UPDATE document SET model = 'an older one'")
+    list(library.embed_outdated())
+    library._index.forget()
+    assert [p.by for p in library.search("Lindqvist", "Notes")] == ["scripted"]
+
+
+def test_a_note_without_words_is_not_kept(library: Workspace, tmp_path: Path) -> None:
+    recording(tmp_path / "note.wav", 2)
+    put_in(library, Scripted(" …\n", facts=replace(FACTS, audio_seconds=12)))
+    with pytest.raises(IngestError, match="heard no words"):
+        list(library.add_dictation(tmp_path / "note.wav", "Notes"))
+    assert [c.name for c in library.collections()] == ["Matter"]
+
+
+def test_a_followed_folder_does_not_take_a_dictated_note_away(
+    library: Workspace, tmp_path: Path
+) -> None:
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    recording(folder / "note.wav", 2)
+    put_in(library, Scripted("All is well.", facts=replace(FACTS, audio_seconds=12)))
+    list(library.add_dictation(folder / "note.wav", "Notes"))
+    library.follow("Notes", str(folder))
+    list(Following(library).events(once=True))
+    assert [d.name for d in library.documents("Notes")] == ["note.wav"]
 
 
 def test_what_is_no_such_recording_is_named(library: Workspace, tmp_path: Path) -> None:

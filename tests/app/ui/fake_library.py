@@ -120,7 +120,7 @@ FACTS = ModelFacts(MODEL, "gemma4", 1, 2, 3, 8000, 8000, 6, 7, "none", "cpu")
 
 def written(question: str = "Which beta blocker?", *, conversation: int = 4) -> Answered:
     """An answer of a model: a sentence of each state, one of them without a source."""
-    verified, repaired, unverified = CitationStatus
+    verified, repaired, _, unverified = CitationStatus
     sentences = (
         ("Metoprolol 47.5 mg once daily was continued [1].", verified, (1,), ()),
         (" The page says “once a day” [2].", repaired, (2,), ()),
