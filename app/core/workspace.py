@@ -18,8 +18,6 @@ from app.core.asking import glossary
 from app.core.audit import Audit
 from app.core.audit_entries import What
 from app.core.audit_export import AuditExporting
-from app.core.backup import back_up
-from app.core.checking import check_library
 from app.core.dictating import dictated
 from app.core.events import (
     CollectionInfo,
@@ -28,10 +26,9 @@ from app.core.events import (
     DocumentRemoved,
     DocumentReplaced,
     Event,
-    Progressed,
 )
-from app.core.figure_sight import FigureSight, FiguresSeen
-from app.core.ingestion import chunks_of, chunks_of_readings, title_of
+from app.core.figure_sight import FigureSight
+from app.core.ingestion import chunks_of_readings, title_of
 from app.core.key_changes import meet_policy, unlocked_key
 from app.core.language_model import LanguageModel
 from app.core.library_index import LibraryIndex
@@ -41,25 +38,26 @@ from app.core.locations import (
     check_vault,
     library_is_there,
 )
+from app.core.model_choosing import ModelChoosing
 from app.core.models import Models
 from app.core.page_export import PageExporting
 from app.core.preload import Preload
-from app.core.privacy import make_report, text_of, verdict, write_report
 from app.core.process_guard import wipe
+from app.core.protecting import Protecting
 from app.core.reading_plan import ReadingPlan
 from app.core.snapshots import LibrarySnapshots
 from app.core.table_export import TableExporting
 from app.core.transcribing import Transcribing
 from app.core.vault_file import make_folder
-from engine.options import ModelFacts
-from ingest.embedder import Embedder
 from ingest.search import Searcher
 from ingest.store import Document, Store
 from ingest.store_writing import utc_now
 from ingest.types import FileInfo, Passage
 
 
-class Workspace(TableExporting, PageExporting, AuditExporting, Transcribing):
+class Workspace(
+    ModelChoosing, Protecting, TableExporting, PageExporting, AuditExporting, Transcribing
+):
     """One open library."""
 
     def __init__(
@@ -350,135 +348,6 @@ class Workspace(TableExporting, PageExporting, AuditExporting, Transcribing):
     def followed(self, collection: str) -> list[str]:
         """The folders that the collection follows."""
         return self._store.followed(self._store.collection(collection).id)
-
-    # Against loss
-
-    def back_up(self, target: Path, *, verify: bool = False) -> Iterator[Event]:
-        """Writes a backup of one state of the library; see `app.core.backup`."""
-        self.audit.backed_up(target)
-        yield from back_up(self.folder, self._data_key, target, verify=verify)
-
-    def check(self) -> Iterator[Event]:
-        """Reads the library through and says what is hurt; see `app.core.checking`."""
-        yield from check_library(self.folder, self._data_key)
-
-    # The embedding model and the index
-
-    @property
-    def embedder(self) -> Embedder:
-        """The model in use; loaded when first needed."""
-        return self._models.embedder
-
-    def change_model(self, folder: Path | None) -> Iterator[Event]:
-        """Embeds every document anew with the model in ``folder`` (None: the default).
-
-        Each document changes over on its own, so that an interruption loses nothing: opening
-        the library again and searching goes on with those that are left.
-        """
-        with self.audit.refusals("model"):
-            self._models.use_embedder(folder)
-        self.audit.model_changed("embedding", folder)
-        self._index.forget()
-        yield from self.embed_outdated()
-
-    def embed_outdated(self) -> Iterator[Event]:
-        """Embeds the documents whose vectors are of another model."""
-        embedder = self.embedder
-        outdated = [
-            document
-            for collection in self._store.collections()
-            for document in self._store.documents(collection.id)
-            if document.model != embedder.model
-        ]
-        for done, document in enumerate(outdated, start=1):
-            info = FileInfo(document.media_type, document.pages, document.title)
-            chunks = chunks_of(
-                self._store.pages(document.id),
-                [stored.figure for stored in self._store.figures(document.id)],
-                title_of(Path(document.path), info),
-                embedder,
-                seen=self._models.sees_figures,
-                readings=self._store.model_readings(document.id),
-            )
-            vectors = embedder.embed([chunk.search_text for chunk in chunks])
-            self._store.put_chunks(document.id, chunks, vectors, embedder.model)
-            yield Progressed("embedding", done, len(outdated))
-
-    def use_reranker(self, folder: Path | None) -> None:
-        """Lets a cross-encoder order the best chunks from now on; None goes without.
-
-        Raises:
-            ModelError: it cannot be loaded; the choice stays as it was.
-            PolicyForbids: this model may not be used.
-        """
-        with self.audit.refusals("model"):
-            self._models.use_reranker(folder)
-        self.audit.model_changed("reranker", folder)
-
-    def look_at_figures(self, folder: Path | None) -> Iterator[Event]:
-        """Figures are also found by what they show, seen by the model in ``folder``; None: not.
-
-        Each figure is kept as it is seen, so that an interruption loses nothing: choosing the
-        folder again goes on with those that are left, and so does adding to a collection.
-
-        Raises:
-            ModelError: it cannot be loaded; all stays as it was.
-            PolicyForbids: this model may not be used.
-        """
-        with self.audit.refusals("model"):
-            self._sight.use(folder)
-        self.audit.model_changed("pictures", folder)
-        yield from self._sight.catch_up()
-
-    def figures_seen(self) -> FiguresSeen:
-        """Which model looks at figures, and how far it came.
-
-        Raises:
-            ModelError: it cannot be loaded.
-        """
-        return self._sight.state()
-
-    def use_language_model(self, path: Path | None, *, for_now: bool = False) -> ModelFacts | None:
-        """Answers are written by the model at ``path`` from now on; None goes without.
-
-        ``for_now``: only until the library is closed.
-
-        Raises:
-            EngineError: it cannot be loaded; the choice stays as it was.
-            PolicyForbids: this model may not be used.
-        """
-        with self.audit.refusals("model"):
-            facts = self.language.use(path, for_now=for_now)
-        mark = facts.fingerprint if facts else None
-        self.audit.model_changed("language", path, mark, for_now=for_now)
-        return facts
-
-    def language_model(self) -> str:
-        """The path of the model that writes, or nothing."""
-        return str(self.language.path or "")
-
-    def stop_loading(self) -> None:
-        """Ends the loading of the model that writes; what waits for it fails. Never waits long."""
-        self.language.stop_loading()
-
-    def use_index(self, uri: str) -> None:
-        """Keeps the search index at ``uri`` (an encrypted volume), or in memory when empty."""
-        self._index.move_to(uri)
-
-    # What protects it
-
-    def privacy_report(self) -> tuple[str, str]:
-        """The privacy report in one sentence, and whole; tries to reach the network."""
-        report = make_report(self.folder)
-        return verdict(report), text_of(report)
-
-    def write_privacy_report(self, path: Path, *, replace: bool = False) -> None:
-        """Writes the privacy report to ``path``: PDF, JSON or text.
-
-        Raises:
-            ExportError: the file cannot be written; the error says why.
-        """
-        write_report(make_report(self.folder), path, replace=replace)
 
     def _forget_read(self, documents: Sequence[int]) -> None:
         """What models have read of some documents leaves memory and disk."""
