@@ -16,7 +16,8 @@ import apsw
 
 from ingest.codec import confidence_of
 from ingest.errors import NewerStore, StoreBusy, StoreError, StoreFull, StoreReadOnly, WrongKey
-from ingest.schema import FILE_NAME, LOCK_NAME, MIGRATIONS, VERSION
+from ingest.library_files import FILE_NAME, LOCK_NAME
+from ingest.schema import MIGRATIONS, VERSION
 from ingest.sealing import ContentKeys
 
 # With less, SQLite cannot keep its log and reports that as an error of input and output.

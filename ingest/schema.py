@@ -1,4 +1,4 @@
-"""The vault file's name, and its tables as ordered, named migrations: SQL, or a function.
+"""The vault's tables as ordered, named migrations: SQL, or a function.
 
 A migration is never edited once released; a new one is added at the end. ``user_version`` of the
 file counts those applied, so a file written by a newer program is recognised and refused.
@@ -14,9 +14,6 @@ from ingest.sealing import ContentKeys
 from ingest.sealing_older import seal_older
 
 Step = Callable[[apsw.Connection, ContentKeys], None]
-
-FILE_NAME = "vault.db"
-LOCK_NAME = "lock"
 
 MIGRATIONS: tuple[tuple[str, str | Step], ...] = (
     (

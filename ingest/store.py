@@ -15,6 +15,7 @@ import apsw
 from ingest.database import Database
 from ingest.erasing import erase_remains, has_remains
 from ingest.errors import StoreError
+from ingest.library_files import FILE_NAME
 from ingest.naming import check_name
 from ingest.records import (
     Collection,
@@ -28,7 +29,6 @@ from ingest.records import (
     StoredFigure,
     Vectors,
 )
-from ingest.schema import FILE_NAME
 from ingest.sealing import ContentKeys
 from ingest.store_audit import AuditStore
 from ingest.store_chunks import ChunkStore

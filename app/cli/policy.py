@@ -12,7 +12,7 @@ from app.cli.output import print_json
 from app.cli.plain import say
 from app.cli.program import app
 from app.core import policy as rules
-from app.core import policy_place
+from app.core import policy_place, vault
 from app.core.policy_settings import PolicyError, policy_of
 
 policy = typer.Typer(
@@ -52,6 +52,13 @@ def check(
             str(file), f"It cannot be read: {error.strerror}.", "Name a file that can be."
         ) from error
     found = policy_of(policy_place.parsed(data, str(file)), str(file))
+    escrow = vault.policy_escrow(found)  # says so when its file is missing or is none
+    if escrow is None and "escrow" in found.protectors_needed:
+        raise PolicyError(
+            str(file),
+            "protectors.needed asks for the escrow key, and escrow.public_key names none.",
+            "Name the key, or take “escrow” out of protectors.needed.",
+        )
     changed = rules.changed_settings(found)
     if json_:
         print_json({"file": str(file), "ok": True, "settings": changed})

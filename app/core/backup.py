@@ -37,9 +37,9 @@ from app.core.events import BackedUp, Checked, Event, Progressed
 from app.core.partial import clear_abandoned, held, partial_beside, remove
 from app.core.private_file import sync_folder, write_whole
 from app.core.process_guard import wipe
-from app.core.vault_file import KEYS_FILE, make_folder, read_keys_file, storage_error
+from app.core.vault_file import KEYS_FILE, read_keys_file, storage_error
 from ingest.database import explained, use_key
-from ingest.errors import StoreBusy, StoreError, StoreFull, WrongKey
+from ingest.errors import IngestError, StoreBusy, StoreError, StoreFull, WrongKey
 from ingest.store import Store
 
 KeyOf = Callable[[Path], vault.KeySource]
@@ -75,7 +75,6 @@ def _backed_up(folder: Path, data_key: bytearray, target: Path, *, verify: bool)
     path = backup_path(folder, target)
     _check_place(folder, keys.library, path)
     try:
-        make_folder(path.parent)
         clear_abandoned(path)
         partial = partial_beside(path)
         partial.touch(mode=0o600, exist_ok=False)
@@ -123,7 +122,7 @@ def key_of_backup(path: Path, manifest: Manifest, key_of: KeyOf) -> tuple[bytear
         try:
             data_key = vault.open_keys(folder, key_of(folder))
             cipher = vault.vault_cipher(folder)
-        except StoreError as error:
+        except IngestError as error:
             if str(folder) not in error.subject:
                 raise
             raise type(error)(str(path), error.cause, error.remedy) from error
@@ -218,7 +217,21 @@ def _check_place(folder: Path, library: str, path: Path) -> None:
             "A backup inside the library's own folder would be lost with it.",
             "Choose another folder, best on another disk.",
         )
+    # Where a disk should be and is not, nothing is made in its place.
+    if not path.parent.is_dir():
+        raise StoreError(
+            str(path),
+            f"There is no folder {path.parent}.",
+            "Connect the disk it is on, make the folder, or name another one.",
+        )
     if not os.path.lexists(path):
+        if path.suffix != SUFFIX:
+            raise StoreError(
+                str(path),
+                "There is no such folder.",
+                "Connect the disk it is on, or make it. To name a file, let its name end in "
+                f"{SUFFIX}.",
+            )
         return
     there = read_manifest(path) if path.is_file() and path.stat().st_size else None
     if there is None:

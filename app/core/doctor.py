@@ -65,6 +65,7 @@ def _process() -> str:
 
 def _policy() -> str:
     changed = policy.changed_settings(policy.current())
+    vault.policy_escrow()  # nothing opens without the key that it names
     if not changed:
         return "none is set on this computer"
     return f"{policy_place.place()} sets {', '.join(changed)}; see `muniment policy explain`"

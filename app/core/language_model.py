@@ -55,6 +55,8 @@ class LanguageModel:
             EngineError: it cannot be loaded; the choice stays as it was.
         """
         facts = None
+        if path is not None and not path.exists():
+            raise ModelError(str(path), "There is no such model.", "Name a model's folder or file.")
         if path is not None:
             path = path.resolve()
             before = self._for_now

@@ -10,7 +10,7 @@ from app.core.folders import data_folder
 from app.core.vault_file import KEYS_FILE, read_keys_file, write_private
 from app.core.watching import is_ignored
 from ingest.errors import StoreError
-from ingest.schema import FILE_NAME, LOCK_NAME
+from ingest.library_files import FILE_NAME, LOCK_NAME
 
 __all__ = [
     "VAULT_FILE",

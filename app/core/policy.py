@@ -166,13 +166,15 @@ def protectors_problem(kinds: list[str]) -> str | None:
     )
 
 
-def escrow_key() -> bytes | None:
+def escrow_key(found: Policy | None = None) -> bytes | None:
     """The organisation's public key as PEM, to which every library's key is to be wrapped.
+
+    By the policy in force, or by one that was ``found`` elsewhere.
 
     Raises:
         PolicyError: see `current`; or its file is missing, or not the administrator's alone.
     """
-    text = current().escrow_public_key
+    text = (found or current()).escrow_public_key
     if not text:
         return None
     if text.startswith("-----BEGIN "):

@@ -32,7 +32,7 @@ from app.core.vault_file import how_wrapped, read_keys_file
 from ingest.errors import IngestError
 from ingest.guest.guest import GuestError
 from ingest.guest.sandbox import sandbox_report
-from ingest.schema import FILE_NAME, LOCK_NAME
+from ingest.library_files import FILE_NAME, LOCK_NAME
 
 
 class State(StrEnum):

@@ -20,7 +20,7 @@ from app.core.partial import clear_abandoned, held, partial_beside, remove, unma
 from app.core.private_file import make_private_folder, sync_folder, write_whole
 from app.core.vault_file import KEYS_FILE, make_folder, storage_error
 from ingest.errors import StoreError
-from ingest.schema import FILE_NAME, LOCK_NAME
+from ingest.library_files import FILE_NAME, LOCK_NAME
 from ingest.store import Store
 
 

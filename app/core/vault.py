@@ -201,13 +201,15 @@ def check_new(source: NewKey, subject: str) -> None:
         raise BadKeySource(subject, problem, "Choose a longer one, best several words.")
 
 
-def policy_escrow() -> EscrowPublicKey | None:
+def policy_escrow(found: policy.Policy | None = None) -> EscrowPublicKey | None:
     """The organisation's public key that the policy names; None when it names none.
+
+    By the policy in force, or by one that was ``found`` elsewhere.
 
     Raises:
         PolicyError, BadKeySource: it cannot be read or is none.
     """
-    pem = policy.escrow_key()
+    pem = policy.escrow_key(found)
     return None if pem is None else EscrowPublicKey.parse(pem, "the policy's escrow key")
 
 

@@ -30,6 +30,7 @@ from app.core.vault import (
     create_keys,
     describe,
     new_recovery_key,
+    open_keys,
     protectors,
     remove_protector,
 )
@@ -114,7 +115,8 @@ def test_a_policy_adds_the_escrow_and_keeps_it(
     private = rsa.generate_private_key(65537, 3072)
     pem = private.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
     escrow = EscrowPublicKey.parse(pem, "a test")
-    old = create_keys(tmp_path / "old", Passphrase(OLD), cost=CHEAP)
+    Workspace.open(tmp_path / "old", Passphrase(OLD), create=True).close()
+    old = open_keys(tmp_path / "old", Passphrase(OLD))
     rules = {"escrow.public_key": pem.decode(), "protectors.needed": ["passphrase", "escrow"]}
     monkeypatch.setattr(policy_place, "read_values", lambda: rules)
     new = create_keys(tmp_path / "new", Passphrase(OLD), cost=CHEAP)

@@ -21,6 +21,7 @@ from app.core.events import Answered, PromptProgress
 from app.core.vault import KeyFile
 from app.core.workspace import Workspace
 from app.core.written import WritingSettings
+from ingest.errors import StoreError
 from ingest.types import Box
 
 FEW = WritingSettings(max_tokens=12)
@@ -136,5 +137,6 @@ def test_what_was_read_goes_with_the_document(library: Workspace) -> None:
     ask(library, "List every dose.")
     assert library.snapshots.has(document.id)
     list(library.remove(document.id))
-    assert not library.snapshots.has(document.id)
+    with pytest.raises(StoreError, match="not in the library"):  # its secret went with it
+        library.snapshots.has(document.id)
     assert library.snapshots.state.files == 0

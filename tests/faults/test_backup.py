@@ -22,7 +22,8 @@ from app.core.restoring import restore
 from app.core.vault import KeySource, Passphrase, create_keys
 from app.core.workspace import Workspace
 from ingest.errors import StoreBusy, StoreError, StoreFull, WrongKey
-from ingest.schema import FILE_NAME, VERSION
+from ingest.library_files import FILE_NAME
+from ingest.schema import VERSION
 from ingest.store import Store
 from tests.ingest.older import older
 
@@ -206,7 +207,7 @@ def test_what_a_killed_attempt_leaves_is_cleared_away(
 def test_refusals(library: tuple[Path, bytes], stick: Path, tmp_path: Path) -> None:
     folder, data_key = library
     other_key = make_library(tmp_path / "other")
-    theirs = made(tmp_path / "other", other_key, stick / "theirs")
+    theirs = made(tmp_path / "other", other_key, stick / "theirs.muniment-backup")
     letter = stick / "letter.txt"
     letter.write_text("Dear reader")
     before = {path: path.read_bytes() for path in stick.iterdir()}
@@ -215,11 +216,14 @@ def test_refusals(library: tuple[Path, bytes], stick: Path, tmp_path: Path) -> N
         (letter, "no backup"),
         (folder, "own folder"),
         (folder / "deep" / "er", "own folder"),
-        (letter / "below", "cannot be written"),
+        (letter / "below", "no folder"),
+        (tmp_path / "unplugged", "no such folder"),
+        (tmp_path / "unplugged" / "a.muniment-backup", "no folder"),
     ):
         with pytest.raises(StoreError, match=cause):
             list(back_up(folder, data_key, target))
     assert {path: path.read_bytes() for path in stick.iterdir()} == before
+    assert not (tmp_path / "unplugged").exists()
     with pytest.raises(StoreError, match="no backup"):
         list(restore(letter, tmp_path / "new", key_of))
     with pytest.raises(StoreError, match="not empty"):
@@ -255,13 +259,13 @@ def test_every_changed_byte_is_noticed(library: tuple[Path, bytes], stick: Path)
 
 def test_parts_of_two_backups_make_none(library: tuple[Path, bytes], stick: Path) -> None:
     folder, data_key = library
-    first = made(folder, data_key, stick / "first").read_bytes()
+    first = made(folder, data_key, stick / "first.muniment-backup").read_bytes()
     with opened(folder, data_key) as store:
         document = store.documents(store.collection("Matter").id)[0]
         store.move(document.id, "/elsewhere/a.pdf", "a.pdf", document.modified)
-    second = made(folder, data_key, stick / "second").read_bytes()
-    size = read_manifest(stick / "first").vault_bytes
-    assert size == read_manifest(stick / "second").vault_bytes
+    second = made(folder, data_key, stick / "second.muniment-backup").read_bytes()
+    size = read_manifest(stick / "first.muniment-backup").vault_bytes
+    assert size == read_manifest(stick / "second.muniment-backup").vault_bytes
     mixed = stick / "mixed"
     mixed.write_bytes(first[:size] + second[size:])
     with pytest.raises(StoreError, match="not what was written"):
@@ -291,7 +295,7 @@ def test_a_disk_that_takes_no_large_file(
     import resource
 
     folder, data_key = library
-    path = made(folder, data_key, stick / "old")
+    path = made(folder, data_key, stick / "old.muniment-backup")
     monkeypatch.setattr(backup, "FAT_LIMIT", 100_000)
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, before[1]))

@@ -25,7 +25,7 @@ from app.core.rescuing import rescue
 from app.core.vault import KeysDamaged, KeysMissing, open_keys
 from app.core.workspace import Workspace
 from ingest.errors import StoreError, WrongKey
-from ingest.schema import FILE_NAME
+from ingest.library_files import FILE_NAME
 from ingest.store import Store
 
 DAMAGES = int(os.environ.get("MUNIMENT_FAULT_DAMAGES", "60"))

@@ -13,7 +13,8 @@ from test_disk import digest
 
 from app.core.vault import KeyFile, open_keys
 from app.core.workspace import Workspace
-from ingest.schema import FILE_NAME, VERSION
+from ingest.library_files import FILE_NAME
+from ingest.schema import VERSION
 
 COMMANDS = (
     ("add", "small.pdf", "-c", COLLECTION),

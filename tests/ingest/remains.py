@@ -12,7 +12,7 @@ from pathlib import Path
 import apsw
 import numpy as np
 
-from ingest.schema import FILE_NAME
+from ingest.library_files import FILE_NAME
 
 
 def opened(folder: Path, key: bytes) -> apsw.Connection:

@@ -11,7 +11,8 @@ import pytest
 
 from ingest.database import Database
 from ingest.errors import NewerStore, StoreBusy, StoreError, StoreReadOnly, WrongKey
-from ingest.schema import FILE_NAME, VERSION
+from ingest.library_files import FILE_NAME
+from ingest.schema import VERSION
 from ingest.store import NewDocument, Store, StoredFigure
 from ingest.types import (
     Box,

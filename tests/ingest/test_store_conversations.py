@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from ingest.errors import StoreError, StoreReadOnly
+from ingest.library_files import FILE_NAME
 from ingest.records import NewExchange
-from ingest.schema import FILE_NAME, VERSION
+from ingest.schema import VERSION
 from ingest.store import NewDocument, Store
 from ingest.types import Box, Chunk, ChunkLine, Line, Page
 from tests.ingest.older import older

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from app.core import offline
+from tests.unguarded import need_no_guard
 
 ROOT = Path(__file__).resolve().parents[2]
 linux = pytest.mark.skipif(sys.platform != "linux", reason="the filter is Linux's")
@@ -55,6 +56,7 @@ def test_the_kernel_refuses_every_family_but_one() -> None:
 @linux
 def test_without_the_guard_a_socket_opens() -> None:
     """The control: on a machine that refuses sockets anyway, the tests here would show nothing."""
+    need_no_guard()
     assert ran(RAW + "print(json.dumps([raw(2), raw(10, 2)]))")[0] == "open"
 
 
@@ -129,6 +131,7 @@ def test_pairs_and_local_sockets_still_work() -> None:
 
 @linux
 def test_a_network_socket_from_outside_is_not_taken() -> None:
+    need_no_guard()
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as handed:
         number = handed.fileno()
         done = subprocess.run(
@@ -144,6 +147,7 @@ def test_a_network_socket_from_outside_is_not_taken() -> None:
 
 @linux
 def test_attempts_show_the_refusal_and_its_absence() -> None:
+    need_no_guard()
     code = (
         "import json\nfrom dataclasses import asdict\nfrom app.core import offline\n"
         "before = [asdict(a) for a in offline.attempts()]\nno = offline.self_test()\n"

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from app.core.vault import Argon2Cost, Passphrase, create_keys
+from app.core.vault import Passphrase
+from app.core.workspace import Workspace
 
 ROOT = Path(__file__).resolve().parents[3]
 # Looks for the key in all memory that this process may write. It keeps the key itself only under a
@@ -55,9 +56,9 @@ print(json.dumps([opened, count(masked, mask)]))
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 def test_a_closed_library_leaves_no_key(tmp_path: Path) -> None:
     words = "correct horse battery"
-    create_keys(tmp_path, Passphrase(words), cost=Argon2Cost(1, 64, 1))
+    Workspace.open(tmp_path / "library", Passphrase(words), create=True).close()
     done = subprocess.run(
-        [sys.executable, "-c", SCRIPT, str(tmp_path), words],
+        [sys.executable, "-c", SCRIPT, str(tmp_path / "library"), words],
         capture_output=True,
         text=True,
         cwd=ROOT,

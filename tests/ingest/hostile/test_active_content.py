@@ -14,6 +14,7 @@ import pytest
 
 from ingest.reading import FileRead, PageRenderer, read_file
 from tests.ingest.hostile.pdf_bombs import deflated, page, stream
+from tests.unguarded import need_no_guard
 
 SCRIPT = b"app.alert('ran'); this.exportDataObject({cName:'x', nLaunch:2});"
 ADDRESS = b"http://127.0.0.1:%d/"
@@ -93,6 +94,7 @@ def asked() -> list[str]:
 @pytest.fixture
 def port(asked: list[str]) -> int:
     """A web server on this machine that notes who asks it for anything."""
+    need_no_guard()
 
     class Noting(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
