@@ -25,8 +25,8 @@ run: $(READY) ## open the window on the sample library; without a display, ask i
 FREE := tests/privacy tests/ingest/hostile
 
 test: $(READY) ## run the tests
-	@QT_QPA_PLATFORM=offscreen $(BIN)/python -m pytest $(FREE)
-	@QT_QPA_PLATFORM=offscreen $(BIN)/python -m pytest -n 2 --dist worksteal $(addprefix --ignore=,$(FREE))
+	@QT_QPA_PLATFORM=offscreen $(BIN)/python -m pytest -n auto --maxprocesses 4 $(FREE)
+	@QT_QPA_PLATFORM=offscreen $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist worksteal $(addprefix --ignore=,$(FREE))
 
 lint: $(READY) ## check style, layers and types
 	@$(BIN)/ruff check .
@@ -42,6 +42,7 @@ proofs: $(READY) ## prove that nothing leaves: under strace and in a network wit
 	@$(BIN)/python -m tests.proofs
 
 faults: $(READY) ## kill, fill and cut the power at N random points of each operation (N=200)
+	@QT_QPA_PLATFORM=offscreen $(BIN)/python -m pytest -m slow
 	@$(BIN)/python -m tests.faults --kills $(or $(N),200) --full $(or $(N),200) --cuts $(or $(N),200)
 
 bench: $(READY) ## measure parsing, ingest and search beside the bare parts (DIR=folder of PDFs)

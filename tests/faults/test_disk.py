@@ -71,6 +71,7 @@ def check_full(code: int, told: dict[str, Any], said: str) -> None:
     assert "Traceback" not in said
 
 
+@pytest.mark.slow
 def test_a_full_disk(namespace: Namespace, tmp_path: Path) -> None:
     disk = tmp_path / "disk"
     disk.mkdir()
@@ -105,6 +106,7 @@ def test_a_full_disk(namespace: Namespace, tmp_path: Path) -> None:
     assert found.keys() == {"small.pdf", "large.pdf", "more.pdf"}
 
 
+@pytest.mark.slow
 def test_the_disk_fills_within_a_batch(namespace: Namespace, tmp_path: Path) -> None:
     disk = tmp_path / "disk"
     disk.mkdir()
@@ -129,6 +131,7 @@ def test_the_disk_fills_within_a_batch(namespace: Namespace, tmp_path: Path) -> 
     assert (told["added"], told["unchanged"]) == (len(failed), len(added))
 
 
+@pytest.mark.slow
 def test_a_disk_that_can_only_be_read(namespace: Namespace, tmp_path: Path) -> None:
     library, key = tmp_path / "library", tmp_path / "key"
     small = write_pdf(tmp_path / "small.pdf", seed="small")

@@ -31,6 +31,7 @@ EVERY = int(os.environ.get("MUNIMENT_FAULT_POINTS", "0"))
 SEED = int(os.environ.get("MUNIMENT_FAULT_SEED", "0")) or random.SystemRandom().getrandbits(32)
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(1200)
 def test_adding(scene: Scene) -> None:
     scene.put_files("first")
@@ -48,6 +49,7 @@ def test_adding(scene: Scene) -> None:
         shutil.rmtree(library)
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(1200)
 def test_replacing(scene: Scene) -> None:
     scene.put_files("second")
@@ -66,6 +68,7 @@ def test_replacing(scene: Scene) -> None:
         shutil.rmtree(library)
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(1200)
 def test_removing(scene: Scene) -> None:
     rest = {name: document for name, document in scene.first.items() if name != REMOVED}
@@ -84,6 +87,7 @@ def test_removing(scene: Scene) -> None:
         shutil.rmtree(library)
 
 
+@pytest.mark.slow
 def test_making_a_library(scene: Scene) -> None:
     """Killed while the library itself is made: the next run makes it or goes on with it."""
     source = scene.folder / "stored-before.pdf"

@@ -15,7 +15,13 @@ HERE = Path(__file__).parent
 ROOT = HERE.parents[2]
 SECONDS = 4.0
 SLACK = 15.0  # a busy machine starts and ends processes late; the guest itself is held to SECONDS
-MODULES = ("zip_bombs", "markup_bombs", "image_bombs", "pdf_bombs")
+SLOW = pytest.mark.slow
+MODULES = (
+    "zip_bombs",
+    "image_bombs",
+    pytest.param("markup_bombs", marks=SLOW),
+    pytest.param("pdf_bombs", marks=SLOW),
+)
 
 
 def batch(module: str, folder: Path) -> dict[str, Any]:
