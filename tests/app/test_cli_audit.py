@@ -164,3 +164,22 @@ def test_a_policy_that_others_may_write_is_refused(program: PolicedProgram) -> N
     program.place.chmod(0o666)
     error = program.json("list", code=1)["error"]
     assert "cannot be relied on" in error["cause"] and "chmod" in error["remedy"]
+
+
+def test_a_policy_under_which_nothing_opens_is_told_before(program: PolicedProgram) -> None:
+    gone = program.folder / "no-such.pem"
+    for text, cause in (
+        (f'escrow.public_key = "{gone}"', "it is missing"),
+        ('protectors.needed = ["escrow"]', "escrow.public_key names none"),
+    ):
+        draft = program.folder / "draft.toml"
+        draft.write_text(text, encoding="utf-8")
+        assert cause in program.json("policy", "check", str(draft), code=1)["error"]["cause"]
+    program.policy(f'escrow.public_key = "{gone}"')
+    (found,) = [c for c in program.json("doctor", code=1)["checks"] if c["name"] == "policy"]
+    assert not found["ok"] and "it is missing" in found["detail"]
+
+
+def test_a_path_that_was_never_the_librarys_model_is_not_called_so(program: PolicedProgram) -> None:
+    told = program.json("models", "use", str(program.folder / "nowhere"), code=1)["error"]
+    assert told["cause"] == "There is no such model."
