@@ -132,15 +132,7 @@ def _told() -> Iterator[None]:
     """Errors of unpacking as one that says what to do."""
     try:
         yield
-    except (
-        zlib.error,
-        struct.error,
-        ValueError,
-        TypeError,
-        KeyError,
-        RecursionError,
-        ArithmeticError,
-    ) as error:
+    except _UNREADABLE as error:
         raise StoreError(
             "A stored page",
             f"What was kept of it cannot be read ({error}).",

@@ -17,6 +17,7 @@ import apsw
 from ingest.codec import confidence_of
 from ingest.errors import NewerStore, StoreBusy, StoreError, StoreFull, StoreReadOnly, WrongKey
 from ingest.library_files import FILE_NAME, LOCK_NAME
+from ingest.library_lock import take_lock
 from ingest.schema import MIGRATIONS, VERSION
 from ingest.sealing import ContentKeys
 
@@ -65,7 +66,7 @@ class Database:
         self._beside = beside and writable
         self._as_it_is = beside
         self.format = 0
-        self._lock_file = None if self.read_only else _take_lock(folder)
+        self._lock_file = None if self.read_only else take_lock(folder)
         self._write_lock = threading.RLock()
         self._read_lock = threading.RLock()
         self._full: StoreFull | None = None
@@ -319,26 +320,6 @@ def use_key(connection: apsw.Connection, key: bytes | bytearray, cipher: str) ->
 
 
 @contextlib.contextmanager
-def held(folder: Path) -> Iterator[None]:
-    """Holds the library in ``folder`` as `Database` does, without opening its vault.
-
-    Raises:
-        StoreBusy: another program holds it.
-        StoreReadOnly: its folder cannot be written.
-    """
-    try:
-        descriptor = _take_lock(folder)
-    except OSError as error:
-        raise StoreReadOnly(
-            str(folder), "The library cannot be written.", "Check the rights on its folder."
-        ) from error
-    try:
-        yield
-    finally:
-        os.close(descriptor)
-
-
-@contextlib.contextmanager
 def explained(path: Path) -> Iterator[None]:
     """Turns the library's errors into ours, which say what to do."""
     name = str(path)
@@ -404,43 +385,6 @@ def _writable(folder: Path) -> bool:
     os.close(descriptor)
     vault = folder / FILE_NAME
     return not vault.exists() or os.access(vault, os.W_OK)
-
-
-def _take_lock(folder: Path) -> int:
-    """Holds the library for this process; the system lets go when the process ends."""
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    descriptor = os.open(folder / LOCK_NAME, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        _lock(descriptor)
-    except OSError as error:
-        holder = os.read(descriptor, 32).decode("ascii", "replace").strip()
-        os.close(descriptor)
-        raise StoreBusy(
-            str(folder),
-            f"The library is open in another Muniment (process {holder or 'unknown'}).",
-            "Close it there, or choose another library.",
-        ) from error
-    # Only a courtesy to the other program: on a full disk it stays unknown.
-    with contextlib.suppress(OSError):
-        os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, str(os.getpid()).encode(), 0)
-    return descriptor
-
-
-if os.name == "nt":
-    import msvcrt
-
-    def _lock(descriptor: int) -> None:
-        # A byte far beyond the process number, which must stay readable to others.
-        os.lseek(descriptor, 1 << 20, os.SEEK_SET)
-        msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined,unused-ignore]
-        os.lseek(descriptor, 0, os.SEEK_SET)
-
-else:
-    import fcntl
-
-    def _lock(descriptor: int) -> None:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
 def _uri(path: Path) -> str:

@@ -203,3 +203,14 @@ class CellMark(NamedTuple):
     document_id: int
     field: int
     content_hash: str
+
+
+class AuditRow(NamedTuple):
+    """One entry as it is stored: ``detail`` is JSON, ``mark`` ties it to the entry before it."""
+
+    number: int
+    time: str
+    user: str
+    what: str
+    detail: str
+    mark: bytes

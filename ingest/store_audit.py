@@ -8,26 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import NamedTuple
 
 from ingest.database import Database
+from ingest.records import AuditRow
 
 # As bytes, whatever they are: a row that was tampered with has to be read to be told of.
 _TEXTS = ("time", "user", "what", "detail")
 _FIELDS = ", ".join(f"CAST({name} AS BLOB)" for name in (*_TEXTS, "mark"))
 _ROW = f"SELECT number, {_FIELDS} FROM audit"
 _BATCH = 2_000
-
-
-class AuditRow(NamedTuple):
-    """One entry as it is stored: ``detail`` is JSON, ``mark`` ties it to the entry before it."""
-
-    number: int
-    time: str
-    user: str
-    what: str
-    detail: str
-    mark: bytes
 
 
 class AuditStore:

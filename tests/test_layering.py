@@ -53,6 +53,11 @@ def test_the_whole_window_loads_nothing_heavy() -> None:
     assert not loaded_by_importing("app.ui", "--all") & set(HEAVY)
 
 
+def test_the_command_line_starts_without_the_database() -> None:
+    """The window is started through it, and never needs one."""
+    assert "apsw" not in loaded_by_importing("app.cli")
+
+
 @pytest.mark.parametrize("package", ["app", "app.core", "app.core.events", "app.cli"])
 def test_the_shell_starts_light(package: str) -> None:
     assert not loaded_by_importing(package) & {*HEAVY, "PySide6"}

@@ -15,8 +15,7 @@ from app.cli.output import counted, print_json
 from app.cli.plain import say
 from app.cli.program import app
 from app.core.audit_chain import Head
-from app.core.audit_entries import Entry, What
-from app.core.audit_export import Wanted, entry_fields
+from app.core.audit_entries import Entry, Wanted, What, entry_fields
 
 audit = typer.Typer(
     help="The audit log: who did what in the library, and whether the log is whole.",

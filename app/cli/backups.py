@@ -17,7 +17,7 @@ from app.cli.plain import say
 from app.cli.program import app
 from app.cli.progress import Progress
 from app.cli.secrets import key_for
-from app.core import audit, policy
+from app.core import policy
 from app.core.events import BackedUp, Checked, Event, HurtDocument, Rescued, Restored
 from app.core.locations import check_library_folder
 from app.core.vault import vault_cipher
@@ -129,6 +129,8 @@ def check(
 
 def _record(folder: Path, data_key: bytes | bytearray, place: Path) -> None:
     """Puts the backup into the audit log, where nobody else holds the library."""
+    from app.core import audit
+
     try:
         with audit.opened(folder, data_key, vault_cipher(folder)) as log:
             log.backed_up(place)
@@ -140,11 +142,9 @@ def _record(folder: Path, data_key: bytes | bytearray, place: Path) -> None:
                 "program holds the library.",
                 "Back it up there: Library, Back up the library.",
             ) from error
-        stderr.print(
-            "The audit log says nothing of this backup: another program holds the library."
-        )
+        stderr.print(f"{_UNRECORDED} another program holds the library.")
     except StoreReadOnly:
-        stderr.print("The audit log says nothing of this backup: the library can only be read.")
+        stderr.print(f"{_UNRECORDED} the library can only be read.")
 
 
 def _told(events: Generator[Event, None, None], *, json_: bool) -> dict[type[Event], Any]:

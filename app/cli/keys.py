@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -24,9 +24,11 @@ from app.cli.secrets import (
     recovery_text,
 )
 from app.core import fips, vault
-from app.core.key_changes import KeyChanges, changing
 from app.core.locations import check_is_library, check_library_folder, check_new_library
 from app.core.vault_file import Protector, how_wrapped
+
+if TYPE_CHECKING:  # loaded when first needed: it brings the database
+    from app.core.key_changes import KeyChanges
 
 keys = typer.Typer(help="What opens the library. Secrets are asked for, never arguments.")
 app.add_typer(keys, name="keys")
@@ -222,6 +224,8 @@ def _library() -> Path:
 @contextmanager
 def _opened(source: vault.KeySource | None = None) -> Iterator[KeyChanges]:
     """The library, held and unlocked for a change; waits where wrong passphrases were tried."""
+    from app.core.key_changes import changing
+
     folder = _library()
     with ExitStack() as stack:
 

@@ -20,7 +20,6 @@ from app.cli.secrets import (
 )
 from app.core import policy, vault
 from app.core.events import DocumentInfo
-from app.core.key_changes import unlocked_key
 from app.core.locations import (
     VAULT_FILE,
     check_is_library,
@@ -68,6 +67,8 @@ def open_workspace(*, create: bool = False) -> Iterator[Workspace]:
 
 def closed_library() -> tuple[Path, bytearray]:
     """The library's folder and data key, for what needs no hold on it."""
+    from app.core.key_changes import unlocked_key
+
     folder = State.library
     check_library_folder(folder)
     _check_there(folder)

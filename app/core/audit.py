@@ -33,8 +33,8 @@ from app.core.audit_files import (
 )
 from app.core.audit_user import user_name
 from ingest.errors import StoreError, StoreFull, StoreReadOnly
+from ingest.records import AuditRow
 from ingest.store import Document, Store
-from ingest.store_audit import AuditRow
 
 _POLICY_SEEN = "audit_policy"
 # A page that is drawn again, as after zooming, is still the same look at it.

@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
 
 from ingest.errors import IngestError
-from ingest.store_audit import AuditRow
+from ingest.records import AuditRow
 
 _HASH = "sha256"
 _HEAD = re.compile(r"([0-9]{1,18}):([0-9a-f]{64})")

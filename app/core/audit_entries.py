@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from datetime import date
 from enum import StrEnum
 from typing import Any
 
-from ingest.store_audit import AuditRow
+from ingest.records import AuditRow
 
 Detail = str | int | bool | None | list[Any] | dict[str, Any]
 
@@ -68,6 +70,42 @@ class Entry:
             f"{name} {value if isinstance(value, str) else json.dumps(value)}"
             for name, value in self.detail.items()
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which entries: between two days (UTC), of a kind or of all kinds about something, and those
+    that tell of a name or a question, by the hash it has in the log."""
+
+    since: date | None = None
+    until: date | None = None
+    what: str = ""
+    about: str = ""
+
+    def of(self, entries: Iterable[Entry]) -> Iterator[Entry]:
+        """Those of some entries."""
+        return filter(self._takes, entries)
+
+    def _takes(self, entry: Entry) -> bool:
+        day = entry.time[:10]
+        return (
+            (self.since is None or day >= self.since.isoformat())
+            and (self.until is None or day <= self.until.isoformat())
+            and (not self.what or f"{entry.what}.".startswith(f"{self.what}."))
+            and (not self.about or self.about in entry.detail.values())
+        )
+
+
+def entry_fields(entry: Entry) -> dict[str, object]:
+    """An entry as JSON: ``number``, ``time``, ``user``, ``what``, ``detail`` and ``mark``."""
+    return {
+        "number": entry.number,
+        "time": entry.time,
+        "user": entry.user,
+        "what": entry.what,
+        "detail": entry.detail,
+        "mark": entry.mark.hex(),
+    }
 
 
 def entry_of(row: AuditRow) -> Entry:

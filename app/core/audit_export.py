@@ -11,14 +11,12 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 from enum import StrEnum
 from importlib import metadata
 from pathlib import Path
 
-from app.core.audit_entries import Entry, What
+from app.core.audit_entries import Entry, Wanted, What, entry_fields
 from app.core.export import Exporting, format_of, write_file
 
 # From 0 to 10; what an officer should look at is 5 or more.
@@ -47,42 +45,6 @@ class LogFormat(StrEnum):
 
     JSON_LINES = ".jsonl"
     CEF = ".cef"
-
-
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    """Which entries: between two days (UTC), of a kind or of all kinds about something, and those
-    that tell of a name or a question, by the hash it has in the log."""
-
-    since: date | None = None
-    until: date | None = None
-    what: str = ""
-    about: str = ""
-
-    def of(self, entries: Iterable[Entry]) -> Iterator[Entry]:
-        """Those of some entries."""
-        return filter(self._takes, entries)
-
-    def _takes(self, entry: Entry) -> bool:
-        day = entry.time[:10]
-        return (
-            (self.since is None or day >= self.since.isoformat())
-            and (self.until is None or day <= self.until.isoformat())
-            and (not self.what or f"{entry.what}.".startswith(f"{self.what}."))
-            and (not self.about or self.about in entry.detail.values())
-        )
-
-
-def entry_fields(entry: Entry) -> dict[str, object]:
-    """An entry as JSON: ``number``, ``time``, ``user``, ``what``, ``detail`` and ``mark``."""
-    return {
-        "number": entry.number,
-        "time": entry.time,
-        "user": entry.user,
-        "what": entry.what,
-        "detail": entry.detail,
-        "mark": entry.mark.hex(),
-    }
 
 
 def json_line(entry: Entry) -> str:

@@ -6,7 +6,6 @@ Source: CycloneDX 1.6, JSON; package URLs as in the purl specification, type ``p
 from __future__ import annotations
 
 import re
-import sys
 import tomllib
 from dataclasses import dataclass
 from importlib import metadata
@@ -129,7 +128,7 @@ def _needs(distribution: metadata.Distribution) -> set[str]:
     return {
         canonical(need.name)
         for need in named
-        if need.marker is None or need.marker.evaluate({"extra": "", "sys_platform": sys.platform})
+        if need.marker is None or need.marker.evaluate({"extra": ""})
     }
 
 

@@ -13,8 +13,8 @@ from pathlib import Path
 from app.core import policy, vault
 from app.core.audit import Audit, unlock_failed
 from app.core.process_guard import wipe
-from ingest.database import held
 from ingest.errors import WrongKey
+from ingest.library_lock import held
 from ingest.store import Store
 
 

@@ -9,6 +9,8 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
+from ingest.file_lock import lock
+
 _ENDING = ".partial"
 _MARK = "under-way"
 
@@ -28,7 +30,7 @@ def held(partial: Path) -> Iterator[None]:
     try:
         # A file system without locks: then another's unfinished work is never cleared away.
         with contextlib.suppress(OSError):
-            _lock(descriptor)
+            lock(descriptor)
         yield
     finally:
         os.close(descriptor)
@@ -70,10 +72,6 @@ if os.name == "nt":
         return True
 
 else:
-    import fcntl
-
-    def _lock(descriptor: int) -> None:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
     def _is_abandoned(partial: Path) -> bool:
         try:
@@ -83,7 +81,7 @@ else:
         except OSError:
             return False
         try:
-            _lock(descriptor)
+            lock(descriptor)
         except OSError:
             return False
         finally:

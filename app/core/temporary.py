@@ -16,6 +16,7 @@ import tempfile
 from pathlib import Path
 
 from app.core.folders import data_folder
+from ingest import file_lock
 
 _VARIABLES = ("TMPDIR", "TEMP", "TMP")
 _FOLDER = "temporary"
@@ -129,21 +130,8 @@ def _take(path: Path) -> int | None:
     except OSError:
         return None
     try:
-        _lock(lock)
+        file_lock.lock(lock)
     except OSError:
         os.close(lock)
         return None
     return lock
-
-
-if os.name == "nt":
-    import msvcrt
-
-    def _lock(descriptor: int) -> None:
-        msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined,unused-ignore]
-
-else:
-    import fcntl
-
-    def _lock(descriptor: int) -> None:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

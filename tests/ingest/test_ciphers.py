@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from ingest.database import held
 from ingest.errors import StoreBusy, StoreError, WrongKey
+from ingest.library_lock import held
 from ingest.store import Store
 
 KEY = bytes(range(32))

@@ -13,8 +13,8 @@ from app.core.audit import Audit
 from app.core.audit_chain import AuditKeys, Head, Problem, head_problem, problems_of
 from app.core.audit_entries import What
 from ingest.errors import IngestError
+from ingest.records import AuditRow
 from ingest.store import Store
-from ingest.store_audit import AuditRow
 
 KEY = bytes(range(32))
 KEYS = AuditKeys(KEY)

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.core.audit_entries import Entry, What
-from app.core.audit_export import Wanted, cef_line, entry_fields, in_extension, in_header, json_line
+from app.core.audit_entries import Entry, Wanted, What, entry_fields
+from app.core.audit_export import cef_line, in_extension, in_header, json_line
 from app.core.vault import KeyFile
 from app.core.workspace import Workspace
 from ingest.errors import IngestError

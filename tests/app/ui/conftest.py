@@ -12,16 +12,19 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import fake_library
 import pytest
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
+from app.ui import shell as shell_module
 from app.ui import style
 from app.ui.bridge import Bridge
 from app.ui.conversation_model import ConversationModel
 from app.ui.conversation_panel import ConversationPanel
 from app.ui.messages import Call, Cancel, Failed, Failure, Finished, Returned, Streamed
 from app.ui.settings import Settings
+from app.ui.shell import Shell
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -101,3 +104,15 @@ def panel(qtbot: QtBot, bridge: HandBridge) -> ConversationPanel:
     panel.show()
     panel._model.set_collection("Patients")
     return panel
+
+
+@pytest.fixture
+def shell(
+    qtbot: QtBot, qapp: QApplication, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Shell]:
+    """The program around the fake library, whose background process is real; not started yet."""
+    monkeypatch.setattr(shell_module, "settings_file", lambda: tmp_path / "window.ini")
+    shell = Shell(qapp, tmp_path, Bridge(target=fake_library.main))
+    qtbot.addWidget(shell.window)
+    yield shell
+    shell.bridge.close()

@@ -2,40 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
-import fake_library
 import pytest
 from PySide6.QtGui import QAction
-from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
 from app.ui import dialogs
-from app.ui import shell as shell_module
-from app.ui.bridge import Bridge
 from app.ui.shell import Shell
 
 WAIT = 20_000
 
 
 @pytest.fixture
-def shell(
-    qtbot: QtBot, qapp: QApplication, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Shell]:
-    monkeypatch.setattr(shell_module, "settings_file", lambda: tmp_path / "window.ini")
-    shell = Shell(qapp, tmp_path, Bridge(target=fake_library.main))
-    qtbot.addWidget(shell.window)
+def opened(qtbot: QtBot, shell: Shell) -> Shell:
+    """The window with two documents in it."""
     shell.start("right")
     qtbot.waitUntil(lambda: shell.window.library_model.documents.rowCount() == 2, timeout=WAIT)
-    yield shell
-    shell.bridge.close()
+    return shell
 
 
 def test_back_up_and_check(
-    qtbot: QtBot, shell: Shell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    qtbot: QtBot, opened: Shell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    window, words = shell.window, shell.window.banner.words
+    window, words = opened.window, opened.window.banner.words
     chosen = {"folder": None}
     monkeypatch.setattr(dialogs, "ask_backup_folder", lambda _parent: chosen["folder"])
     actions = {action.text(): action for action in window.findChildren(QAction)}

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import fake_library
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QColor
-from PySide6.QtWidgets import QAbstractButton, QApplication, QLineEdit, QWidget
+from PySide6.QtWidgets import QAbstractButton, QLineEdit, QWidget
 from pytestqt.qtbot import QtBot
 
-from app.ui import shell as shell_module
 from app.ui import style
-from app.ui.bridge import Bridge
 from app.ui.main_window import MainWindow
 from app.ui.settings import Settings
 from app.ui.shell import Shell
@@ -24,17 +20,6 @@ if TYPE_CHECKING:
     from conftest import HandBridge
 
 WAIT = 20_000
-
-
-@pytest.fixture
-def shell(
-    qtbot: QtBot, qapp: QApplication, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Shell]:
-    monkeypatch.setattr(shell_module, "settings_file", lambda: tmp_path / "window.ini")
-    shell = Shell(qapp, tmp_path, Bridge(target=fake_library.main))
-    qtbot.addWidget(shell.window)
-    yield shell
-    shell.bridge.close()
 
 
 def test_from_question_to_marked_line(qtbot: QtBot, shell: Shell) -> None:
